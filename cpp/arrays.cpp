@@ -1,0 +1,162 @@
+#include "arrays.hpp"
+
+#include <atomic>
+#include <cstring>
+
+namespace adagrad::arrays {
+namespace {
+
+std::string repr(py::handle object) { return py::str(object); }
+std::string type_name(py::handle object) { return Py_TYPE(object.ptr())->tp_name; }
+std::string dtype_name(PyArrayObject *array) {
+    return repr(py::handle(reinterpret_cast<PyObject *>(PyArray_DESCR(array))).attr("name"));
+}
+std::string shape_text(PyArrayObject *array) {
+    return repr(py::handle(reinterpret_cast<PyObject *>(array)).attr("shape"));
+}
+
+// The number that ml_dtypes got for bfloat16 when it was imported; whoever holds such an array has imported
+// it.
+int bfloat16_number() {
+    static std::atomic<int> number{-1};
+    if (number < 0) {
+        PyObject *const modules = PyImport_GetModuleDict();
+        PyObject *const module = PyDict_GetItemString(modules, "ml_dtypes");
+        if (module == nullptr) return -1;
+        PyArray_Descr *descr = nullptr;
+        if (PyArray_DescrConverter(py::handle(module).attr("bfloat16").ptr(), &descr) == 0)
+            throw py::error_already_set();
+        number = descr->type_num;
+        Py_DECREF(descr);
+    }
+    return number;
+}
+
+const char *numpy_name(Dtype dtype) {
+    switch (dtype) {
+    case Dtype::F16: return "float16";
+    case Dtype::BF16: return "bfloat16";
+    case Dtype::F32: return "float32";
+    case Dtype::F64: return "float64";
+    case Dtype::C64: return "complex64";
+    case Dtype::C128: return "complex128";
+    default: return "other";
+    }
+}
+
+struct Triple {
+    Dtype param, state, grad;
+    Types types;
+};
+constexpr Triple TRIPLES[] = {
+    {Dtype::F32, Dtype::F32, Dtype::F32, F32},          {Dtype::F64, Dtype::F64, Dtype::F64, F64},
+    {Dtype::F16, Dtype::F16, Dtype::F16, F16},          {Dtype::BF16, Dtype::BF16, Dtype::BF16, BF16},
+    {Dtype::F16, Dtype::F32, Dtype::F16, F16_F32},      {Dtype::BF16, Dtype::F32, Dtype::BF16, BF16_F32},
+    {Dtype::F32, Dtype::F32, Dtype::F16, F32_GRAD_F16}, {Dtype::F32, Dtype::F32, Dtype::BF16, F32_GRAD_BF16},
+    {Dtype::C64, Dtype::C64, Dtype::C64, F32},          {Dtype::C128, Dtype::C128, Dtype::C128, F64},
+};
+
+}  // namespace
+
+std::string Label::text() const {
+    if (index < 0) return role;
+    std::string text = role + "[" + std::to_string(index) + "]";
+    if (index < static_cast<Py_ssize_t>(names->size()))
+        text += " ('" + (*names)[static_cast<std::size_t>(index)].cast<std::string>() + "')";
+    return text;
+}
+
+Dtype dtype_of(PyArrayObject *array) {
+    const int number = PyArray_DESCR(array)->type_num;
+    switch (number) {
+    case NPY_FLOAT: return Dtype::F32;
+    case NPY_DOUBLE: return Dtype::F64;
+    case NPY_HALF: return Dtype::F16;
+    case NPY_CFLOAT: return Dtype::C64;
+    case NPY_CDOUBLE: return Dtype::C128;
+    default: return number >= NPY_USERDEF && number == bfloat16_number() ? Dtype::BF16 : Dtype::OTHER;
+    }
+}
+
+bool is_complex(Dtype dtype) { return dtype == Dtype::C64 || dtype == Dtype::C128; }
+
+PyArrayObject *checked(py::handle object, const Label &label) {
+    if (!PyArray_Check(object.ptr()))
+        throw py::type_error(label.text() + ": expected a NumPy array, got " + type_name(object));
+    auto *const array = reinterpret_cast<PyArrayObject *>(object.ptr());
+    if (!PyArray_CheckExact(object.ptr()) &&
+        py::isinstance(object, py::module_::import("numpy.ma").attr("MaskedArray")))
+        throw py::type_error(label.text() + ": expected an array without a mask, got MaskedArray");
+    if (dtype_of(array) == Dtype::OTHER)
+        throw py::type_error(label.text() +
+                             ": expected a real or complex floating-point array of at most 64 bits a " +
+                             "part, got " + dtype_name(array));
+    if (!PyArray_ISNOTSWAPPED(array))
+        throw py::value_error(label.text() + ": expected native byte order, got " +
+                              repr(py::handle(object).attr("dtype").attr("str")));
+    if (PyArray_SIZE(array) != 0 && !PyArray_ISALIGNED(array))
+        throw py::value_error(label.text() +
+                              ": expected an array aligned to its elements, got a misaligned one");
+    return array;
+}
+
+void check_writeable(PyArrayObject *array, const Label &label) {
+    if (!PyArray_ISWRITEABLE(array))
+        throw py::value_error(label.text() + ": expected a writeable array, got a read-only one");
+}
+
+void check_shape(PyArrayObject *array, PyArrayObject *like, const Label &label) {
+    if (!PyArray_SAMESHAPE(array, like))
+        throw py::value_error(label.text() + ": expected shape " + shape_text(like) + ", got " +
+                              shape_text(array));
+}
+
+Types types_of(PyArrayObject *param, PyArrayObject *state, const Label &label) {
+    for (const Triple &triple : TRIPLES)
+        if (triple.param == dtype_of(param) && triple.state == dtype_of(state)) return triple.types;
+    throw py::type_error(label.text() + ": expected the dtype " + numpy_name(dtype_of(param)) +
+                         " of its parameter, got " + dtype_name(state));
+}
+
+Types types_of(PyArrayObject *param, PyArrayObject *state, PyArrayObject *grad, const Label &label) {
+    for (const Triple &triple : TRIPLES)
+        if (triple.param == dtype_of(param) && triple.state == dtype_of(state) &&
+            triple.grad == dtype_of(grad))
+            return triple.types;
+    const std::string wanted = numpy_name(dtype_of(param));
+    throw py::type_error(label.text() + ": expected " + wanted + ", got " + dtype_name(grad) +
+                         "; cast it with .astype(" + (wanted == "bfloat16" ? "ml_dtypes." : "np.") + wanted +
+                         ")");
+}
+
+View view_of(PyArrayObject *array, bool reversed) {
+    const bool pairs = is_complex(dtype_of(array));
+    const npy_intp itemsize = PyArray_ITEMSIZE(array) / (pairs ? 2 : 1);
+    auto *const data = static_cast<char *>(PyArray_DATA(array));
+    if (reversed ? PyArray_IS_F_CONTIGUOUS(array) : PyArray_IS_C_CONTIGUOUS(array))
+        return {data, itemsize, {}};
+    std::vector<Axis> axes;
+    const int ndim = PyArray_NDIM(array);
+    for (int i = 0; i < ndim; ++i) {
+        const int axis = reversed ? ndim - 1 - i : i;
+        axes.push_back({PyArray_DIM(array, axis), PyArray_STRIDE(array, axis)});
+    }
+    if (pairs) axes.push_back({2, itemsize});
+    return View::over(data, itemsize, axes);
+}
+
+Snapshot::Snapshot(PyArrayObject *array)
+    : data_(PyArray_DATA(array)), descr_(PyArray_DESCR(array)), flags_(PyArray_FLAGS(array)) {
+    layout_.assign(PyArray_DIMS(array), PyArray_DIMS(array) + PyArray_NDIM(array));
+    layout_.insert(layout_.end(), PyArray_STRIDES(array), PyArray_STRIDES(array) + PyArray_NDIM(array));
+}
+
+bool Snapshot::holds(PyArrayObject *array) const {
+    const auto ndim = static_cast<std::size_t>(PyArray_NDIM(array));
+    return PyArray_DATA(array) == data_ && PyArray_DESCR(array) == descr_ && PyArray_FLAGS(array) == flags_ &&
+           layout_.size() == 2 * ndim &&
+           std::memcmp(layout_.data(), PyArray_DIMS(array), ndim * sizeof(npy_intp)) == 0 &&
+           std::memcmp(layout_.data() + ndim, PyArray_STRIDES(array), ndim * sizeof(npy_intp)) == 0;
+}
+
+}  // namespace adagrad::arrays

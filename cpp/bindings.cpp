@@ -1,0 +1,56 @@
+#define NUMPY_ADAGRAD_IMPORTS_ARRAY_API
+#include <pybind11/stl.h>
+
+#include "dispatch.hpp"
+#include "stepper.hpp"
+#include "threads.hpp"
+
+namespace py = pybind11;
+using namespace py::literals;
+using adagrad::Stepper;
+
+namespace {
+
+void load_array_api() {
+    if (_import_array() < 0) throw py::error_already_set();
+}
+
+const char *isa_name() {
+    try {
+        return adagrad::isa().name;
+    } catch (const std::runtime_error &error) {
+        throw py::import_error(error.what());
+    }
+}
+
+}  // namespace
+
+PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
+    load_array_api();
+    m.attr("isa") = isa_name();
+    m.attr("compiler") = NUMPY_ADAGRAD_COMPILER;
+#ifdef _OPENMP
+    m.attr("openmp") = _OPENMP;
+#else
+    m.attr("openmp") = py::none();
+#endif
+    adagrad::threads::watch_forks();
+    m.def("thread_limit", &adagrad::threads::limit);
+
+    py::class_<Stepper> plan(m, "Plan");
+    py::enum_<Stepper::Outcome>(plan, "Outcome")
+        .value("DONE", Stepper::DONE)
+        .value("SKIPPED", Stepper::SKIPPED)
+        .value("STALE", Stepper::STALE);
+    plan.def(py::init([](const std::string &rule, const py::list &params, const py::list &states,
+                         const py::list &counters, const py::tuple &names, const py::tuple &roles,
+                         bool indexed) {
+                 const auto role = [&](std::size_t i) { return roles[i].cast<std::string>(); };
+                 return std::make_unique<Stepper>(rule, params, states, counters, names,
+                                                  adagrad::Roles{role(0), role(1), role(2), indexed});
+             }),
+             "rule"_a, "params"_a, "states"_a, "counters"_a, "names"_a, "roles"_a, "indexed"_a = true)
+        .def("step", &Stepper::step, "groups"_a, "grads"_a, "which"_a, "hypers"_a, "grad_scale"_a,
+             "max_norm"_a, "norm_divisor"_a, "on_nonfinite"_a)
+        .def_readonly("grad_norm", &Stepper::grad_norm);
+}

@@ -1,0 +1,52 @@
+#include "dispatch.hpp"
+
+#include <cstdlib>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace adagrad {
+
+extern const Table table_baseline;
+#ifdef ADAGRAD_X86_LEVELS
+extern const Table table_v3;
+extern const Table table_v4;
+#endif
+
+namespace {
+
+std::vector<Isa> known() {
+    std::vector<Isa> all = {{"baseline", &table_baseline, true}};
+#ifdef ADAGRAD_X86_LEVELS
+    // The whole level that an object was compiled for, not one feature of it: -march=x86-64-v3 permits BMI2
+    // and F16C beside AVX2.
+    all.push_back({"v3", &table_v3, __builtin_cpu_supports("x86-64-v3") != 0});
+    all.push_back({"v4", &table_v4, __builtin_cpu_supports("x86-64-v4") != 0});
+#endif
+    return all;
+}
+
+Isa choose() {
+    const std::vector<Isa> all = known();
+    const char *const wish = std::getenv("NUMPY_ADAGRAD_ISA");
+    const Isa *best = nullptr;
+    std::string names;
+    for (const Isa &one : all) {
+        if (!one.supported) continue;
+        names += (names.empty() ? "" : ", ") + std::string(one.name);
+        if (wish == nullptr || *wish == '\0' || std::string(wish) == one.name) best = &one;
+    }
+    if (best == nullptr)
+        throw std::runtime_error("NUMPY_ADAGRAD_ISA: expected one of " + names + " on this machine, got '" +
+                                 wish + "'");
+    return *best;
+}
+
+}  // namespace
+
+const Isa &isa() {
+    static const Isa chosen = choose();
+    return chosen;
+}
+
+}  // namespace adagrad

@@ -1,0 +1,199 @@
+#include "plan.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+#include "rules.hpp"
+#include "threads.hpp"
+
+namespace adagrad {
+namespace {
+
+constexpr std::ptrdiff_t CACHE_LINE = 64;
+
+Scalars scalars_for(Rule rule, const Hyper &hyper, float counter, double grad_scale) {
+    Scalars x;
+    x.eps = hyper.eps;
+    x.rate = rule == TORCH ? torch_rate(hyper.lr, hyper.lr_decay, counter + 1) : hyper.lr;
+    x.decay = hyper.weight_decay;
+    x.decays = hyper.weight_decay != 0;
+    x.maximize = hyper.maximize;
+    x.update_slots = hyper.update_slots;
+    x.unscale = hyper.unscale;
+    x.grad_scale = grad_scale;
+    return x;
+}
+
+int path_of(const Scalars &x) {
+    const bool prepared = x.decays || x.maximize || x.unscale != 1 || x.mean != 0;
+    const bool scaled = x.grad_scale != 1 || x.clip != 1;
+    return (prepared ? PREPARED : PLAIN) | (scaled ? SCALED : PLAIN);
+}
+
+// A stretch of at most one block: the array's own memory where it is contiguous, otherwise a copy.
+class Stage {
+  public:
+    Stage(const View &view, std::ptrdiff_t begin, std::ptrdiff_t count)
+        : view_(view), begin_(begin), count_(count) {
+        if (view.contiguous())
+            data_ = view.data + begin * view.itemsize;
+        else
+            view.gather(begin, count, data_ = buffer_);
+    }
+    void *data() const { return data_; }
+    void write_back() const {
+        if (!view_.contiguous()) view_.scatter(begin_, count_, buffer_);
+    }
+
+  private:
+    const View &view_;
+    std::ptrdiff_t begin_, count_;
+    char *data_;
+    alignas(CACHE_LINE) char buffer_[SUM_BLOCK * sizeof(double)];
+};
+
+// The sum of block(begin, count) over [begin, end): every sum here has this order.
+template <class Block> double sum_blocks(std::ptrdiff_t begin, std::ptrdiff_t end, Block block) {
+    double sum = 0;
+    for (; begin < end; begin += SUM_BLOCK)
+        sum += block(begin, std::min<std::ptrdiff_t>(SUM_BLOCK, end - begin));
+    return sum;
+}
+
+void update_span(const Tensor &tensor, std::ptrdiff_t begin, std::ptrdiff_t end, const Scalars &scalars) {
+    const Update update = tensor.kernels->update[path_of(scalars)];
+    const View &param = tensor.param, &state = tensor.state, &grad = tensor.grad;
+    if (param.contiguous() && state.contiguous() && grad.contiguous()) {
+        update(param.data + begin * param.itemsize, state.data + begin * state.itemsize,
+               grad.data + begin * grad.itemsize, end - begin, scalars);
+        return;
+    }
+    for (; begin < end; begin += SUM_BLOCK) {
+        const std::ptrdiff_t count = std::min<std::ptrdiff_t>(SUM_BLOCK, end - begin);
+        const Stage params(param, begin, count), states(state, begin, count), grads(grad, begin, count);
+        update(params.data(), states.data(), grads.data(), count, scalars);
+        params.write_back();
+        states.write_back();
+    }
+}
+
+// Moves a boundary between two threads down to a cache line of the parameter.
+std::ptrdiff_t at_line(const Tensor &tensor, std::ptrdiff_t index) {
+    if (index == tensor.count) return index;
+    const std::ptrdiff_t line = CACHE_LINE / tensor.param.itemsize;
+    const auto address = reinterpret_cast<std::ptrdiff_t>(tensor.param.data) / tensor.param.itemsize;
+    return std::max<std::ptrdiff_t>(0, index - (address + index) % line);
+}
+
+std::ptrdiff_t blocks_of(const Tensor &tensor) { return (tensor.count + SUM_BLOCK - 1) / SUM_BLOCK; }
+std::ptrdiff_t rows_of(const Tensor &tensor) { return tensor.row == 0 ? 0 : tensor.count / tensor.row; }
+
+}  // namespace
+
+void Plan::prepare(const std::vector<Hyper> &hypers, const std::int32_t *which, double grad_scale) {
+    const threads::IeeeMode ieee;
+    scalars_.clear();
+    elements_ = 0;
+    std::int32_t last_hyper = -1;
+    float last_counter = 0;
+    for (const std::size_t index : active) {
+        Tensor &tensor = tensors[index];
+        const float counter = tensor.step == nullptr ? 0 : *tensor.step;
+        // Tensors of one group have usually taken the same number of steps.
+        if (which[index] != last_hyper || counter != last_counter)
+            scalars_.push_back(scalars_for(rule, hypers[which[index]], counter, grad_scale));
+        last_hyper = which[index];
+        last_counter = counter;
+        tensor.scalars = scalars_.size() - 1;
+        tensor.row = hypers[which[index]].centralize ? tensor.row_length : 0;
+        elements_ += tensor.count;
+    }
+}
+
+// Lays the active tensors end to end, each as long as `size` says.
+template <class Size> void Plan::concatenate(Size size) {
+    starts_.assign(1, 0);
+    for (const std::size_t index : active) starts_.push_back(starts_.back() + size(tensors[index]));
+}
+
+// Shares the concatenation among the threads: body(slot, begin, end) for each stretch within one tensor.
+template <class Body> void Plan::share(Body body) {
+    threads::share(starts_.back(), elements_, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
+        std::size_t slot = std::upper_bound(starts_.begin(), starts_.end(), begin) - starts_.begin() - 1;
+        for (; begin < end; ++slot) {
+            const std::ptrdiff_t start = starts_[slot], stop = std::min(end, starts_[slot + 1]);
+            if (begin < stop) body(slot, begin - start, stop - start);
+            begin = stop;
+        }
+    });
+}
+
+double Plan::grad_norm() {
+    concatenate(blocks_of);
+    sums_.resize(starts_.back());
+    share([this](std::size_t slot, std::ptrdiff_t begin, std::ptrdiff_t end) {
+        const Tensor &tensor = tensors[active[slot]];
+        for (std::ptrdiff_t block = begin; block < end; ++block) {
+            const std::ptrdiff_t first = block * SUM_BLOCK, last = std::min(tensor.count, first + SUM_BLOCK);
+            const Stage grads(tensor.ordered_grad, first, last - first);
+            sums_[starts_[slot] + block] =
+                tensor.kernels->square_sum(nullptr, grads.data(), last - first, scalars_[tensor.scalars]);
+        }
+    });
+    const threads::IeeeMode ieee;
+    double total = 0;
+    for (std::size_t slot = 0; slot < active.size(); ++slot)
+        total += std::accumulate(sums_.begin() + starts_[slot], sums_.begin() + starts_[slot + 1], 0.0);
+    return std::sqrt(total);
+}
+
+void Plan::clip(double factor) {
+    for (Scalars &scalars : scalars_) scalars.clip = factor;
+}
+
+void Plan::row_means() {
+    concatenate(rows_of);
+    if (starts_.back() == 0) return;
+    sums_.resize(starts_.back());
+    for (std::size_t slot = 0; slot < active.size(); ++slot)
+        tensors[active[slot]].means = sums_.data() + starts_[slot];
+    share([this](std::size_t slot, std::ptrdiff_t begin, std::ptrdiff_t end) {
+        const Tensor &tensor = tensors[active[slot]];
+        for (std::ptrdiff_t row = begin; row < end; ++row) {
+            const double sum = sum_blocks(
+                row * tensor.row, (row + 1) * tensor.row, [&](std::ptrdiff_t first, std::ptrdiff_t count) {
+                    const Stage params(tensor.param, first, count), grads(tensor.grad, first, count);
+                    return tensor.kernels->decayed_sum(params.data(), grads.data(), count,
+                                                       scalars_[tensor.scalars]);
+                });
+            sums_[starts_[slot] + row] = sum / static_cast<double>(tensor.row);
+        }
+    });
+}
+
+void Plan::update_range(const Tensor &tensor, std::ptrdiff_t begin, std::ptrdiff_t end) const {
+    const Scalars &scalars = scalars_[tensor.scalars];
+    if (tensor.row == 0) return update_span(tensor, begin, end, scalars);
+    while (begin < end) {
+        const std::ptrdiff_t row = begin / tensor.row, stop = std::min(end, (row + 1) * tensor.row);
+        Scalars centred = scalars;
+        centred.mean = tensor.means[row];
+        update_span(tensor, begin, stop, centred);
+        begin = stop;
+    }
+}
+
+void Plan::update() {
+    row_means();
+    concatenate([](const Tensor &tensor) { return tensor.count; });
+    share([this](std::size_t slot, std::ptrdiff_t begin, std::ptrdiff_t end) {
+        const Tensor &tensor = tensors[active[slot]];
+        update_range(tensor, at_line(tensor, begin), at_line(tensor, end));
+    });
+    for (const std::size_t index : active)
+        if (tensors[index].step != nullptr) *tensors[index].step += 1;
+    if (global_step != nullptr) *global_step += 1;
+}
+
+}  // namespace adagrad

@@ -1,0 +1,190 @@
+#include "stepper.hpp"
+
+#include <cmath>
+
+#include "dispatch.hpp"
+#include "threads.hpp"
+
+namespace adagrad {
+namespace {
+
+PyArrayObject *array_of(const py::object &object) { return reinterpret_cast<PyArrayObject *>(object.ptr()); }
+
+Rule rule_of(const std::string &name) {
+    if (name == "torch") return TORCH;
+    if (name == "mindspore") return MINDSPORE;
+    if (name == "floor") return FLOOR;
+    throw py::value_error("rule: expected 'torch', 'mindspore' or 'floor', got '" + name + "'");
+}
+
+// MindSpore centralises a gradient only where its operator would be chosen.
+std::ptrdiff_t centralized_row(PyArrayObject *array) {
+    if (PyArray_NDIM(array) < 2 || PyArray_DIM(array, 1) % 16 != 0 || PyArray_SIZE(array) == 0) return 0;
+    return PyArray_SIZE(array) / PyArray_DIM(array, 0);
+}
+
+void check_counter(PyArrayObject *array, bool torch, const arrays::Label &label) {
+    const bool fits = torch ? PyArray_NDIM(array) == 0 && PyArray_TYPE(array) == NPY_FLOAT
+                            : PyArray_SIZE(array) == 1 && PyArray_TYPE(array) == NPY_INT32;
+    if (!fits || !PyArray_ISBEHAVED(array))
+        throw py::type_error(label.text() + ": expected a writeable " +
+                             (torch ? "float32 array of shape ()" : "int32 array of shape (1,)"));
+}
+
+// (lr, lr_decay, eps, weight_decay, maximize, update_slots, unscale, centralize)
+Hyper hyper_of(py::handle object) {
+    const auto fields = py::reinterpret_borrow<py::tuple>(object);
+    const auto number = [&](std::size_t i) { return fields[i].cast<double>(); };
+    const auto flag = [&](std::size_t i) { return fields[i].cast<bool>(); };
+    return {number(0), number(1), number(2), number(3), flag(4), flag(5), number(6), flag(7)};
+}
+
+// For each parameter, the index of its hyper-parameters.
+const std::int32_t *choices(const py::object &which, std::size_t params, std::size_t hypers) {
+    const bool fits = PyArray_Check(which.ptr()) && PyArray_TYPE(array_of(which)) == NPY_INT32 &&
+                      PyArray_ISCARRAY_RO(array_of(which)) &&
+                      PyArray_SIZE(array_of(which)) == static_cast<npy_intp>(params);
+    if (!fits) throw py::value_error("which: expected an int32 array with an index for each parameter");
+    const auto *const values = static_cast<const std::int32_t *>(PyArray_DATA(array_of(which)));
+    for (std::size_t i = 0; i < params; ++i)
+        if (values[i] < 0 || static_cast<std::size_t>(values[i]) >= hypers)
+            throw py::value_error("which: expected indices of hyper-parameters");
+    return values;
+}
+
+}  // namespace
+
+arrays::Label Stepper::label(const std::string &role, std::size_t index) const {
+    return {role, roles_.indexed ? static_cast<Py_ssize_t>(index) : -1, &names_};
+}
+
+Stepper::Stepper(const std::string &rule, const py::list &params, const py::list &states,
+                 const py::list &counters, const py::tuple &names, Roles roles)
+    : names_(names), roles_(std::move(roles)), counters_(counters) {
+    plan_.rule = rule_of(rule);
+    std::vector<std::pair<PyArrayObject *, arrays::Label>> written;
+    for (std::size_t i = 0; i < params.size(); ++i) {
+        const arrays::Label param_label = label(roles_.param, i), state_label = label(roles_.state, i);
+        PyArrayObject *const param = arrays::checked(params[i], param_label);
+        arrays::check_writeable(param, param_label);
+        const arrays::Dtype dtype = arrays::dtype_of(param);
+        if (plan_.rule == MINDSPORE && arrays::is_complex(dtype))
+            throw py::type_error(param_label.text() + ": expected a real array, got a complex one");
+        PyArrayObject *const state = arrays::checked(states[i], state_label);
+        arrays::check_writeable(state, state_label);
+        arrays::check_shape(state, param, state_label);
+        arrays::types_of(param, state, state_label);
+
+        Tensor tensor;
+        tensor.count = PyArray_SIZE(param) * (arrays::is_complex(dtype) ? 2 : 1);
+        tensor.row_length = plan_.rule == MINDSPORE ? centralized_row(param) : 0;
+        // Elements may be visited in any order, except where rows matter.
+        const bool reversed = PyArray_IS_F_CONTIGUOUS(param) && tensor.row_length == 0;
+        tensor.param = arrays::view_of(param, reversed);
+        tensor.state = arrays::view_of(state, reversed);
+        if (plan_.rule != FLOOR) {
+            const std::size_t which = plan_.rule == TORCH ? i : 0;
+            const py::object counter = counters[which];
+            if (!PyArray_Check(counter.ptr())) throw py::type_error("counters: expected arrays");
+            check_counter(array_of(counter), plan_.rule == TORCH, label("state_steps", which));
+            if (plan_.rule == TORCH)
+                tensor.step = static_cast<float *>(PyArray_DATA(array_of(counter)));
+            else
+                plan_.global_step = static_cast<std::int32_t *>(PyArray_DATA(array_of(counter)));
+        }
+        plan_.tensors.push_back(std::move(tensor));
+        entries_.push_back(
+            {params[i], states[i], arrays::Snapshot(param), arrays::Snapshot(state), reversed});
+        written.emplace_back(param, param_label);
+        written.emplace_back(state, state_label);
+    }
+    territory_.claim(written);
+}
+
+bool Stepper::is_current(const py::list &groups) const {
+    std::size_t index = 0;
+    for (const py::handle group : groups) {
+        if (!PyList_Check(group.ptr())) return false;
+        const Py_ssize_t size = PyList_GET_SIZE(group.ptr());
+        for (Py_ssize_t i = 0; i < size; ++i, ++index) {
+            if (index == entries_.size()) return false;
+            const Entry &entry = entries_[index];
+            if (PyList_GET_ITEM(group.ptr(), i) != entry.param.ptr() ||
+                !entry.param_seen.holds(array_of(entry.param)) ||
+                !entry.state_seen.holds(array_of(entry.state)))
+                return false;
+        }
+    }
+    return index == entries_.size();
+}
+
+void Stepper::take_gradient(std::size_t index, PyArrayObject *grad) {
+    const Entry &entry = entries_[index];
+    Tensor &tensor = plan_.tensors[index];
+    const arrays::Label grad_label = label(roles_.grad, index);
+    const Types types = arrays::types_of(array_of(entry.param), array_of(entry.state), grad, grad_label);
+    arrays::check_shape(grad, array_of(entry.param), grad_label);
+    territory_.check_apart(grad, grad_label);
+    tensor.kernels = &isa().table->of[plan_.rule][types];
+    tensor.grad = arrays::view_of(grad, entry.reversed);
+    tensor.ordered_grad = entry.reversed ? arrays::view_of(grad, false) : tensor.grad;
+    plan_.active.push_back(index);
+}
+
+void Stepper::take_gradients(const py::tuple &grads) {
+    if (grads.size() != entries_.size())
+        throw py::value_error(roles_.grad + ": expected " + std::to_string(entries_.size()) +
+                              " arrays, one for each parameter, got " + std::to_string(grads.size()));
+    plan_.active.clear();
+    held_.clear();
+    for (std::size_t i = 0; i < entries_.size(); ++i) {
+        py::handle grad = PyTuple_GET_ITEM(grads.ptr(), static_cast<Py_ssize_t>(i));
+        if (grad.is_none()) continue;
+        if (PyArray_CheckScalar(grad.ptr())) {  // what NumPy makes of a 0-d result
+            held_.push_back(py::reinterpret_steal<py::object>(PyArray_FromScalar(grad.ptr(), nullptr)));
+            grad = held_.back();
+        }
+        take_gradient(i, arrays::checked(grad, label(roles_.grad, i)));
+    }
+}
+
+Stepper::Outcome Stepper::step(const py::list &groups, const py::object &grads, const py::object &which,
+                               const py::list &hypers, double grad_scale, std::optional<double> max_norm,
+                               double norm_divisor, const std::string &on_nonfinite) {
+    if (!is_current(groups)) return STALE;
+    // A tuple of our own keeps the gradients alive while the GIL is released.
+    const auto own = py::reinterpret_steal<py::tuple>(PySequence_Tuple(grads.ptr()));
+    if (!own) throw py::error_already_set();
+    take_gradients(own);
+    std::vector<Hyper> asked;
+    for (const py::handle hyper : hypers) asked.push_back(hyper_of(hyper));
+    const std::int32_t *const choice = choices(which, entries_.size(), asked.size());
+
+    const bool measures = max_norm.has_value() || on_nonfinite != "propagate";
+    std::optional<double> norm;
+    bool moves = true;
+    {
+        const py::gil_scoped_release release;
+        plan_.prepare(asked, choice, grad_scale);
+        if (measures) norm = plan_.grad_norm() / norm_divisor;
+        moves = on_nonfinite == "propagate" || std::isfinite(*norm);
+        if (moves && max_norm) {
+            const double factor = *max_norm / (*norm + 1e-6);
+            // A norm that is not a number makes the gradients so, as in torch.
+            if (!(factor >= 1)) plan_.clip(factor);
+        }
+        if (moves) plan_.update();
+    }
+    held_.clear();
+    grad_norm = norm;
+    if (moves) return DONE;
+    if (on_nonfinite == "raise") {
+        const std::string text =
+            roles_.grad + ": expected finite values, got a norm of " + std::to_string(*norm);
+        PyErr_SetString(PyExc_FloatingPointError, text.c_str());
+        throw py::error_already_set();
+    }
+    return SKIPPED;
+}
+
+}  // namespace adagrad

@@ -1,0 +1,59 @@
+// A plan together with the Python objects behind it: what `_core.Plan` is.
+#pragma once
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "arrays.hpp"
+#include "plan.hpp"
+
+namespace adagrad {
+
+namespace py = pybind11;
+
+// How messages call the arguments: ("params", "state_sums", "grads"), or without an index ("var", "accum",
+// "grad").
+struct Roles {
+    std::string param, state, grad;
+    bool indexed;
+};
+
+class Stepper {
+  public:
+    enum Outcome : int { DONE, SKIPPED, STALE };
+
+    // Checks all arrays. `counters` holds a 0-d float32 array for each parameter (torch), or the one int32
+    // array of shape (1,) that all share (MindSpore).
+    Stepper(const std::string &rule, const py::list &params, const py::list &states, const py::list &counters,
+            const py::tuple &names, Roles roles);
+
+    // One update. STALE, with nothing changed, when `groups` no longer hold the parameters of this plan as
+    // they were.
+    Outcome step(const py::list &groups, const py::object &grads, const py::object &which,
+                 const py::list &hypers, double grad_scale, std::optional<double> max_norm,
+                 double norm_divisor, const std::string &on_nonfinite);
+
+    std::optional<double> grad_norm;  // of the last step that took one
+
+  private:
+    struct Entry {
+        py::object param, state;
+        arrays::Snapshot param_seen, state_seen;
+        bool reversed;
+    };
+
+    bool is_current(const py::list &groups) const;
+    void take_gradients(const py::tuple &grads);
+    void take_gradient(std::size_t index, PyArrayObject *grad);
+    arrays::Label label(const std::string &role, std::size_t index) const;
+
+    py::tuple names_;
+    Roles roles_;
+    py::list counters_;
+    std::vector<Entry> entries_;
+    arrays::Territory territory_;
+    Plan plan_;
+    std::vector<py::object> held_;  // gradients made of NumPy scalars, for the time of a step
+};
+
+}  // namespace adagrad
