@@ -88,15 +88,13 @@ PyArrayObject *checked(py::handle object, const Label &label) {
         py::isinstance(object, py::module_::import("numpy.ma").attr("MaskedArray")))
         throw py::type_error(label.text() + ": expected an array without a mask, got MaskedArray");
     if (dtype_of(array) == Dtype::OTHER)
-        throw py::type_error(label.text() +
-                             ": expected a real or complex floating-point array of at most 64 bits a " +
+        throw py::type_error(label.text() + ": expected a real or complex floating-point array of at most 64 bits a " +
                              "part, got " + dtype_name(array));
     if (!PyArray_ISNOTSWAPPED(array))
         throw py::value_error(label.text() + ": expected native byte order, got " +
                               repr(py::handle(object).attr("dtype").attr("str")));
     if (PyArray_SIZE(array) != 0 && !PyArray_ISALIGNED(array))
-        throw py::value_error(label.text() +
-                              ": expected an array aligned to its elements, got a misaligned one");
+        throw py::value_error(label.text() + ": expected an array aligned to its elements, got a misaligned one");
     return array;
 }
 
@@ -107,8 +105,7 @@ void check_writeable(PyArrayObject *array, const Label &label) {
 
 void check_shape(PyArrayObject *array, PyArrayObject *like, const Label &label) {
     if (!PyArray_SAMESHAPE(array, like))
-        throw py::value_error(label.text() + ": expected shape " + shape_text(like) + ", got " +
-                              shape_text(array));
+        throw py::value_error(label.text() + ": expected shape " + shape_text(like) + ", got " + shape_text(array));
 }
 
 Types types_of(PyArrayObject *param, PyArrayObject *state, const Label &label) {
@@ -120,21 +117,18 @@ Types types_of(PyArrayObject *param, PyArrayObject *state, const Label &label) {
 
 Types types_of(PyArrayObject *param, PyArrayObject *state, PyArrayObject *grad, const Label &label) {
     for (const Triple &triple : TRIPLES)
-        if (triple.param == dtype_of(param) && triple.state == dtype_of(state) &&
-            triple.grad == dtype_of(grad))
+        if (triple.param == dtype_of(param) && triple.state == dtype_of(state) && triple.grad == dtype_of(grad))
             return triple.types;
     const std::string wanted = numpy_name(dtype_of(param));
     throw py::type_error(label.text() + ": expected " + wanted + ", got " + dtype_name(grad) +
-                         "; cast it with .astype(" + (wanted == "bfloat16" ? "ml_dtypes." : "np.") + wanted +
-                         ")");
+                         "; cast it with .astype(" + (wanted == "bfloat16" ? "ml_dtypes." : "np.") + wanted + ")");
 }
 
 View view_of(PyArrayObject *array, bool reversed) {
     const bool pairs = is_complex(dtype_of(array));
     const npy_intp itemsize = PyArray_ITEMSIZE(array) / (pairs ? 2 : 1);
     auto *const data = static_cast<char *>(PyArray_DATA(array));
-    if (reversed ? PyArray_IS_F_CONTIGUOUS(array) : PyArray_IS_C_CONTIGUOUS(array))
-        return {data, itemsize, {}};
+    if (reversed ? PyArray_IS_F_CONTIGUOUS(array) : PyArray_IS_C_CONTIGUOUS(array)) return {data, itemsize, {}};
     std::vector<Axis> axes;
     const int ndim = PyArray_NDIM(array);
     for (int i = 0; i < ndim; ++i) {

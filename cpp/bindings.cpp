@@ -37,20 +37,23 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     adagrad::threads::watch_forks();
     m.def("thread_limit", &adagrad::threads::limit);
 
+    m.def("check_params", &adagrad::check_params, "rule"_a, "params"_a, "names"_a, "role"_a = "params",
+          "indexed"_a = true);
+
     py::class_<Stepper> plan(m, "Plan");
     py::enum_<Stepper::Outcome>(plan, "Outcome")
         .value("DONE", Stepper::DONE)
         .value("SKIPPED", Stepper::SKIPPED)
         .value("STALE", Stepper::STALE);
     plan.def(py::init([](const std::string &rule, const py::list &params, const py::list &states,
-                         const py::list &counters, const py::tuple &names, const py::tuple &roles,
-                         bool indexed) {
+                         const py::list &counters, const py::tuple &names, const py::tuple &roles, bool indexed) {
                  const auto role = [&](std::size_t i) { return roles[i].cast<std::string>(); };
                  return std::make_unique<Stepper>(rule, params, states, counters, names,
                                                   adagrad::Roles{role(0), role(1), role(2), indexed});
              }),
              "rule"_a, "params"_a, "states"_a, "counters"_a, "names"_a, "roles"_a, "indexed"_a = true)
-        .def("step", &Stepper::step, "groups"_a, "grads"_a, "which"_a, "hypers"_a, "grad_scale"_a,
-             "max_norm"_a, "norm_divisor"_a, "on_nonfinite"_a)
+        .def("is_current", &Stepper::is_current, "groups"_a)
+        .def("step", &Stepper::step, "groups"_a, "grads"_a, "which"_a, "hypers"_a, "grad_scale"_a, "max_norm"_a,
+             "norm_divisor"_a, "on_nonfinite"_a)
         .def_readonly("grad_norm", &Stepper::grad_norm);
 }

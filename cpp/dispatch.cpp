@@ -37,8 +37,8 @@ Isa choose() {
         if (wish == nullptr || *wish == '\0' || std::string(wish) == one.name) best = &one;
     }
     if (best == nullptr)
-        throw std::runtime_error("NUMPY_ADAGRAD_ISA: expected one of " + names + " on this machine, got '" +
-                                 wish + "'");
+        throw std::runtime_error("NUMPY_ADAGRAD_ISA: expected one of " + names + " on this machine, got '" + wish +
+                                 "'");
     return *best;
 }
 

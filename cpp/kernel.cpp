@@ -68,10 +68,10 @@ template <template <class> class Rule, class P, class S, class G> constexpr Kern
             decayed_sum<P, G>};
 }
 
-#define ADAGRAD_ROW(RULE)                                                                                    \
-    {kernels<RULE, float, float, float>(),       kernels<RULE, double, double, double>(),                    \
-     kernels<RULE, Float16, Float16, Float16>(), kernels<RULE, BFloat16, BFloat16, BFloat16>(),              \
-     kernels<RULE, Float16, float, Float16>(),   kernels<RULE, BFloat16, float, BFloat16>(),                 \
+#define ADAGRAD_ROW(RULE)                                                                                              \
+    {kernels<RULE, float, float, float>(),       kernels<RULE, double, double, double>(),                              \
+     kernels<RULE, Float16, Float16, Float16>(), kernels<RULE, BFloat16, BFloat16, BFloat16>(),                        \
+     kernels<RULE, Float16, float, Float16>(),   kernels<RULE, BFloat16, float, BFloat16>(),                           \
      kernels<RULE, float, float, Float16>(),     kernels<RULE, float, float, BFloat16>()}
 
 }  // namespace

@@ -70,9 +70,7 @@ template <class T> struct Flag;
 template <> struct Flag<float> {
     std::uint32_t mask;
     explicit Flag(bool set) : mask(set ? ~0u : 0u) {}
-    float choose(float yes, float no) const {
-        return from_bits((to_bits(yes) & mask) | (to_bits(no) & ~mask));
-    }
+    float choose(float yes, float no) const { return from_bits((to_bits(yes) & mask) | (to_bits(no) & ~mask)); }
 };
 template <> struct Flag<double> {
     bool set;

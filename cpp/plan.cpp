@@ -14,13 +14,15 @@ constexpr std::ptrdiff_t CACHE_LINE = 64;
 
 Scalars scalars_for(Rule rule, const Hyper &hyper, float counter, double grad_scale) {
     Scalars x;
+    const bool torch = rule == TORCH;
     x.eps = hyper.eps;
-    x.rate = rule == TORCH ? torch_rate(hyper.lr, hyper.lr_decay, counter + 1) : hyper.lr;
-    x.decay = hyper.weight_decay;
-    x.decays = hyper.weight_decay != 0;
+    // MindSpore holds its numbers in float32, whatever the parameter's dtype.
+    x.rate = torch ? torch_rate(hyper.lr, hyper.lr_decay, counter + 1) : float(hyper.lr);
+    x.decay = torch ? hyper.weight_decay : float(hyper.weight_decay);
+    x.decays = hyper.decays;
     x.maximize = hyper.maximize;
     x.update_slots = hyper.update_slots;
-    x.unscale = hyper.unscale;
+    x.unscale = float(hyper.unscale);
     x.grad_scale = grad_scale;
     return x;
 }
@@ -34,8 +36,7 @@ int path_of(const Scalars &x) {
 // A stretch of at most one block: the array's own memory where it is contiguous, otherwise a copy.
 class Stage {
   public:
-    Stage(const View &view, std::ptrdiff_t begin, std::ptrdiff_t count)
-        : view_(view), begin_(begin), count_(count) {
+    Stage(const View &view, std::ptrdiff_t begin, std::ptrdiff_t count) : view_(view), begin_(begin), count_(count) {
         if (view.contiguous())
             data_ = view.data + begin * view.itemsize;
         else
@@ -56,8 +57,7 @@ class Stage {
 // The sum of block(begin, count) over [begin, end): every sum here has this order.
 template <class Block> double sum_blocks(std::ptrdiff_t begin, std::ptrdiff_t end, Block block) {
     double sum = 0;
-    for (; begin < end; begin += SUM_BLOCK)
-        sum += block(begin, std::min<std::ptrdiff_t>(SUM_BLOCK, end - begin));
+    for (; begin < end; begin += SUM_BLOCK) sum += block(begin, std::min<std::ptrdiff_t>(SUM_BLOCK, end - begin));
     return sum;
 }
 
@@ -156,16 +156,14 @@ void Plan::row_means() {
     concatenate(rows_of);
     if (starts_.back() == 0) return;
     sums_.resize(starts_.back());
-    for (std::size_t slot = 0; slot < active.size(); ++slot)
-        tensors[active[slot]].means = sums_.data() + starts_[slot];
+    for (std::size_t slot = 0; slot < active.size(); ++slot) tensors[active[slot]].means = sums_.data() + starts_[slot];
     share([this](std::size_t slot, std::ptrdiff_t begin, std::ptrdiff_t end) {
         const Tensor &tensor = tensors[active[slot]];
         for (std::ptrdiff_t row = begin; row < end; ++row) {
-            const double sum = sum_blocks(
-                row * tensor.row, (row + 1) * tensor.row, [&](std::ptrdiff_t first, std::ptrdiff_t count) {
+            const double sum =
+                sum_blocks(row * tensor.row, (row + 1) * tensor.row, [&](std::ptrdiff_t first, std::ptrdiff_t count) {
                     const Stage params(tensor.param, first, count), grads(tensor.grad, first, count);
-                    return tensor.kernels->decayed_sum(params.data(), grads.data(), count,
-                                                       scalars_[tensor.scalars]);
+                    return tensor.kernels->decayed_sum(params.data(), grads.data(), count, scalars_[tensor.scalars]);
                 });
             sums_[starts_[slot] + row] = sum / static_cast<double>(tensor.row);
         }

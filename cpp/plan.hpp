@@ -11,7 +11,7 @@ namespace adagrad {
 // What a group asks of one step. torch's and MindSpore's arguments side by side; each rule reads its own.
 struct Hyper {
     double lr, lr_decay, eps, weight_decay;
-    bool maximize, update_slots;
+    bool decays, maximize, update_slots;
     double unscale;
     bool centralize;
 };

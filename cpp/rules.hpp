@@ -20,8 +20,8 @@ template <class P> struct Torch {
     Flag<C> decays;
 
     explicit Torch(const Scalars &x)
-        : rate(C(x.rate)), eps(C(x.eps)), decay(C(x.decay)), grad_scale(C(float(x.grad_scale))),
-          clip(C(x.clip)), sign(x.maximize ? C(-1) : C(1)), decays(x.decays) {}
+        : rate(C(x.rate)), eps(C(x.eps)), decay(C(x.decay)), grad_scale(C(float(x.grad_scale))), clip(C(x.clip)),
+          sign(x.maximize ? C(-1) : C(1)), decays(x.decays) {}
 
     C scaled(C g) const { return g / grad_scale * clip; }
 
@@ -51,9 +51,9 @@ template <class P> struct MindSpore {
     static C rounded(C x) { return widen(narrow<P>(x)); }
 
     explicit MindSpore(const Scalars &x)
-        : rate(C(x.rate)), decay(rounded(C(x.decay))), unscale(rounded(C(x.unscale))),
-          mean(rounded(C(x.mean))), grad_scale(rounded(C(float(x.grad_scale)))), clip(rounded(C(x.clip))),
-          decays(x.decays), update_slots(x.update_slots) {}
+        : rate(C(x.rate)), decay(rounded(C(x.decay))), unscale(rounded(C(x.unscale))), mean(rounded(C(x.mean))),
+          grad_scale(rounded(C(float(x.grad_scale)))), clip(rounded(C(x.clip))), decays(x.decays),
+          update_slots(x.update_slots) {}
 
     C scaled(C g) const { return rounded(rounded(g / grad_scale) * clip); }
 

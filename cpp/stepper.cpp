@@ -23,30 +23,49 @@ std::ptrdiff_t centralized_row(PyArrayObject *array) {
     return PyArray_SIZE(array) / PyArray_DIM(array, 0);
 }
 
-void check_counter(PyArrayObject *array, bool torch, const arrays::Label &label) {
-    const bool fits = torch ? PyArray_NDIM(array) == 0 && PyArray_TYPE(array) == NPY_FLOAT
-                            : PyArray_SIZE(array) == 1 && PyArray_TYPE(array) == NPY_INT32;
-    if (!fits || !PyArray_ISBEHAVED(array))
+void check_counter(const py::object &object, bool torch, const arrays::Label &label) {
+    PyArrayObject *const array = array_of(object);
+    const bool fits = PyArray_Check(object.ptr()) && PyArray_ISBEHAVED(array) &&
+                      (torch ? PyArray_NDIM(array) == 0 && PyArray_TYPE(array) == NPY_FLOAT
+                             : PyArray_SIZE(array) == 1 && PyArray_TYPE(array) == NPY_INT32);
+    if (!fits)
         throw py::type_error(label.text() + ": expected a writeable " +
                              (torch ? "float32 array of shape ()" : "int32 array of shape (1,)"));
 }
 
-// (lr, lr_decay, eps, weight_decay, maximize, update_slots, unscale, centralize)
+// (lr, lr_decay, eps, weight_decay, decays, maximize, update_slots, unscale, centralize)
 Hyper hyper_of(py::handle object) {
     const auto fields = py::reinterpret_borrow<py::tuple>(object);
     const auto number = [&](std::size_t i) { return fields[i].cast<double>(); };
     const auto flag = [&](std::size_t i) { return fields[i].cast<bool>(); };
-    return {number(0), number(1), number(2), number(3), flag(4), flag(5), number(6), flag(7)};
+    return {number(0), number(1), number(2), number(3), flag(4), flag(5), flag(6), number(7), flag(8)};
+}
+
+PyArrayObject *checked_param(Rule rule, py::handle object, const arrays::Label &label) {
+    PyArrayObject *const param = arrays::checked(object, label);
+    if (rule == MINDSPORE && arrays::is_complex(arrays::dtype_of(param)))
+        throw py::type_error(label.text() + ": expected a real array, got a complex one");
+    arrays::check_writeable(param, label);
+    return param;
+}
+
+PyArrayObject *checked_state(py::handle object, PyArrayObject *param, const arrays::Label &label) {
+    PyArrayObject *const state = arrays::checked(object, label);
+    arrays::check_writeable(state, label);
+    arrays::check_shape(state, param, label);
+    arrays::types_of(param, state, label);
+    return state;
 }
 
 // For each parameter, the index of its hyper-parameters.
-const std::int32_t *choices(const py::object &which, std::size_t params, std::size_t hypers) {
+const std::int32_t *choices(const py::object &which, std::size_t params, std::size_t hypers,
+                            const std::vector<std::size_t> &active) {
     const bool fits = PyArray_Check(which.ptr()) && PyArray_TYPE(array_of(which)) == NPY_INT32 &&
                       PyArray_ISCARRAY_RO(array_of(which)) &&
                       PyArray_SIZE(array_of(which)) == static_cast<npy_intp>(params);
     if (!fits) throw py::value_error("which: expected an int32 array with an index for each parameter");
     const auto *const values = static_cast<const std::int32_t *>(PyArray_DATA(array_of(which)));
-    for (std::size_t i = 0; i < params; ++i)
+    for (const std::size_t i : active)
         if (values[i] < 0 || static_cast<std::size_t>(values[i]) >= hypers)
             throw py::value_error("which: expected indices of hyper-parameters");
     return values;
@@ -54,51 +73,59 @@ const std::int32_t *choices(const py::object &which, std::size_t params, std::si
 
 }  // namespace
 
+void check_params(const std::string &rule, const py::list &params, const py::tuple &names, const std::string &role,
+                  bool indexed) {
+    for (std::size_t i = 0; i < params.size(); ++i)
+        checked_param(rule_of(rule), params[i], {role, indexed ? static_cast<Py_ssize_t>(i) : -1, &names});
+}
+
 arrays::Label Stepper::label(const std::string &role, std::size_t index) const {
     return {role, roles_.indexed ? static_cast<Py_ssize_t>(index) : -1, &names_};
 }
 
-Stepper::Stepper(const std::string &rule, const py::list &params, const py::list &states,
-                 const py::list &counters, const py::tuple &names, Roles roles)
+Stepper::Stepper(const std::string &rule, const py::list &params, const py::list &states, const py::list &counters,
+                 const py::tuple &names, Roles roles)
     : names_(names), roles_(std::move(roles)), counters_(counters) {
     plan_.rule = rule_of(rule);
     std::vector<std::pair<PyArrayObject *, arrays::Label>> written;
     for (std::size_t i = 0; i < params.size(); ++i) {
-        const arrays::Label param_label = label(roles_.param, i), state_label = label(roles_.state, i);
-        PyArrayObject *const param = arrays::checked(params[i], param_label);
-        arrays::check_writeable(param, param_label);
-        const arrays::Dtype dtype = arrays::dtype_of(param);
-        if (plan_.rule == MINDSPORE && arrays::is_complex(dtype))
-            throw py::type_error(param_label.text() + ": expected a real array, got a complex one");
-        PyArrayObject *const state = arrays::checked(states[i], state_label);
-        arrays::check_writeable(state, state_label);
-        arrays::check_shape(state, param, state_label);
-        arrays::types_of(param, state, state_label);
-
-        Tensor tensor;
-        tensor.count = PyArray_SIZE(param) * (arrays::is_complex(dtype) ? 2 : 1);
-        tensor.row_length = plan_.rule == MINDSPORE ? centralized_row(param) : 0;
-        // Elements may be visited in any order, except where rows matter.
-        const bool reversed = PyArray_IS_F_CONTIGUOUS(param) && tensor.row_length == 0;
-        tensor.param = arrays::view_of(param, reversed);
-        tensor.state = arrays::view_of(state, reversed);
-        if (plan_.rule != FLOOR) {
-            const std::size_t which = plan_.rule == TORCH ? i : 0;
-            const py::object counter = counters[which];
-            if (!PyArray_Check(counter.ptr())) throw py::type_error("counters: expected arrays");
-            check_counter(array_of(counter), plan_.rule == TORCH, label("state_steps", which));
-            if (plan_.rule == TORCH)
-                tensor.step = static_cast<float *>(PyArray_DATA(array_of(counter)));
-            else
-                plan_.global_step = static_cast<std::int32_t *>(PyArray_DATA(array_of(counter)));
-        }
-        plan_.tensors.push_back(std::move(tensor));
-        entries_.push_back(
-            {params[i], states[i], arrays::Snapshot(param), arrays::Snapshot(state), reversed});
-        written.emplace_back(param, param_label);
-        written.emplace_back(state, state_label);
+        PyArrayObject *const param = checked_param(plan_.rule, params[i], label(roles_.param, i));
+        PyArrayObject *const state = checked_state(states[i], param, label(roles_.state, i));
+        add(params[i], states[i], param, state);
+        written.emplace_back(param, label(roles_.param, i));
+        written.emplace_back(state, label(roles_.state, i));
     }
     territory_.claim(written);
+    take_counters();
+}
+
+void Stepper::add(const py::object &param_object, const py::object &state_object, PyArrayObject *param,
+                  PyArrayObject *state) {
+    Tensor tensor;
+    tensor.count = PyArray_SIZE(param) * (arrays::is_complex(arrays::dtype_of(param)) ? 2 : 1);
+    tensor.row_length = plan_.rule == MINDSPORE ? centralized_row(param) : 0;
+    // Elements may be visited in any order, except where rows matter.
+    const bool reversed = PyArray_IS_F_CONTIGUOUS(param) && tensor.row_length == 0;
+    tensor.param = arrays::view_of(param, reversed);
+    tensor.state = arrays::view_of(state, reversed);
+    plan_.tensors.push_back(std::move(tensor));
+    entries_.push_back({param_object, state_object, arrays::Snapshot(param), arrays::Snapshot(state), reversed});
+}
+
+void Stepper::take_counters() {
+    if (plan_.rule == FLOOR) return;
+    const bool torch = plan_.rule == TORCH;
+    for (std::size_t i = 0; i < (torch ? entries_.size() : 1); ++i) {
+        const py::object counter = counters_[i];
+        const arrays::Label counter_label = {torch ? "state_steps" : "global_step",
+                                             torch ? static_cast<Py_ssize_t>(i) : -1, &names_};
+        check_counter(counter, torch, counter_label);
+        void *const data = PyArray_DATA(array_of(counter));
+        if (torch)
+            plan_.tensors[i].step = static_cast<float *>(data);
+        else
+            plan_.global_step = static_cast<std::int32_t *>(data);
+    }
 }
 
 bool Stepper::is_current(const py::list &groups) const {
@@ -110,8 +137,7 @@ bool Stepper::is_current(const py::list &groups) const {
             if (index == entries_.size()) return false;
             const Entry &entry = entries_[index];
             if (PyList_GET_ITEM(group.ptr(), i) != entry.param.ptr() ||
-                !entry.param_seen.holds(array_of(entry.param)) ||
-                !entry.state_seen.holds(array_of(entry.state)))
+                !entry.param_seen.holds(array_of(entry.param)) || !entry.state_seen.holds(array_of(entry.state)))
                 return false;
         }
     }
@@ -158,7 +184,7 @@ Stepper::Outcome Stepper::step(const py::list &groups, const py::object &grads, 
     take_gradients(own);
     std::vector<Hyper> asked;
     for (const py::handle hyper : hypers) asked.push_back(hyper_of(hyper));
-    const std::int32_t *const choice = choices(which, entries_.size(), asked.size());
+    const std::int32_t *const choice = choices(which, entries_.size(), asked.size(), plan_.active);
 
     const bool measures = max_norm.has_value() || on_nonfinite != "propagate";
     std::optional<double> norm;
@@ -179,8 +205,7 @@ Stepper::Outcome Stepper::step(const py::list &groups, const py::object &grads, 
     grad_norm = norm;
     if (moves) return DONE;
     if (on_nonfinite == "raise") {
-        const std::string text =
-            roles_.grad + ": expected finite values, got a norm of " + std::to_string(*norm);
+        const std::string text = roles_.grad + ": expected finite values, got a norm of " + std::to_string(*norm);
         PyErr_SetString(PyExc_FloatingPointError, text.c_str());
         throw py::error_already_set();
     }

@@ -18,6 +18,10 @@ struct Roles {
     bool indexed;
 };
 
+// The checks of parameters alone, for a caller that has yet to make their accumulators.
+void check_params(const std::string &rule, const py::list &params, const py::tuple &names, const std::string &role,
+                  bool indexed);
+
 class Stepper {
   public:
     enum Outcome : int { DONE, SKIPPED, STALE };
@@ -27,11 +31,13 @@ class Stepper {
     Stepper(const std::string &rule, const py::list &params, const py::list &states, const py::list &counters,
             const py::tuple &names, Roles roles);
 
-    // One update. STALE, with nothing changed, when `groups` no longer hold the parameters of this plan as
-    // they were.
-    Outcome step(const py::list &groups, const py::object &grads, const py::object &which,
-                 const py::list &hypers, double grad_scale, std::optional<double> max_norm,
-                 double norm_divisor, const std::string &on_nonfinite);
+    // One update; STALE, with nothing changed, when `groups` are not current.
+    Outcome step(const py::list &groups, const py::object &grads, const py::object &which, const py::list &hypers,
+                 double grad_scale, std::optional<double> max_norm, double norm_divisor,
+                 const std::string &on_nonfinite);
+
+    // Whether `groups`, the lists of parameters, hold those of this plan as they were when it was made.
+    bool is_current(const py::list &groups) const;
 
     std::optional<double> grad_norm;  // of the last step that took one
 
@@ -42,7 +48,9 @@ class Stepper {
         bool reversed;
     };
 
-    bool is_current(const py::list &groups) const;
+    void add(const py::object &param_object, const py::object &state_object, PyArrayObject *param,
+             PyArrayObject *state);
+    void take_counters();
     void take_gradients(const py::tuple &grads);
     void take_gradient(std::size_t index, PyArrayObject *grad);
     arrays::Label label(const std::string &role, std::size_t index) const;

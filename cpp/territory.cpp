@@ -20,9 +20,7 @@ Bounds bounds_of(PyArrayObject *array) {
     return {low, high};
 }
 
-bool is_dense(PyArrayObject *array) {
-    return PyArray_IS_C_CONTIGUOUS(array) || PyArray_IS_F_CONTIGUOUS(array);
-}
+bool is_dense(PyArrayObject *array) { return PyArray_IS_C_CONTIGUOUS(array) || PyArray_IS_F_CONTIGUOUS(array); }
 
 // Two arrays whose bounds meet share memory, unless both leave gaps that the other one fills.
 bool share_memory(PyArrayObject *one, PyArrayObject *other) {
@@ -47,8 +45,7 @@ bool nests(std::vector<Axis> axes, npy_intp itemsize) {
 bool overlaps_itself(PyArrayObject *array) {
     std::vector<Axis> axes;
     for (int i = 0; i < PyArray_NDIM(array); ++i)
-        if (PyArray_DIM(array, i) > 1)
-            axes.push_back({PyArray_DIM(array, i), std::abs(PyArray_STRIDE(array, i))});
+        if (PyArray_DIM(array, i) > 1) axes.push_back({PyArray_DIM(array, i), std::abs(PyArray_STRIDE(array, i))});
     const npy_intp itemsize = PyArray_ITEMSIZE(array);
     if (nests(axes, itemsize)) return false;
     // Rare strides, made by hand: look at every element.
@@ -82,8 +79,7 @@ void Territory::claim(const std::vector<std::pair<PyArrayObject *, Label>> &arra
         const Bounds bounds = bounds_of(array);
         claims_.push_back({bounds.low, bounds.high, nullptr, array, label});
     }
-    std::stable_sort(claims_.begin(), claims_.end(),
-                     [](const Claim &a, const Claim &b) { return a.low < b.low; });
+    std::stable_sort(claims_.begin(), claims_.end(), [](const Claim &a, const Claim &b) { return a.low < b.low; });
     const char *reach = nullptr;
     for (std::size_t i = 0; i < claims_.size(); ++i) {
         const Claim &claim = claims_[i];

@@ -33,7 +33,7 @@ def assert_same_bits(actual, expected, context=""):
 
 def _difference(actual, expected, wrong, context):
     got, want = bit_patterns(actual), bit_patterns(expected)
-    bits = int(np.bitwise_count(got[wrong] ^ want[wrong]).sum())
+    bits = int(np.unpackbits((got[wrong] ^ want[wrong]).view(np.uint8)).sum())
     digits = 2 * got.itemsize
     lines = [f"{context}: {wrong.size} of {got.size} {reals(actual).dtype} elements differ in {bits} bits"]
     for i in wrong[:SHOWN]:

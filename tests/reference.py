@@ -1,10 +1,9 @@
 """The oracle: both update rules in plain NumPy, stated a second time on purpose (the first is cpp/rules.hpp).
 
-Arrays are moved in place. Gradients are arrays of the parameter's shape, or flat ones from `scaled_gradients`.
+Arrays are moved in place. Gradients are arrays of the parameter's shape or what `scaled_gradients` returns.
 """
 
 import numpy as np
-
 from bits import reals
 from fma import fma
 from values import real_type
@@ -65,21 +64,21 @@ def scaled_gradients(params, grads, kept_in, *, grad_scale=None, max_norm=None, 
     That is `computing_type` for the torch rule and `real_type` for MindSpore's.
     """
     scaled = [None if g is None else widened(g, p.dtype) for p, g in zip(params, grads, strict=True)]
+    kept = [kept_in(p.dtype) for p in params]
     if grad_scale is not None:
-        scaled = [
-            _each(np.divide, u, np.float32(grad_scale), kept_in(p.dtype)) for p, u in zip(params, scaled)
-        ]
+        scaled = _each(np.divide, scaled, np.float32(grad_scale), kept)
     if max_norm is not None:
         factor = max_norm / (gradient_norm(scaled, loss_scale) + 1e-6)
         if not factor >= 1:
-            scaled = [_each(np.multiply, u, factor, kept_in(p.dtype)) for p, u in zip(params, scaled)]
+            scaled = _each(np.multiply, scaled, factor, kept)
     return scaled
 
 
-def _each(operation, u, factor, kept):
-    if u is None:
-        return None
-    return rounded(operation(u, rounded(u.dtype.type(factor), kept)), kept)
+def _each(operation, gradients, factor, kept):
+    return [
+        None if u is None else rounded(operation(u, rounded(u.dtype.type(factor), dtype)), dtype)
+        for u, dtype in zip(gradients, kept, strict=True)
+    ]
 
 
 def torch_rate(lr, lr_decay, step):
@@ -106,7 +105,7 @@ def torch_update(param, accum, step, grad, *, lr=1e-2, lr_decay=0, weight_decay=
 
 def rate_among_schedules(rate):
     """What MindSpore makes of a fixed rate when another group's rate is a schedule."""
-    return np.float32(np.float32(rate + 1) - np.float32(1))
+    return np.float32(rate) + np.float32(1) - np.float32(1)
 
 
 @np.errstate(all="ignore")

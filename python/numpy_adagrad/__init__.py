@@ -1,0 +1,11 @@
+"""The Adagrad of PyTorch and of MindSpore, bit for bit, in place on NumPy arrays."""
+
+from importlib.metadata import version
+
+from . import functional
+from .config import show_config
+from .mindspore_adagrad import MindSporeAdagrad
+from .torch_adagrad import TorchAdagrad
+
+__version__ = version("numpy-adagrad")
+__all__ = ["MindSporeAdagrad", "TorchAdagrad", "functional", "show_config"]

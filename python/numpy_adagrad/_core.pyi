@@ -1,0 +1,44 @@
+from collections.abc import Sequence
+from enum import Enum
+from typing import Any
+
+from .parameters import Array, Hyper
+
+isa: str
+compiler: str
+openmp: int | None
+
+def thread_limit() -> int: ...
+def check_params(
+    rule: str, params: list[Any], names: tuple[str, ...], role: str = "params", indexed: bool = True
+) -> None: ...
+
+class Plan:
+    class Outcome(Enum):
+        DONE = 0
+        SKIPPED = 1
+        STALE = 2
+
+    grad_norm: float | None
+    def __init__(
+        self,
+        rule: str,
+        params: list[Array],
+        states: list[Array],
+        counters: list[Array],
+        names: tuple[str, ...],
+        roles: tuple[str, str, str],
+        indexed: bool = True,
+    ) -> None: ...
+    def is_current(self, groups: list[list[Array]]) -> bool: ...
+    def step(
+        self,
+        groups: list[list[Array]],
+        grads: Sequence[Any],
+        which: Array,
+        hypers: list[Hyper],
+        grad_scale: float,
+        max_norm: float | None,
+        norm_divisor: float,
+        on_nonfinite: str,
+    ) -> Outcome: ...

@@ -1,0 +1,54 @@
+"""The commands of `numpy-adagrad`. Only this module needs typer."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .cli import needs, print_info
+
+app = typer.Typer(
+    help="The Adagrad of PyTorch and of MindSpore, in place on NumPy arrays.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def run(arguments: list[str]) -> Any:
+    """Run one command and return the exit status; a mistake in its arguments takes one line."""
+    try:
+        # Left to itself typer draws a box of six lines around a mistake.
+        return app(arguments or ["--help"], prog_name="numpy-adagrad", standalone_mode=False)
+    except typer.TyperException as error:
+        print(f"numpy-adagrad: {error.format_message()}", file=sys.stderr)
+        return error.exit_code
+    except typer.Abort:
+        return 130
+
+
+def picture(path: Path) -> Path:
+    """Refuse, before any work is done, a file that could not be written at its end."""
+    if path.suffix != ".png":
+        raise typer.BadParameter(f"expected a name ending in .png, got {path}")
+    if not path.parent.is_dir():
+        raise typer.BadParameter(f"there is no folder {path.parent}")
+    return path
+
+
+@app.command()
+def info() -> None:
+    """Print version, compiler, instruction set and threads: what a bug report needs."""
+    print_info()
+
+
+@app.command()
+def demo(
+    epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 30,
+    out: Annotated[Path, typer.Option(callback=picture, dir_okay=False, help="The picture.")] = Path("demo.png"),
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Split, start and batches.")] = 0,
+) -> None:
+    """Train a small network on handwritten digits with both rules and draw how it went."""
+    with needs("demo"):
+        from .demo import run
+    run(epochs, out, seed)

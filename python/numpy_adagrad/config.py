@@ -1,0 +1,36 @@
+"""What a bug report needs."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+
+import numpy as np
+
+from . import _core
+
+
+def show_config() -> dict[str, str | int]:
+    """Tell versions, compiler, instruction set in use, OpenMP and threads.
+
+    Returns
+    -------
+    dict
+        ``threads`` is the limit of the calling thread now: OMP_NUM_THREADS, or what threadpoolctl set.
+
+    Examples
+    --------
+    >>> from numpy_adagrad import show_config
+    >>> show_config()["instruction_set"] in ("baseline", "v3", "v4")
+    True
+    """
+    return {
+        "numpy_adagrad": version("numpy-adagrad"),
+        "numpy": np.__version__,
+        "python": platform.python_version(),
+        "machine": f"{platform.system()} {platform.machine()}",
+        "compiler": _core.compiler,
+        "instruction_set": _core.isa,
+        "openmp": _core.openmp or "none",
+        "threads": _core.thread_limit(),
+    }

@@ -1,0 +1,371 @@
+"""The rule of ``mindspore.nn.Adagrad``: arguments, their checks, what a step asks of the core, the state dict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .mindspore_groups import SHARED_RATE, name_all, named_rate, read_groups
+from .optimizer import Optimizer, Slot, fill, fitted, run_together
+from .parameters import Array, Group, Hyper, Params, number, read_group
+from .tensors import to_array
+
+GROUP_KEYS = ("params", "lr", "weight_decay", "grad_centralization", "param_names", "lr_name")
+HINTS = {
+    "lr": "learning_rate",
+    "initial_accumulator_value": "accum",
+    "eps": "nothing: its epsilon is fixed at 1e-8, under the root",
+    "lr_decay": "nothing: give learning_rate as a callable or a list",
+}
+
+
+class MindSporeAdagrad(Optimizer):
+    r"""Adagrad as ``mindspore.nn.Adagrad`` computes it, in place on NumPy arrays.
+
+    At global step `t` (0 first), for a parameter `w` of dtype `D` with gradient `g` and accumulator `s`
+    (``state[i]["accum"]``)::
+
+        g = D(D(w * D(weight_decay * loss_scale)) + g)      where it decays
+        g = D(g - D(mean of each g[k]))                     where grad_centralization
+        g = D(g * D(1 / loss_scale))                        where loss_scale != 1
+        s = s + g * g                                       unless update_slots is False
+        w = w - (lr * g) * (1 / sqrt(s + 1e-8))
+
+    each operation rounded once; rate, ``weight_decay * loss_scale`` and ``1 / loss_scale`` are rounded to float32
+    first. The last two lines are computed in float32 for float16 and rounded when stored. The bits in float32 and
+    float16 are those of ``mindspore.nn.Adagrad`` on a CPU, in float64 those of ``mindspore.ops.ApplyAdagrad``.
+    bfloat16, which MindSpore refuses, follows float16.
+
+    Where MindSpore's CPU build departs from its documentation, this follows the documentation:
+    ``update_slots=False`` freezes the accumulator (MindSpore moves it all the same); gradient centralisation works
+    (MindSpore raises); float64 keeps float64 precision (MindSpore rounds to float32); subnormals are kept
+    (MindSpore flushes them to zero in some calls).
+
+    Parameters
+    ----------
+    params : array, mapping, sequence of arrays, of (name, array) pairs or of group dicts
+        Arrays of float32, float64, float16 or bfloat16 (`ml_dtypes`), writeable and apart from each other in
+        memory. Arrays without a name are ``param0``, ``param1``, ... A group may have ``lr``, ``weight_decay`` and
+        ``grad_centralization``; a group of ``order_params`` alone sets the order of all parameters, and with it that
+        of gradients and state.
+    accum : float, default 0.1
+        Where accumulators start.
+    learning_rate : float, sequence, 1-D array or callable, default 0.001
+        A sequence is indexed by `global_step`, a callable is called with it.
+    update_slots : bool, default True
+        False leaves the accumulators as they are.
+    loss_scale : float, default 1.0
+        What the loss, and so each gradient, was multiplied by.
+    weight_decay : float or callable, default 0.0
+        L2 penalty. Unless there are groups, parameters with ``beta`` or ``gamma`` in their name do not decay.
+    state_dtype : dtype, optional
+        ``np.float32`` keeps float32 accumulators for float16 and bfloat16 parameters.
+
+    Raises
+    ------
+    ValueError
+        For an option out of range, or an array that is read-only, byte-swapped, misaligned or overlapping.
+    TypeError
+        For an option of the wrong kind, or something that is no array of a dtype above.
+    KeyError
+        For an unknown key in a group.
+    RuntimeError
+        From `step`, past the end of a sequence of rates.
+
+    References
+    ----------
+    Duchi, Hazan and Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization",
+    JMLR 12 (2011); ``mindspore/nn/optim/ada_grad.py`` and the operator ``ApplyAdagrad`` of MindSpore 2.10.0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numpy_adagrad import MindSporeAdagrad
+    >>> w = np.array([1.0, 2.0, 3.0], np.float32)
+    >>> opt = MindSporeAdagrad([w], accum=0.0, learning_rate=[0.5, 0.25])
+    >>> opt.step([np.array([1.0, 0.0, -1.0], np.float32)])
+    >>> w
+    array([0.5, 2. , 3.5], dtype=float32)
+    """
+
+    _rule = "mindspore"
+    _accumulator = "accum"
+
+    def __init__(
+        self,
+        params: Params,
+        accum: float = 0.1,
+        learning_rate: Any = 0.001,
+        update_slots: bool = True,
+        loss_scale: float = 1.0,
+        weight_decay: float | Callable[[int], Any] = 0.0,
+        *,
+        state_dtype: npt.DTypeLike | None = None,
+        **unknown: Any,
+    ) -> None:
+        for name in unknown:
+            hint = f"; MindSpore calls it {HINTS[name]}" if name in HINTS else ""
+            raise TypeError(f"MindSporeAdagrad got an unexpected argument {name!r}{hint}")
+        if not isinstance(accum, (float, np.floating)):
+            raise TypeError(_type_text("accum", "float", accum))
+        _check_range("accum", float(accum))
+        if not isinstance(update_slots, bool):
+            raise TypeError(_type_text("update_slots", "bool", update_slots))
+        if isinstance(loss_scale, str):
+            raise TypeError(_type_text("loss_scale", "float", loss_scale))
+        if not 0 < number(loss_scale, "loss_scale") < np.inf:
+            raise ValueError(_value_text("loss_scale", "> 0", loss_scale))
+        self.accum, self.update_slots, self.loss_scale = float(accum), update_slots, float(loss_scale)
+        self._norm_divisor = self.loss_scale
+        self.defaults = {"lr": _read_rate(learning_rate), "weight_decay": _read_decay(weight_decay)}
+        self.global_step = np.zeros(1, np.int32)
+        self._last_rates: dict[int, float] = {}
+        groups, self._grouped = read_groups(params)
+        self._given = len(params) if self._grouped else 1
+        super().__init__(groups, bare=isinstance(params, np.ndarray), state_dtype=state_dtype)
+        _check_lengths(self.param_groups)
+
+    def _checked_group(self, group: Group) -> Group:
+        for key in group:
+            if key not in GROUP_KEYS:
+                raise KeyError(f"group: expected keys among {list(GROUP_KEYS[:4])}, got {key!r}")
+        if not group["params"]:
+            raise ValueError("group: expected at least one array in `params`, got none")
+        centralize = group.get("grad_centralization", False)
+        if not isinstance(centralize, bool):
+            raise TypeError(_type_text("grad_centralization", "bool", centralize))
+        return {
+            **group,
+            "lr": _read_rate(group.get("lr", self.defaults["lr"])),
+            "weight_decay": _read_decay(group.get("weight_decay", self.defaults["weight_decay"])),
+            "grad_centralization": centralize,
+        }
+
+    def add_param_group(self, param_group: Mapping[str, Any]) -> None:
+        """Add a group of parameters to an optimizer that has groups. MindSpore knows no such call.
+
+        The parameters start from `accum`, at the `global_step` that all share.
+
+        Parameters
+        ----------
+        param_group : mapping
+            ``params`` and, where they shall differ from the constructor's, ``lr``, ``weight_decay`` and
+            ``grad_centralization``.
+
+        Raises
+        ------
+        TypeError, ValueError, KeyError
+            As the constructor does, and for an optimizer without groups; nothing is added then.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from numpy_adagrad import MindSporeAdagrad
+        >>> opt = MindSporeAdagrad([{"params": [np.zeros(3)]}])
+        >>> opt.add_param_group({"params": [np.zeros(2)], "lr": 0.01})
+        >>> [group["lr"] for group in opt.param_groups]
+        [0.001, 0.01]
+        """
+        if not self._grouped:
+            raise ValueError("add_param_group: expected an optimizer that was made with groups")
+        if not isinstance(param_group, Mapping):
+            raise TypeError(f"param_group: expected a dict, got {type(param_group).__name__}")
+        with self._lock:
+            self._refuse_reentry()
+            group = named_rate(read_group(param_group), self._given)
+            name_all([group], len(self._slots))
+            groups = [*self.param_groups, self._checked_group(group)]
+            _check_lengths(groups)
+            self._rebuild(groups)
+            self._given += 1
+
+    def _new_state(self, param: Array) -> dict[str, Array]:
+        return {"accum": self._full_like(param, self.accum)}
+
+    def _counters(self, slots: list[Slot]) -> list[Array]:
+        return [self.global_step]
+
+    def _has_schedules(self) -> bool:
+        return any(callable(g["lr"]) or callable(g["weight_decay"]) for g in self.param_groups)
+
+    def _choose(self, groups: list[Group], names: list[str]) -> Array:
+        choice = 2 * super()._choose(groups, names)
+        if not self._grouped:
+            choice += np.array(["beta" in name or "gamma" in name for name in names], np.int32)
+        return choice
+
+    def _hypers(self, grads: Sequence[Any]) -> tuple[list[Hyper], Array]:
+        """For each group, what it asks for parameters that decay and for those that by their name do not."""
+        step = int(self.global_step[0])
+        shifts = self._shifts()
+        hypers: list[Hyper] = []
+        for k, group in enumerate(self.param_groups):
+            lr = self._rate(k, step, shifts)
+            decay, decays = self._decay(group["weight_decay"], step)
+            tail = False, self.update_slots, 1 / self.loss_scale, group["grad_centralization"]
+            hypers += [(lr, 0.0, 0.0, decay, decays, *tail), (lr, 0.0, 0.0, 0.0, False, *tail)]
+        return hypers, self._which
+
+    def _shifts(self) -> bool:
+        """Tell whether MindSpore rounds a fixed rate as ``(v + 1) - 1``: beside a dynamic one, among group rates."""
+        has_own = any(group["lr_name"] != SHARED_RATE for group in self.param_groups)
+        rates = [self.defaults["lr"], *(group["lr"] for group in self.param_groups)]
+        return has_own and any(callable(rate) or isinstance(rate, np.ndarray) for rate in rates)
+
+    def _rate(self, k: int, step: int, shifts: bool) -> float:
+        lr = self.param_groups[k]["lr"]
+        if callable(lr):
+            self._last_rates[k] = number(lr(step), "learning_rate")
+            return self._last_rates[k]
+        lr = _read_rate(lr)
+        if isinstance(lr, np.ndarray):
+            if step >= len(lr):
+                raise RuntimeError(
+                    f"learning_rate: expected a rate for global_step {step}, got a sequence of {len(lr)}"
+                )
+            return float(lr[step])
+        one = np.float32(1)
+        return float((np.float32(lr) + one) - one) if shifts else lr
+
+    def _decay(self, decay: Any, step: int) -> tuple[float, bool]:
+        if callable(decay):
+            with np.errstate(all="ignore"):
+                now = np.float32(number(decay(step), "weight_decay")) * np.float32(self.loss_scale)
+            return float(now), True
+        scaled = number(decay, "weight_decay") * self.loss_scale
+        return scaled, scaled > 0
+
+    def state_dict(self, *, parameters: bool = False) -> dict[str, Array]:
+        """Return state and rates under the names that ``mindspore.save_checkpoint(optimizer)`` uses.
+
+        Parameters
+        ----------
+        parameters : bool, default False
+            Also return the parameters, under their own names.
+
+        Returns
+        -------
+        dict
+            ``global_step`` (int32, shape (1,)), ``learning_rate`` or ``learning_rate_group_<k>`` (float32; absent
+            for a callable), and ``accum.<name>`` for each parameter. Counter, parameters and accumulators are
+            the arrays that the next step changes.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from numpy_adagrad import MindSporeAdagrad
+        >>> sorted(MindSporeAdagrad({"w": np.zeros(2, np.float32)}).state_dict())
+        ['accum.w', 'global_step', 'learning_rate']
+        """
+        with self._lock:
+            saved = {"global_step": self.global_step, **self._saved_rates()}
+            pairs = list(zip(self.names, self._slots, strict=True))
+            if parameters:
+                saved.update((name, slot.param) for name, slot in pairs)
+            saved.update((f"accum.{name}", slot.state["accum"]) for name, slot in pairs)
+        return saved
+
+    def _saved_rates(self) -> dict[str, Array]:
+        rates = {}
+        for group in self.param_groups:
+            if not callable(group["lr"]):
+                with np.errstate(all="ignore"):
+                    rates[group["lr_name"]] = np.array(_read_rate(group["lr"]), np.float32)
+        return rates
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], *, parameters: bool = False) -> None:
+        """Take state and rates from a state dict, ours or what ``mindspore.load_checkpoint`` returns.
+
+        Parameters
+        ----------
+        state_dict : mapping
+            As `state_dict` returns it. Arrays, tensors and parameters of MindSpore are copied.
+        parameters : bool, default False
+            Also load the parameters; otherwise they are left alone, whether they are there or not.
+
+        Raises
+        ------
+        KeyError, ValueError, TypeError
+            For what is missing, unknown or does not fit; nothing has changed then.
+        """
+        with self._lock:
+            self._refuse_reentry()
+            self._settle()
+            targets = self.state_dict(parameters=parameters)
+            for key in targets:
+                if key not in state_dict:
+                    raise KeyError(f"state_dict: expected an entry {key!r}")
+            allowed = {*targets, *self.names, *(group["lr_name"] for group in self.param_groups)}
+            for key in state_dict:
+                if key not in allowed:
+                    raise KeyError(f"state_dict: expected entries for the parameters here, got {key!r}")
+            loaded = {key: fitted(to_array(state_dict[key]), array, key) for key, array in targets.items()}
+            run_together(
+                [
+                    partial(setattr, self, "param_groups", self._loaded_groups(loaded)),
+                    *(fill(array, loaded[key]) for key, array in targets.items() if not key.startswith(SHARED_RATE)),
+                ]
+            )
+
+    def _loaded_groups(self, loaded: Mapping[str, Array]) -> list[Group]:
+        rates = {
+            key: value.copy() if value.ndim else float(value)
+            for key, value in loaded.items()
+            if key.startswith(SHARED_RATE)
+        }
+        return [{**group, "lr": rates.get(group["lr_name"], group["lr"])} for group in self.param_groups]
+
+
+def _check_lengths(groups: list[Group]) -> None:
+    lengths = {len(group["lr"]) for group in groups if isinstance(group["lr"], np.ndarray)}
+    if len(lengths) > 1:
+        raise ValueError(f"learning_rate: expected sequences of one length, got {sorted(lengths)}")
+
+
+def _read_rate(rate: Any) -> Any:
+    """Read a rate as a float, a float32 array with one for each step, or a callable."""
+    if callable(rate):
+        return rate
+    if isinstance(rate, str):
+        raise ValueError(f"could not convert string to float: {rate!r}")
+    if isinstance(rate, (bool, int, float)):
+        _check_range("learning rate", float(rate))
+        return float(rate)
+    array = np.asarray(to_array(rate) if rate is not None else rate)
+    if rate is None or array.dtype.kind not in "biufV":
+        raise TypeError(
+            "learning_rate: expected a number, a sequence, a 1-dimensional array or a callable, got "
+            f"{type(rate).__name__}"
+        )
+    if array.ndim > 1:
+        raise ValueError(f"learning_rate: expected an array of 0 or 1 dimensions, got {array.ndim}")
+    with np.errstate(all="ignore"):
+        return array.astype(np.float32) if array.ndim else float(array)
+
+
+def _read_decay(decay: Any) -> Any:
+    if callable(decay):
+        return decay
+    decay = number(decay, "weight_decay")
+    _check_range("weight_decay", decay)
+    return decay
+
+
+def _check_range(name: str, value: float) -> None:
+    if not np.isfinite(value):
+        raise ValueError(f"For 'Adagrad', the '{name}' must be a legal value, but got '{value}'.")
+    if value < 0:
+        raise ValueError(_value_text(name, ">= 0", value))
+
+
+def _type_text(name: str, expected: str, value: Any) -> str:
+    return f"For 'Adagrad', the type of '{name}' should be '{expected}', but got type '{type(value).__name__}'."
+
+
+def _value_text(name: str, bound: str, value: Any) -> str:
+    kind = type(value).__name__
+    return f"For 'Adagrad', the '{name}' must be float and must {bound}, but got '{value}' with type '{kind}'."

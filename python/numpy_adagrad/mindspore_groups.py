@@ -1,0 +1,73 @@
+"""The forms in which MindSpore takes parameters: groups, `order_params`, names for all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .parameters import Group, read_group
+
+SHARED_RATE = "learning_rate"
+
+
+def read_groups(params: Any) -> tuple[list[Group], bool]:
+    """Read `params`; return the groups, in the order of `order_params` if given, and whether there were any.
+
+    Each group gets `param_names`, and as `lr_name` what its rate is called in a checkpoint.
+    """
+    if params is None:
+        raise ValueError("params: expected arrays, got None")
+    grouped = isinstance(params, (list, tuple)) and any(isinstance(item, Mapping) for item in params)
+    if not grouped:
+        groups = [read_group({"params": params, "lr_name": SHARED_RATE})]
+        if not groups[0]["params"]:
+            raise ValueError("params: expected at least one array, got none")
+        return name_all(groups, 0), False
+    if not all(isinstance(item, Mapping) for item in params):
+        raise TypeError("params: expected groups only or arrays only, got some of each")
+    order = [item for item in params if "order_params" in item]
+    groups = []
+    for k, item in enumerate(params):
+        if "order_params" not in item:
+            groups.append(named_rate(read_group(item), k))
+    name_all(groups, 0)
+    return (_ordered(groups, order) if order else groups), True
+
+
+def named_rate(group: Group, k: int) -> Group:
+    """Name the rate of group number `k` of those that were given."""
+    return {**group, "lr_name": f"{SHARED_RATE}_group_{k}" if "lr" in group else SHARED_RATE}
+
+
+def name_all(groups: list[Group], start: int) -> list[Group]:
+    """Call arrays that have no name param0, param1, ... from `start` on."""
+    for group in groups:
+        stop = start + len(group["params"])
+        group.setdefault("param_names", [f"param{i}" for i in range(start, stop)])
+        start = stop
+    return groups
+
+
+def _ordered(groups: list[Group], order: list[Mapping[str, Any]]) -> list[Group]:
+    """Cut the groups so that their parameters, end to end, come as `order_params` says."""
+    if len(order) > 1 or set(order[0]) != {"order_params"}:
+        raise ValueError(
+            "order_params: expected one group with that key alone, got "
+            + (f"{len(order)} of them" if len(order) > 1 else f"the keys {sorted(order[0])}")
+        )
+    wanted = read_group({"params": order[0]["order_params"]})["params"]
+    owners = {id(p): (group, i) for group in groups for i, p in enumerate(group["params"])}
+    if len(wanted) != len(owners):
+        raise ValueError(f"order_params: expected all {len(owners)} parameters, got {len(wanted)}")
+    runs: list[Group] = []
+    last = None
+    for k, param in enumerate(wanted):
+        if id(param) not in owners:
+            raise ValueError(f"order_params[{k}]: expected a parameter of the groups, got another array")
+        group, i = owners.pop(id(param))
+        if group is not last:
+            runs.append({**group, "params": [], "param_names": []})
+        runs[-1]["params"].append(param)
+        runs[-1]["param_names"].append(group["param_names"][i])
+        last = group
+    return runs

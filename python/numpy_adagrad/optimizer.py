@@ -1,0 +1,345 @@
+"""What both optimizers share: groups, state, the step, copies."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from operator import methodcaller, setitem
+from types import MappingProxyType
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from . import _core
+from .parameters import Array, Grads, Group, Hyper, flat_grads, number, positive_scale, read_group
+
+ON_NONFINITE = ("propagate", "skip", "raise")
+STALE, SKIPPED = _core.Plan.Outcome.STALE, _core.Plan.Outcome.SKIPPED
+
+
+class Slot(NamedTuple):
+    """A parameter and the arrays that its rule keeps for it."""
+
+    param: Array
+    state: dict[str, Array]
+
+
+class Optimizer(ABC):
+    """Base of `TorchAdagrad` and `MindSporeAdagrad`.
+
+    A rule's class says how a group is read, which arrays are kept for a parameter, and what the groups ask of
+    one step. All that a step writes is written by one call into the core, after all checks.
+    """
+
+    _rule: ClassVar[str]
+    _accumulator: ClassVar[str]  # its key in `state`
+    _norm_divisor: float = 1.0
+    _plan: _core.Plan
+    _which: Array
+
+    names: list[str]
+    """The parameters' names, in flat order; empty if they have none."""
+
+    param_groups: list[Group]
+    """The groups: change a value here and the next step uses it."""
+
+    def __init__(self, groups: list[Group], *, bare: bool, state_dtype: npt.DTypeLike | None) -> None:
+        self._bare = bare
+        self._state_dtype = None if state_dtype is None else np.dtype(state_dtype)
+        self._skipped_steps = 0
+        self._slots: list[Slot] = []
+        self.param_groups = [self._checked_group(group) for group in groups]
+        self._renew_lock()
+        self._rebuild()
+
+    @abstractmethod
+    def _checked_group(self, group: Group) -> Group:
+        """Fill a group's defaults and refuse what the rule does not allow."""
+
+    @abstractmethod
+    def _new_state(self, param: Array) -> dict[str, Array]:
+        """Make the state of a parameter that has taken no step."""
+
+    @abstractmethod
+    def _counters(self, slots: list[Slot]) -> list[Array]:
+        """Return the step counters as the core takes them."""
+
+    @abstractmethod
+    def _has_schedules(self) -> bool:
+        """Tell whether a rate or a decay is a callable."""
+
+    @abstractmethod
+    def _hypers(self, grads: Sequence[Any]) -> tuple[list[Hyper], Array]:
+        """Return what is asked of a step, and for each parameter the index of what it takes of that."""
+
+    # The step
+
+    def step(
+        self,
+        grads: Grads | None = None,
+        *,
+        closure: Callable[[], tuple[Any, Grads]] | None = None,
+        grad_scale: float | Array | None = None,
+        max_norm: float | None = None,
+        on_nonfinite: str = "propagate",
+    ) -> Any:
+        """Update all parameters in place.
+
+        Every array is checked before the first byte is written: a refused step changes nothing.
+
+        Parameters
+        ----------
+        grads : array, mapping or sequence of arrays
+            The gradients in the form in which the parameters were given, flat over all groups; None for a
+            parameter without one, which is then left alone. They are only read, may have any strides and may
+            be NumPy scalars where the parameter is 0-dimensional.
+        closure : callable, optional
+            Called in place of `grads`; returns ``(loss, grads)``.
+        grad_scale : float, optional
+            Divides each gradient `g` first: ``u = g / float32(grad_scale)``.
+        max_norm : float, optional
+            Then clips: with ``N = sqrt(sum(u**2))`` over all gradients, in double precision, `u` is multiplied by
+            ``max_norm / (N + 1e-6)`` where that is below 1, as ``torch.nn.utils.clip_grad_norm_`` does. For
+            `MindSporeAdagrad`, `N` is also divided by `loss_scale`.
+        on_nonfinite : {'propagate', 'skip', 'raise'}
+            What a gradient that is not finite, or an `N` that overflows, does: go through the rule like any
+            other, skip the step (only `skipped_steps` changes), or raise FloatingPointError.
+
+        Returns
+        -------
+        object
+            The loss that `closure` returned, else None.
+
+        Raises
+        ------
+        TypeError, ValueError, KeyError
+            A gradient or option that does not fit; the message names it.
+        FloatingPointError
+            See `on_nonfinite`.
+        RuntimeError
+            Called from inside a closure or schedule of this optimizer.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from numpy_adagrad import TorchAdagrad
+        >>> w = np.zeros(2, np.float32)
+        >>> opt = TorchAdagrad([w], lr=0.5)
+        >>> opt.step([np.array([3, -4], np.float32)], max_norm=1.0)
+        >>> w
+        array([-0.5,  0.5], dtype=float32)
+        >>> opt.grad_norm
+        5.0
+        """
+        if (grads is None) == (closure is None):
+            raise TypeError("step: expected either grads or closure")
+        if on_nonfinite not in ON_NONFINITE:
+            raise ValueError(f"on_nonfinite: expected one of {ON_NONFINITE}, got {on_nonfinite!r}")
+        scale = 1.0 if grad_scale is None else positive_scale(grad_scale)
+        limit = None if max_norm is None else _checked_limit(max_norm)
+        with self._lock:
+            self._refuse_reentry()
+            try:
+                self._busy = True
+                loss = None
+                if closure is not None:
+                    loss, grads = closure()
+                self._advance(grads, scale, limit, on_nonfinite)
+            finally:
+                self._busy = False
+        return loss
+
+    __call__ = step
+
+    def _advance(self, grads: Any, scale: float, limit: float | None, on_nonfinite: str) -> None:
+        members = [group["params"] for group in self.param_groups]
+        if [len(arrays) for arrays in members] != self._sizes or self._has_schedules():
+            self._settle()
+        flat = flat_grads(grads, self.names, self._bare)
+        hypers, which = self._hypers(flat)
+        step = self._plan.step
+        outcome = step(members, flat, which, hypers, scale, limit, self._norm_divisor, on_nonfinite)
+        if outcome == STALE:
+            self._rebuild()
+            step = self._plan.step
+            outcome = step(members, flat, which, hypers, scale, limit, self._norm_divisor, on_nonfinite)
+        if outcome == SKIPPED:
+            self._skipped_steps += 1
+
+    def _rebuild(self, groups: list[Group] | None = None) -> None:
+        """Check all parameters, of `groups` if given, and plan for them.
+
+        An array that is new among them starts with a new state.
+        """
+        groups = self.param_groups if groups is None else groups
+        params = [param for group in groups for param in group["params"]]
+        sizes = [len(group["params"]) for group in groups]
+        names = _read_names(groups)
+        _core.check_params(self._rule, params, tuple(names))
+        known = {id(slot.param): slot for slot in self._slots}
+        slots = [known.get(id(param)) or Slot(param, self._new_state(param)) for param in params]
+        sums = [slot.state[self._accumulator] for slot in slots]
+        roles = ("params", self._accumulator, "grads")
+        plan = _core.Plan(self._rule, params, sums, self._counters(slots), tuple(names), roles)
+        self.__dict__.update(
+            param_groups=groups,
+            names=names,
+            _slots=slots,
+            _plan=plan,
+            _sizes=sizes,
+            _which=self._choose(groups, names),
+        )
+
+    def _settle(self) -> None:
+        """Plan anew if the parameters are no longer what they were."""
+        if not self._plan.is_current([group["params"] for group in self.param_groups]):
+            self._rebuild()
+
+    def _choose(self, groups: list[Group], names: list[str]) -> Array:
+        """For each parameter, the index of what `_hypers` asks for it: that of its group."""
+        return np.repeat(np.arange(len(groups), dtype=np.int32), [len(group["params"]) for group in groups])
+
+    def _full_like(self, param: Array, value: complex) -> Array:
+        """Make an accumulator; it has the parameter's layout, so that both are walked alike."""
+        dtype = param.dtype if self._state_dtype is None else self._state_dtype
+        is_half = param.dtype.itemsize == 2
+        if dtype != param.dtype and not (is_half and dtype == np.float32):
+            allowed = f"{param.dtype} or float32" if is_half else f"{param.dtype}"
+            raise TypeError(f"state_dtype: expected {allowed} for a {param.dtype} parameter, got {dtype}")
+        order: Literal["C", "F"] = "F" if param.flags.fnc else "C"
+        return np.full(param.shape, value, dtype, order)
+
+    def add_param_group(self, param_group: Mapping[str, Any]) -> None:
+        """Add a group of parameters, which start with a new state.
+
+        Parameters
+        ----------
+        param_group : mapping
+            ``params`` and, where they shall differ from the constructor's, the group's own options.
+
+        Raises
+        ------
+        TypeError, ValueError, KeyError
+            As the constructor does; nothing is added then.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from numpy_adagrad import TorchAdagrad
+        >>> opt = TorchAdagrad([np.zeros(3)], lr=0.1)
+        >>> opt.add_param_group({"params": [np.zeros(2)], "lr": 0.01})
+        >>> [group["lr"] for group in opt.param_groups]
+        [0.1, 0.01]
+        """
+        if not isinstance(param_group, Mapping):
+            raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
+        with self._lock:
+            self._refuse_reentry()
+            group = self._checked_group(read_group(param_group))
+            self._rebuild([*self.param_groups, group])
+
+    # What it tells
+
+    @property
+    def state(self) -> Mapping[int, Mapping[str, Array]]:
+        """The rule's arrays for each parameter, by its flat index; change them in place."""
+        return MappingProxyType({i: MappingProxyType(slot.state) for i, slot in enumerate(self._slots)})
+
+    @property
+    def grad_norm(self) -> float | None:
+        """The norm `N` of the last step's gradients; None if that step took none."""
+        return self._plan.grad_norm
+
+    @property
+    def skipped_steps(self) -> int:
+        """How many steps ``on_nonfinite="skip"`` has skipped."""
+        return self._skipped_steps
+
+    # One at a time
+
+    def _renew_lock(self) -> None:
+        self._lock = threading.RLock()
+        self._busy = False
+        _optimizers.add(self)
+
+    def _refuse_reentry(self) -> None:
+        if self._busy:
+            raise RuntimeError(f"{type(self).__name__}: called from inside one of its own steps")
+
+    # Copies
+
+    def __getstate__(self) -> dict[str, Any]:
+        made_anew = ("_lock", "_plan", "_busy")
+        with self._lock:
+            return {key: value for key, value in self.__dict__.items() if key not in made_anew}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._renew_lock()
+        self._rebuild()
+
+
+_optimizers: weakref.WeakSet[Optimizer] = weakref.WeakSet()
+
+
+def _renew_locks() -> None:
+    # A thread that held a lock when the process forked does not exist in the child.
+    for optimizer in list(_optimizers):
+        optimizer._lock = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_renew_locks)
+
+
+def _read_names(groups: list[Group]) -> list[str]:
+    """Return the names of all parameters, or none."""
+    named = [group for group in groups if "param_names" in group]
+    if not named:
+        return []
+    if len(named) != len(groups):
+        raise ValueError("all optimizer params should be with/without names. Some param names are missing")
+    for k, group in enumerate(groups):
+        if len(group["param_names"]) != len(group["params"]):
+            raise ValueError(
+                f"param_groups[{k}]['param_names']: expected {len(group['params'])}, got {len(group['param_names'])}"
+            )
+    names = [name for group in groups for name in group["param_names"]]
+    if len(set(names)) != len(names):
+        twice = next(name for i, name in enumerate(names) if name in names[:i])
+        raise ValueError(f"params: expected unique names, got {twice!r} twice")
+    return names
+
+
+def fitted(value: Any, array: Array, label: str) -> Array:
+    """Check that a loaded array fits one of ours; return it in that one's dtype."""
+    if not isinstance(value, np.ndarray):
+        raise TypeError(f"{label}: expected an array, got {type(value).__name__}")
+    if value.shape != array.shape:
+        raise ValueError(f"{label}: expected shape {array.shape}, got {value.shape}")
+    if not np.can_cast(value.dtype, array.dtype, "same_kind"):
+        raise TypeError(f"{label}: expected values that {array.dtype} can hold, got {value.dtype}")
+    with np.errstate(all="ignore"):
+        return value.astype(array.dtype, copy=False)
+
+
+def fill(array: Array, value: Any) -> Callable[[], None]:
+    """Return the action that fills an array in place."""
+    return partial(setitem, array, ..., value)
+
+
+def run_together(actions: Sequence[Callable[[], None]]) -> None:
+    """Run actions written in C. No bytecode runs between them, so that Ctrl-C cannot fall between either."""
+    deque(map(methodcaller("__call__"), actions), maxlen=0)
+
+
+def _checked_limit(value: Any) -> float:
+    limit = number(value, "max_norm")
+    if not limit >= 0:
+        raise ValueError(f"max_norm: expected a number of at least 0, got {value}")
+    return limit

@@ -1,0 +1,110 @@
+"""The forms in which parameters, gradients and numbers may be given, read into one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Array: TypeAlias = npt.NDArray[Any]
+Group: TypeAlias = dict[str, Any]
+Number: TypeAlias = "float | np.generic | Array"
+Rate: TypeAlias = "Number | Callable[[int], Number]"
+Hyper: TypeAlias = tuple[float, float, float, float, bool, bool, bool, float, bool]
+"""lr, lr_decay, eps, weight_decay, decays, maximize, update_slots, unscale, centralize: what the core takes."""
+Params: TypeAlias = (
+    "Array | Mapping[str, Array] | Sequence[Array] | Sequence[tuple[str, Array]] | Sequence[Mapping[str, Any]]"
+)
+Grads: TypeAlias = "Array | Mapping[str, Array | None] | Iterable[Array | None] | Iterable[tuple[str, Array | None]]"
+
+
+def number(value: Any, label: str) -> float:
+    """Read a Python or NumPy number, or an array of one element, as a float."""
+    if isinstance(value, (float, int)):
+        return float(value)
+    if hasattr(value, "__array__"):
+        array = np.asarray(value)
+        if array.size == 1 and array.dtype.kind not in "cOSUmM":
+            return float(array.item())
+        raise TypeError(f"{label}: expected a number, got an array of shape {array.shape} and dtype {array.dtype}")
+    raise TypeError(f"{label}: expected a number or a 1-element array, got {type(value).__name__}")
+
+
+def positive_scale(value: Any) -> float:
+    """Read a `grad_scale` as torch holds it, in float32."""
+    scale = number(value, "grad_scale")
+    with np.errstate(all="ignore"):
+        single = float(np.float32(scale))
+    if not 0 < single < np.inf:
+        raise ValueError(f"grad_scale: expected a positive number within float32, got {value}")
+    return single
+
+
+def read_groups(params: Any) -> list[Group]:
+    """Read `params` as a list of groups, each with a list `params` and, if named, a list `param_names`."""
+    if isinstance(params, (list, tuple)) and params and all(isinstance(item, Mapping) for item in params):
+        return [read_group(item) for item in params]
+    return [read_group({"params": params})]
+
+
+def read_group(group: Mapping[str, Any]) -> Group:
+    """Read one group; its `params` may have every form but that of groups."""
+    arrays, names = _members(group["params"])
+    read = {**group, "params": arrays}
+    if names is not None:
+        read["param_names"] = names
+    return read
+
+
+def _members(params: Any) -> tuple[list[Any], list[str] | None]:
+    if isinstance(params, np.ndarray):
+        return [params], None
+    if isinstance(params, Mapping):
+        return list(params.values()), list(params)
+    if isinstance(params, (set, frozenset)):
+        raise TypeError("params: expected an ordered collection, got a set, whose order changes between runs")
+    if isinstance(params, (str, bytes)) or not isinstance(params, Iterable):
+        raise TypeError(f"params: expected an array, a mapping, or a sequence of arrays, got {type(params).__name__}")
+    items = list(params)
+    named = [isinstance(item, tuple) for item in items]
+    if not any(named):
+        return items, None
+    if not all(named):
+        raise ValueError("params: expected all with names or all without, got some of each")
+    for item in items:
+        if len(item) != 2 or not isinstance(item[0], str):
+            raise TypeError(f"params: expected pairs (name, array), got {item!r:.60}")
+    return [array for _, array in items], [name for name, _ in items]
+
+
+def flat_grads(grads: Any, names: Sequence[str], bare: bool) -> Sequence[Any]:
+    """Read `grads`, given in the form of the parameters, as a flat sequence."""
+    if isinstance(grads, np.ndarray):
+        if not bare:
+            raise TypeError("grads: expected a sequence with an array for each parameter, got one array")
+        return (grads,)
+    if isinstance(grads, (list, tuple)):
+        items: Sequence[Any] = grads
+    elif isinstance(grads, Mapping):
+        return _by_name(grads, names)
+    elif isinstance(grads, (set, frozenset, str, bytes)) or not isinstance(grads, Iterable):
+        raise TypeError(f"grads: expected arrays in the form of the parameters, got {type(grads).__name__}")
+    else:
+        items = list(grads)
+    if names and items and all(isinstance(item, tuple) for item in items):
+        return _by_name(dict(items), names)
+    return items
+
+
+def _by_name(grads: Mapping[Any, Any], names: Sequence[str]) -> list[Any]:
+    if not names:
+        raise TypeError("grads: expected a sequence, as the parameters have no names, got a mapping")
+    missing = [name for name in names if name not in grads]
+    if missing:
+        raise KeyError(f"grads: expected one for each parameter (None for no gradient), got none for {missing[0]!r}")
+    if len(grads) != len(names):
+        unknown = next(name for name in grads if name not in set(names))
+        raise KeyError(f"grads: expected the names of the parameters, got {unknown!r}")
+    return [grads[name] for name in names]

@@ -1,0 +1,308 @@
+"""The rule of ``torch.optim.Adagrad``: arguments, their checks, what a step asks of the core, the state dict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .optimizer import Optimizer, Slot, fill, fitted, run_together
+from .parameters import Array, Group, Hyper, Params, Rate, number, read_groups
+from .tensors import to_array, to_tensor
+
+# The path is always torch's fused one. A state dict says so, because torch goes by what it loads.
+PATHS = ("foreach", "differentiable", "fused")
+
+
+class TorchAdagrad(Optimizer):
+    r"""Adagrad as ``torch.optim.Adagrad`` computes it, in place on NumPy arrays.
+
+    At step `t` of a parameter `p` with gradient `g` and accumulator `s` (``state[i]["sum"]``)::
+
+        g = -g                                  where maximize
+        g = fma(p, weight_decay, g)             where weight_decay != 0
+        s = fma(g, g, s)
+        p = p - (rate * g) / (sqrt(s) + eps),   rate = lr / fma(t - 1, lr_decay, 1)
+
+    each operation rounded once in the parameter's dtype, the rate in float64. The bits in float32 and float64
+    are those of ``fused=True`` on x86-64 with AVX2 or better. float16 and bfloat16 are computed in float32 from the
+    stored values and rounded when stored. Complex parameters are updated as pairs of reals.
+
+    Parameters
+    ----------
+    params : array, mapping, sequence of arrays, of (name, array) pairs or of group dicts
+        Arrays of float32, float64, float16, bfloat16 (`ml_dtypes`), complex64 or complex128, writeable and apart
+        from each other in memory. They are the arrays that move.
+    lr : float, 1-element array or callable, default 1e-2
+        The learning rate. A callable is called with the number of steps that the parameter has taken.
+    lr_decay : float, default 0
+    weight_decay : float, default 0
+        L2 penalty, added to the gradient.
+    initial_accumulator_value : float, default 0
+    eps : float, default 1e-10
+        Added to the root. With ``eps=0`` a zero gradient on a zero accumulator gives NaN, as in torch.
+    foreach : None or False
+        Accepted for torch's sake; True is refused.
+    maximize : bool, default False
+    differentiable : False
+        Accepted for torch's sake; True is refused.
+    fused : bool or None
+        Accepted for torch's sake: the fused path is the only one.
+    state_dtype : dtype, optional
+        ``np.float32`` keeps float32 accumulators for float16 and bfloat16 parameters.
+
+    Raises
+    ------
+    ValueError
+        For an option out of range, or an array that is read-only, byte-swapped, misaligned or overlapping.
+    TypeError
+        For an option that is no number, or something that is no array of a dtype above.
+
+    References
+    ----------
+    Duchi, Hazan and Singer, "Adaptive Subgradient Methods for Online Learning and Stochastic Optimization",
+    JMLR 12 (2011); ``torch/optim/adagrad.py`` and ``FusedAdagradKernel.cpp`` of torch 2.13.0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numpy_adagrad import TorchAdagrad
+    >>> w = np.array([1.0, 2.0, 3.0], np.float32)
+    >>> opt = TorchAdagrad([w], lr=0.5)
+    >>> opt.step([np.array([1.0, 0.0, -1.0], np.float32)])
+    >>> w
+    array([0.5, 2. , 3.5], dtype=float32)
+    """
+
+    _rule = "torch"
+    _accumulator = "sum"
+
+    def __init__(
+        self,
+        params: Params,
+        lr: Rate = 1e-2,
+        lr_decay: float = 0,
+        weight_decay: float = 0,
+        initial_accumulator_value: float = 0,
+        eps: float = 1e-10,
+        foreach: bool | None = None,
+        *,
+        maximize: bool = False,
+        differentiable: bool = False,
+        fused: bool | None = None,
+        state_dtype: npt.DTypeLike | None = None,
+    ) -> None:
+        _check_rate(lr)
+        for name, value in (("lr_decay", lr_decay), ("weight_decay", weight_decay)):
+            if not number(value, name) >= 0:
+                raise ValueError(f"Invalid {name} value: {value}")
+        if not number(initial_accumulator_value, "initial_accumulator_value") >= 0:
+            raise ValueError(f"Invalid initial_accumulator_value value: {initial_accumulator_value}")
+        if not number(eps, "eps") >= 0:
+            raise ValueError(f"Invalid epsilon value: {eps}")
+        self.defaults: Group = {
+            "lr": lr,
+            "lr_decay": lr_decay,
+            "eps": eps,
+            "weight_decay": weight_decay,
+            "initial_accumulator_value": initial_accumulator_value,
+            "foreach": foreach,
+            "maximize": maximize,
+            "differentiable": differentiable,
+            "fused": fused,
+        }
+        self._last_rates: dict[int, float] = {}
+        groups = read_groups(params)
+        if not any(group["params"] for group in groups) and len(groups) == 1:
+            raise ValueError("optimizer got an empty parameter list")
+        check_path(self.defaults)
+        super().__init__(groups, bare=isinstance(params, np.ndarray), state_dtype=state_dtype)
+
+    def _checked_group(self, group: Group) -> Group:
+        filled = {**self.defaults, **group}
+        initial = number(filled["initial_accumulator_value"], "initial_accumulator_value")
+        if initial != self.defaults["initial_accumulator_value"]:
+            raise ValueError(
+                "initial_accumulator_value: expected the constructor's in every group, "
+                f"{self.defaults['initial_accumulator_value']}, got {initial}"
+            )
+        check_path(filled)
+        return filled
+
+    def _new_state(self, param: Array) -> dict[str, Array]:
+        initial = float(self.defaults["initial_accumulator_value"])
+        value = complex(initial, initial) if param.dtype.kind == "c" else initial
+        return {"step": np.zeros((), np.float32), "sum": self._full_like(param, value)}
+
+    def _counters(self, slots: list[Slot]) -> list[Array]:
+        return [slot.state["step"] for slot in slots]
+
+    def _has_schedules(self) -> bool:
+        return any(callable(group["lr"]) for group in self.param_groups)
+
+    def _hypers(self, grads: Sequence[Any]) -> tuple[list[Hyper], Array]:
+        if not self._has_schedules():
+            return [hyper_of(group, group["lr"]) for group in self.param_groups], self._which
+        hypers: list[Hyper] = []
+        known: dict[tuple[int, int], int] = {}
+        which = np.zeros(len(self._slots), np.int32)
+        for i, slot in enumerate(self._slots):
+            if i < len(grads) and grads[i] is not None:
+                key = int(self._which[i]), int(slot.state["step"])
+                if key not in known:
+                    known[key] = len(hypers)
+                    hypers.append(hyper_of(self.param_groups[key[0]], self._rate(*key)))
+                which[i] = known[key]
+        return hypers, which
+
+    def _rate(self, k: int, steps: int) -> float:
+        """Return the rate of group `k` for a parameter that has taken so many steps."""
+        lr = self.param_groups[k]["lr"]
+        if not callable(lr):
+            return number(lr, "lr")
+        self._last_rates[k] = number(lr(steps), "lr")
+        return self._last_rates[k]
+
+    def state_dict(self, *, tensors: bool = False) -> dict[str, Any]:
+        """Return state and options in the layout of ``torch.optim.Optimizer.state_dict``.
+
+        Parameters
+        ----------
+        tensors : bool, default False
+            Copy the state into CPU tensors, so that ``torch.optim.Adagrad`` loads it; needs torch. Otherwise the
+            arrays are those that the next step changes.
+
+        Returns
+        -------
+        dict
+            ``state``: for each parameter's index, ``step`` (float32, shape ()) and ``sum``. ``param_groups``: the
+            options of each group and the indices of its parameters. A callable rate stands as the value last used.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from numpy_adagrad import TorchAdagrad
+        >>> TorchAdagrad([np.zeros(2, np.float32)]).state_dict()["state"]
+        {0: {'step': array(0., dtype=float32), 'sum': array([0., 0.], dtype=float32)}}
+        """
+        convert = to_tensor if tensors else _itself
+        with self._lock:
+            state = {i: {k: convert(v) for k, v in slot.state.items()} for i, slot in enumerate(self._slots)}
+            groups, start = [], 0
+            for k, group in enumerate(self.param_groups):
+                stop = start + len(group["params"])
+                groups.append(self._saved_group(k, range(start, stop), convert))
+                start = stop
+        return {"state": state, "param_groups": groups}
+
+    def _saved_group(self, k: int, indices: range, convert: Callable[[Array], Any]) -> Group:
+        group = self.param_groups[k]
+        lr = group["lr"]
+        if callable(lr):
+            lr = self._last_rates[k] if k in self._last_rates else self._rate(k, 0)
+        has_complex = any(param.dtype.kind == "c" for param in group["params"])
+        return {
+            **group,
+            "lr": convert(lr) if isinstance(lr, np.ndarray) else lr,
+            "foreach": None,
+            "differentiable": False,
+            "fused": None if has_complex else True,
+            "params": list(indices),
+        }
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take state and options from a state dict, ours or that of a real ``torch.optim.Adagrad``.
+
+        Arrays and tensors are copied, accumulators cast to the dtype that they have here. What a parameter has no
+        entry for starts anew, as in torch. Callable rates stay in place.
+
+        Raises
+        ------
+        KeyError, ValueError, TypeError
+            For what is missing or does not fit; nothing has changed then.
+        """
+        with self._lock:
+            self._refuse_reentry()
+            self._settle()
+            groups = self._loaded_groups(state_dict["param_groups"])
+            order = [key for group in state_dict["param_groups"] for key in group["params"]]
+            unknown = [key for key in state_dict["state"] if key not in set(order)]
+            if unknown:
+                raise ValueError(f"state: expected entries for the parameters of the groups, got {unknown[0]!r}")
+            actions: list[Callable[[], None]] = [partial(setattr, self, "param_groups", groups)]
+            for i, (slot, key) in enumerate(zip(self._slots, order, strict=True)):
+                loaded = self._loaded_state(i, slot, state_dict["state"].get(key))
+                actions += [fill(slot.state[name], value) for name, value in loaded.items()]
+            run_together(actions)
+
+    def _loaded_groups(self, saved: Sequence[Mapping[str, Any]]) -> list[Group]:
+        if len(saved) != len(self.param_groups):
+            raise ValueError("loaded state dict has a different number of parameter groups")
+        groups = []
+        for k, (own, other) in enumerate(zip(self.param_groups, saved, strict=True)):
+            if len(own["params"]) != len(other["params"]):
+                raise ValueError(
+                    "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
+                )
+            if other.get("param_names", own.get("param_names")) != own.get("param_names"):
+                raise ValueError(
+                    f"param_groups[{k}]['param_names']: expected {own.get('param_names')}, got {other['param_names']}"
+                )
+            loaded = {key: to_array(value) for key, value in other.items() if key not in PATHS}
+            for key in ("lr", "lr_decay", "weight_decay", "eps"):
+                loaded[key] = _checked_option(k, key, loaded)
+            if callable(own["lr"]):
+                loaded["lr"] = own["lr"]
+            groups.append({**own, "maximize": False, **loaded, "params": own["params"]})
+        return groups
+
+    def _loaded_state(self, i: int, slot: Slot, entry: Mapping[str, Any] | None) -> dict[str, Array]:
+        if not entry:
+            return self._new_state(slot.param)
+        for key in slot.state:
+            if key not in entry:
+                raise KeyError(f"state[{i}]: expected an entry {key!r}")
+        steps = number(to_array(entry["step"]), f"state[{i}]['step']")
+        total = fitted(to_array(entry["sum"]), slot.state["sum"], f"state[{i}]['sum']")
+        return {"step": np.array(steps, np.float32), "sum": total}
+
+
+def _itself(array: Array) -> Array:
+    return array
+
+
+def hyper_of(group: Group, lr: Any) -> Hyper:
+    lr_decay, eps = number(group["lr_decay"], "lr_decay"), number(group["eps"], "eps")
+    decay = number(group["weight_decay"], "weight_decay")
+    return number(lr, "lr"), lr_decay, eps, decay, decay != 0, bool(group["maximize"]), True, 1.0, False
+
+
+def _checked_option(k: int, key: str, group: Group) -> Any:
+    if key not in group:
+        raise KeyError(f"param_groups[{k}]: expected an entry {key!r}")
+    number(group[key], f"param_groups[{k}][{key!r}]")
+    return np.array(group[key]) if isinstance(group[key], np.ndarray) else group[key]
+
+
+def _check_rate(lr: Any) -> None:
+    if callable(lr):
+        return
+    if isinstance(lr, np.ndarray) and lr.size != 1:
+        raise ValueError("Tensor lr must be 1-element")
+    if not number(lr, "lr") >= 0:
+        raise ValueError(f"Invalid learning rate: {lr}")
+
+
+def check_path(group: Group) -> None:
+    if group["fused"] and group["differentiable"]:
+        raise RuntimeError("`fused` does not support `differentiable`")
+    if group["fused"] and group["foreach"]:
+        raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
+    for name in ("foreach", "differentiable"):
+        if group[name]:
+            raise ValueError(
+                f"{name}: expected {None if name == 'foreach' else False}, as the path is the fused one, got True"
+            )

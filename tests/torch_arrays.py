@@ -1,0 +1,26 @@
+"""Arrays to torch and back, bfloat16 included."""
+
+import torch
+from values import bfloat16
+
+
+def to_torch(array):
+    """A tensor with its own memory."""
+    array = array.copy()
+    if array.dtype == bfloat16:
+        return torch.from_numpy(array.view("int16")).view(torch.bfloat16)
+    return torch.from_numpy(array)
+
+
+def to_numpy(tensor):
+    tensor = tensor.detach().clone()
+    if tensor.dtype == torch.bfloat16:
+        return tensor.view(torch.int16).numpy().view(bfloat16)
+    return tensor.numpy()
+
+
+def torch_step(optimizer, tensors, grads):
+    """One step with the gradients given as arrays, which stay as they are."""
+    for tensor, grad in zip(tensors, grads, strict=True):
+        tensor.grad = None if grad is None else to_torch(grad)
+    optimizer.step()
