@@ -166,7 +166,7 @@ void Stepper::take_gradients(const py::tuple &grads) {
     for (std::size_t i = 0; i < entries_.size(); ++i) {
         py::handle grad = PyTuple_GET_ITEM(grads.ptr(), static_cast<Py_ssize_t>(i));
         if (grad.is_none()) continue;
-        if (PyArray_CheckScalar(grad.ptr())) {  // what NumPy makes of a 0-d result
+        if (PyArray_IsScalar(grad.ptr(), Generic)) {  // what NumPy makes of a 0-d result
             held_.push_back(py::reinterpret_steal<py::object>(PyArray_FromScalar(grad.ptr(), nullptr)));
             grad = held_.back();
         }

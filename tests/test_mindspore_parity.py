@@ -72,8 +72,7 @@ def params_of_side(side, own, groups, order):
         return list(own.values())
     remaining = iter(own.values())
     params = [
-        {"params": [next(remaining) for _ in range(size)], **of_side(side, arguments)}
-        for size, arguments in groups
+        {"params": [next(remaining) for _ in range(size)], **of_side(side, arguments)} for size, arguments in groups
     ]
     return params + ([{"order_params": [own[name] for name in order]}] if order else [])
 

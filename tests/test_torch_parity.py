@@ -82,10 +82,7 @@ def test_random_configurations(seed, dtype):
 @given(
     rows=arrays(np.float32, (3, 5)),
     arguments=st.fixed_dictionaries(
-        {
-            name: st.floats(0, 1e30)
-            for name in ("lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps")
-        }
+        {name: st.floats(0, 1e30) for name in ("lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps")}
     ),
     maximize=st.booleans(),
 )

@@ -30,9 +30,7 @@ def _awkward(dtype):
 
 
 with np.errstate(all="ignore"):
-    AWKWARD = {
-        np.dtype(name): _awkward(np.dtype(name)) for name in ("float16", bfloat16, "float32", "float64")
-    }
+    AWKWARD = {np.dtype(name): _awkward(np.dtype(name)) for name in ("float16", bfloat16, "float32", "float64")}
 
 
 def without_subnormals(x):

@@ -46,7 +46,7 @@ def info() -> None:
 def demo(
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 30,
     out: Annotated[Path, typer.Option(callback=picture, dir_okay=False, help="The picture.")] = Path("demo.png"),
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Split, start and batches.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Split, start and batches.")] = 1,
 ) -> None:
     """Train a small network on handwritten digits with both rules and draw how it went."""
     with needs("demo"):

@@ -42,6 +42,7 @@ class Optimizer(ABC):
     _norm_divisor: float = 1.0
     _plan: _core.Plan
     _which: Array
+    _sizes: list[int]
 
     names: list[str]
     """The parameters' names, in flat order; empty if they have none."""
