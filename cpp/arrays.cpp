@@ -80,22 +80,31 @@ Dtype dtype_of(PyArrayObject *array) {
 
 bool is_complex(Dtype dtype) { return dtype == Dtype::C64 || dtype == Dtype::C128; }
 
-PyArrayObject *checked(py::handle object, const Label &label) {
+PyArrayObject *plain_array(py::handle object, const Label &label) {
     if (!PyArray_Check(object.ptr()))
         throw py::type_error(label.text() + ": expected a NumPy array, got " + type_name(object));
     auto *const array = reinterpret_cast<PyArrayObject *>(object.ptr());
     if (!PyArray_CheckExact(object.ptr()) &&
         py::isinstance(object, py::module_::import("numpy.ma").attr("MaskedArray")))
         throw py::type_error(label.text() + ": expected an array without a mask, got MaskedArray");
+    return array;
+}
+
+PyArrayObject *checked(py::handle object, const Label &label) {
+    PyArrayObject *const array = plain_array(object, label);
     if (dtype_of(array) == Dtype::OTHER)
         throw py::type_error(label.text() + ": expected a real or complex floating-point array of at most 64 bits a " +
                              "part, got " + dtype_name(array));
+    check_memory(array, label);
+    return array;
+}
+
+void check_memory(PyArrayObject *array, const Label &label) {
     if (!PyArray_ISNOTSWAPPED(array))
         throw py::value_error(label.text() + ": expected native byte order, got " +
-                              repr(py::handle(object).attr("dtype").attr("str")));
+                              repr(py::handle(reinterpret_cast<PyObject *>(array)).attr("dtype").attr("str")));
     if (PyArray_SIZE(array) != 0 && !PyArray_ISALIGNED(array))
         throw py::value_error(label.text() + ": expected an array aligned to its elements, got a misaligned one");
-    return array;
 }
 
 void check_writeable(PyArrayObject *array, const Label &label) {

@@ -33,6 +33,10 @@ struct Label {
 Dtype dtype_of(PyArrayObject *array);
 bool is_complex(Dtype dtype);
 
+// An array of any dtype, without a mask; else TypeError.
+PyArrayObject *plain_array(py::handle object, const Label &label);
+// Refuses foreign byte order and misaligned elements.
+void check_memory(PyArrayObject *array, const Label &label);
 // An array of a dtype that we compute with, native, aligned; else TypeError or ValueError.
 PyArrayObject *checked(py::handle object, const Label &label);
 void check_writeable(PyArrayObject *array, const Label &label);
@@ -61,7 +65,7 @@ class Snapshot {
 // The memory that a step writes.
 class Territory {
   public:
-    // Refuses an array that overlaps itself or another one.
+    // Refuses an array that overlaps itself or one that stands before it.
     void claim(const std::vector<std::pair<PyArrayObject *, Label>> &arrays);
     void check_apart(PyArrayObject *grad, const Label &label) const;
 
@@ -70,6 +74,7 @@ class Territory {
         const char *low, *high, *reach;  // reach: the highest end among the claims up to this one
         PyArrayObject *array;
         Label label;
+        std::size_t place;  // among the arrays that were given
     };
     std::vector<Claim> claims_;  // by their low ends
 };

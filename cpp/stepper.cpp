@@ -87,14 +87,15 @@ Stepper::Stepper(const std::string &rule, const py::list &params, const py::list
                  const py::tuple &names, Roles roles)
     : names_(names), roles_(std::move(roles)), counters_(counters) {
     plan_.rule = rule_of(rule);
-    std::vector<std::pair<PyArrayObject *, arrays::Label>> written;
+    std::vector<std::pair<PyArrayObject *, arrays::Label>> written, states_written;
     for (std::size_t i = 0; i < params.size(); ++i) {
         PyArrayObject *const param = checked_param(plan_.rule, params[i], label(roles_.param, i));
         PyArrayObject *const state = checked_state(states[i], param, label(roles_.state, i));
         add(params[i], states[i], param, state);
         written.emplace_back(param, label(roles_.param, i));
-        written.emplace_back(state, label(roles_.state, i));
+        states_written.emplace_back(state, label(roles_.state, i));
     }
+    written.insert(written.end(), states_written.begin(), states_written.end());
     territory_.claim(written);
     take_counters();
 }
@@ -131,12 +132,12 @@ void Stepper::take_counters() {
 bool Stepper::is_current(const py::list &groups) const {
     std::size_t index = 0;
     for (const py::handle group : groups) {
-        if (!PyList_Check(group.ptr())) return false;
-        const Py_ssize_t size = PyList_GET_SIZE(group.ptr());
+        if (!PyList_Check(group.ptr()) && !PyTuple_Check(group.ptr())) return false;
+        const Py_ssize_t size = PySequence_Fast_GET_SIZE(group.ptr());
         for (Py_ssize_t i = 0; i < size; ++i, ++index) {
             if (index == entries_.size()) return false;
             const Entry &entry = entries_[index];
-            if (PyList_GET_ITEM(group.ptr(), i) != entry.param.ptr() ||
+            if (PySequence_Fast_GET_ITEM(group.ptr(), i) != entry.param.ptr() ||
                 !entry.param_seen.holds(array_of(entry.param)) || !entry.state_seen.holds(array_of(entry.state)))
                 return false;
         }
@@ -149,6 +150,7 @@ void Stepper::take_gradient(std::size_t index, PyArrayObject *grad) {
     Tensor &tensor = plan_.tensors[index];
     const arrays::Label grad_label = label(roles_.grad, index);
     const Types types = arrays::types_of(array_of(entry.param), array_of(entry.state), grad, grad_label);
+    arrays::check_memory(grad, grad_label);
     arrays::check_shape(grad, array_of(entry.param), grad_label);
     territory_.check_apart(grad, grad_label);
     tensor.kernels = &isa().table->of[plan_.rule][types];
@@ -165,12 +167,12 @@ void Stepper::take_gradients(const py::tuple &grads) {
     held_.clear();
     for (std::size_t i = 0; i < entries_.size(); ++i) {
         py::handle grad = PyTuple_GET_ITEM(grads.ptr(), static_cast<Py_ssize_t>(i));
-        if (grad.is_none()) continue;
+        if (grad.is_none() && roles_.indexed) continue;
         if (PyArray_IsScalar(grad.ptr(), Generic)) {  // what NumPy makes of a 0-d result
             held_.push_back(py::reinterpret_steal<py::object>(PyArray_FromScalar(grad.ptr(), nullptr)));
             grad = held_.back();
         }
-        take_gradient(i, arrays::checked(grad, label(roles_.grad, i)));
+        take_gradient(i, arrays::plain_array(grad, label(roles_.grad, i)));
     }
 }
 
@@ -205,7 +207,8 @@ Stepper::Outcome Stepper::step(const py::list &groups, const py::object &grads, 
     grad_norm = norm;
     if (moves) return DONE;
     if (on_nonfinite == "raise") {
-        const std::string text = roles_.grad + ": expected finite values, got a norm of " + std::to_string(*norm);
+        const char *const got = std::isnan(*norm) ? "nan" : "inf";  // to_string would tell a NaN's sign
+        const std::string text = roles_.grad + ": expected finite values, got a norm of " + got;
         PyErr_SetString(PyExc_FloatingPointError, text.c_str());
         throw py::error_already_set();
     }

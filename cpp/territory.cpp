@@ -77,18 +77,22 @@ void Territory::claim(const std::vector<std::pair<PyArrayObject *, Label>> &arra
                 label.text() + ": expected memory of its own for each element, got strides " +
                 std::string(py::str(py::handle(reinterpret_cast<PyObject *>(array)).attr("strides"))));
         const Bounds bounds = bounds_of(array);
-        claims_.push_back({bounds.low, bounds.high, nullptr, array, label});
+        claims_.push_back({bounds.low, bounds.high, nullptr, array, label, claims_.size()});
     }
     std::stable_sort(claims_.begin(), claims_.end(), [](const Claim &a, const Claim &b) { return a.low < b.low; });
     const char *reach = nullptr;
+    const Claim *refused = nullptr, *taken = nullptr;  // the first in the order given, wherever they lie
     for (std::size_t i = 0; i < claims_.size(); ++i) {
         const Claim &claim = claims_[i];
-        for (std::size_t k = i + 1; k < claims_.size() && claims_[k].low < claim.high; ++k)
-            if (share_memory(claim.array, claims_[k].array))
-                refuse(claims_[k].label, claim.array == claims_[k].array, claim.label);
+        for (std::size_t k = i + 1; k < claims_.size() && claims_[k].low < claim.high; ++k) {
+            if (!share_memory(claim.array, claims_[k].array)) continue;
+            const auto [early, late] = std::minmax(claim, claims_[k], [](auto &a, auto &b) { return a.place < b.place; });
+            if (refused == nullptr || late.place < refused->place) refused = &late, taken = &early;
+        }
         reach = std::max(reach, claim.high);
         claims_[i].reach = reach;
     }
+    if (refused != nullptr) refuse(refused->label, refused->array == taken->array, taken->label);
 }
 
 void Territory::check_apart(PyArrayObject *grad, const Label &label) const {

@@ -9,10 +9,22 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .mindspore_groups import SHARED_RATE, name_all, named_rate, read_groups
-from .optimizer import Optimizer, Slot, fill, fitted, run_together
+from .exchange import fill, run_together
+from .mindspore_arguments import (
+    SHARED_RATE,
+    check_lengths,
+    check_range,
+    name_all,
+    named_rate,
+    read_decay,
+    read_groups,
+    read_rate,
+    type_text,
+    value_text,
+)
+from .mindspore_state import loaded, saved
+from .optimizer import Optimizer, Slot
 from .parameters import Array, Group, Hyper, Params, number, read_group
-from .tensors import to_array
 
 GROUP_KEYS = ("params", "lr", "weight_decay", "grad_centralization", "param_names", "lr_name")
 HINTS = {
@@ -111,23 +123,23 @@ class MindSporeAdagrad(Optimizer):
             hint = f"; MindSpore calls it {HINTS[name]}" if name in HINTS else ""
             raise TypeError(f"MindSporeAdagrad got an unexpected argument {name!r}{hint}")
         if not isinstance(accum, (float, np.floating)):
-            raise TypeError(_type_text("accum", "float", accum))
-        _check_range("accum", float(accum))
+            raise TypeError(type_text("accum", "float", accum))
+        check_range("accum", float(accum))
         if not isinstance(update_slots, bool):
-            raise TypeError(_type_text("update_slots", "bool", update_slots))
+            raise TypeError(type_text("update_slots", "bool", update_slots))
         if isinstance(loss_scale, str):
-            raise TypeError(_type_text("loss_scale", "float", loss_scale))
+            raise TypeError(type_text("loss_scale", "float", loss_scale))
         if not 0 < number(loss_scale, "loss_scale") < np.inf:
-            raise ValueError(_value_text("loss_scale", "> 0", loss_scale))
+            raise ValueError(value_text("loss_scale", "> 0", loss_scale))
         self.accum, self.update_slots, self.loss_scale = float(accum), update_slots, float(loss_scale)
         self._norm_divisor = self.loss_scale
-        self.defaults = {"lr": _read_rate(learning_rate), "weight_decay": _read_decay(weight_decay)}
+        self.defaults = {"lr": read_rate(learning_rate), "weight_decay": read_decay(weight_decay)}
         self.global_step = np.zeros(1, np.int32)
         self._last_rates: dict[int, float] = {}
         groups, self._grouped = read_groups(params)
         self._given = len(params) if self._grouped else 1
         super().__init__(groups, bare=isinstance(params, np.ndarray), state_dtype=state_dtype)
-        _check_lengths(self.param_groups)
+        check_lengths(self.param_groups)
 
     def _checked_group(self, group: Group) -> Group:
         for key in group:
@@ -137,11 +149,11 @@ class MindSporeAdagrad(Optimizer):
             raise ValueError("group: expected at least one array in `params`, got none")
         centralize = group.get("grad_centralization", False)
         if not isinstance(centralize, bool):
-            raise TypeError(_type_text("grad_centralization", "bool", centralize))
+            raise TypeError(type_text("grad_centralization", "bool", centralize))
         return {
             **group,
-            "lr": _read_rate(group.get("lr", self.defaults["lr"])),
-            "weight_decay": _read_decay(group.get("weight_decay", self.defaults["weight_decay"])),
+            "lr": read_rate(group.get("lr", self.defaults["lr"])),
+            "weight_decay": read_decay(group.get("weight_decay", self.defaults["weight_decay"])),
             "grad_centralization": centralize,
         }
 
@@ -179,7 +191,7 @@ class MindSporeAdagrad(Optimizer):
             group = named_rate(read_group(param_group), self._given)
             name_all([group], len(self._slots))
             groups = [*self.param_groups, self._checked_group(group)]
-            _check_lengths(groups)
+            check_lengths(groups)
             self._rebuild(groups)
             self._given += 1
 
@@ -221,7 +233,7 @@ class MindSporeAdagrad(Optimizer):
         if callable(lr):
             self._last_rates[k] = number(lr(step), "learning_rate")
             return self._last_rates[k]
-        lr = _read_rate(lr)
+        lr = read_rate(lr)
         if isinstance(lr, np.ndarray):
             if step >= len(lr):
                 raise RuntimeError(
@@ -262,20 +274,7 @@ class MindSporeAdagrad(Optimizer):
         ['accum.w', 'global_step', 'learning_rate']
         """
         with self._lock:
-            saved = {"global_step": self.global_step, **self._saved_rates()}
-            pairs = list(zip(self.names, self._slots, strict=True))
-            if parameters:
-                saved.update((name, slot.param) for name, slot in pairs)
-            saved.update((f"accum.{name}", slot.state["accum"]) for name, slot in pairs)
-        return saved
-
-    def _saved_rates(self) -> dict[str, Array]:
-        rates = {}
-        for group in self.param_groups:
-            if not callable(group["lr"]):
-                with np.errstate(all="ignore"):
-                    rates[group["lr_name"]] = np.array(_read_rate(group["lr"]), np.float32)
-        return rates
+            return saved(self.names, self._slots, self.param_groups, self.global_step, parameters=parameters)
 
     def load_state_dict(self, state_dict: Mapping[str, Any], *, parameters: bool = False) -> None:
         """Take state and rates from a state dict, ours or what ``mindspore.load_checkpoint`` returns.
@@ -296,76 +295,10 @@ class MindSporeAdagrad(Optimizer):
             self._refuse_reentry()
             self._settle()
             targets = self.state_dict(parameters=parameters)
-            for key in targets:
-                if key not in state_dict:
-                    raise KeyError(f"state_dict: expected an entry {key!r}")
-            allowed = {*targets, *self.names, *(group["lr_name"] for group in self.param_groups)}
-            for key in state_dict:
-                if key not in allowed:
-                    raise KeyError(f"state_dict: expected entries for the parameters here, got {key!r}")
-            loaded = {key: fitted(to_array(state_dict[key]), array, key) for key, array in targets.items()}
+            values, groups = loaded(state_dict, targets, self.names, self.param_groups)
             run_together(
                 [
-                    partial(setattr, self, "param_groups", self._loaded_groups(loaded)),
-                    *(fill(array, loaded[key]) for key, array in targets.items() if not key.startswith(SHARED_RATE)),
+                    partial(setattr, self, "param_groups", groups),
+                    *(fill(targets[key], value) for key, value in values.items()),
                 ]
             )
-
-    def _loaded_groups(self, loaded: Mapping[str, Array]) -> list[Group]:
-        rates = {
-            key: value.copy() if value.ndim else float(value)
-            for key, value in loaded.items()
-            if key.startswith(SHARED_RATE)
-        }
-        return [{**group, "lr": rates.get(group["lr_name"], group["lr"])} for group in self.param_groups]
-
-
-def _check_lengths(groups: list[Group]) -> None:
-    lengths = {len(group["lr"]) for group in groups if isinstance(group["lr"], np.ndarray)}
-    if len(lengths) > 1:
-        raise ValueError(f"learning_rate: expected sequences of one length, got {sorted(lengths)}")
-
-
-def _read_rate(rate: Any) -> Any:
-    """Read a rate as a float, a float32 array with one for each step, or a callable."""
-    if callable(rate):
-        return rate
-    if isinstance(rate, str):
-        raise ValueError(f"could not convert string to float: {rate!r}")
-    if isinstance(rate, (bool, int, float)):
-        _check_range("learning rate", float(rate))
-        return float(rate)
-    array = np.asarray(to_array(rate) if rate is not None else rate)
-    if rate is None or array.dtype.kind not in "biufV":
-        raise TypeError(
-            "learning_rate: expected a number, a sequence, a 1-dimensional array or a callable, got "
-            f"{type(rate).__name__}"
-        )
-    if array.ndim > 1:
-        raise ValueError(f"learning_rate: expected an array of 0 or 1 dimensions, got {array.ndim}")
-    with np.errstate(all="ignore"):
-        return array.astype(np.float32) if array.ndim else float(array)
-
-
-def _read_decay(decay: Any) -> Any:
-    if callable(decay):
-        return decay
-    decay = number(decay, "weight_decay")
-    _check_range("weight_decay", decay)
-    return decay
-
-
-def _check_range(name: str, value: float) -> None:
-    if not np.isfinite(value):
-        raise ValueError(f"For 'Adagrad', the '{name}' must be a legal value, but got '{value}'.")
-    if value < 0:
-        raise ValueError(_value_text(name, ">= 0", value))
-
-
-def _type_text(name: str, expected: str, value: Any) -> str:
-    return f"For 'Adagrad', the type of '{name}' should be '{expected}', but got type '{type(value).__name__}'."
-
-
-def _value_text(name: str, bound: str, value: Any) -> str:
-    kind = type(value).__name__
-    return f"For 'Adagrad', the '{name}' must be float and must {bound}, but got '{value}' with type '{kind}'."

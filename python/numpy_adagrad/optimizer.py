@@ -6,10 +6,7 @@ import os
 import threading
 import weakref
 from abc import ABC, abstractmethod
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
-from operator import methodcaller, setitem
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NamedTuple
 
@@ -17,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _core
-from .parameters import Array, Grads, Group, Hyper, flat_grads, number, positive_scale, read_group
+from .parameters import Array, Grads, Group, Hyper, flat_grads, norm_limit, positive_scale, read_group, read_names
 
 ON_NONFINITE = ("propagate", "skip", "raise")
 STALE, SKIPPED = _core.Plan.Outcome.STALE, _core.Plan.Outcome.SKIPPED
@@ -143,7 +140,7 @@ class Optimizer(ABC):
         if on_nonfinite not in ON_NONFINITE:
             raise ValueError(f"on_nonfinite: expected one of {ON_NONFINITE}, got {on_nonfinite!r}")
         scale = 1.0 if grad_scale is None else positive_scale(grad_scale)
-        limit = None if max_norm is None else _checked_limit(max_norm)
+        limit = None if max_norm is None else norm_limit(max_norm)
         with self._lock:
             self._refuse_reentry()
             try:
@@ -170,6 +167,8 @@ class Optimizer(ABC):
             self._rebuild()
             step = self._plan.step
             outcome = step(members, flat, which, hypers, scale, limit, self._norm_divisor, on_nonfinite)
+        if outcome == STALE:
+            raise RuntimeError("params: expected the same arrays throughout a step, got others from another thread")
         if outcome == SKIPPED:
             self._skipped_steps += 1
 
@@ -181,7 +180,7 @@ class Optimizer(ABC):
         groups = self.param_groups if groups is None else groups
         params = [param for group in groups for param in group["params"]]
         sizes = [len(group["params"]) for group in groups]
-        names = _read_names(groups)
+        names = read_names(groups)
         _core.check_params(self._rule, params, tuple(names))
         known = {id(slot.param): slot for slot in self._slots}
         slots = [known.get(id(param)) or Slot(param, self._new_state(param)) for param in params]
@@ -292,55 +291,7 @@ _optimizers: weakref.WeakSet[Optimizer] = weakref.WeakSet()
 def _renew_locks() -> None:
     # A thread that held a lock when the process forked does not exist in the child.
     for optimizer in list(_optimizers):
-        optimizer._lock = threading.RLock()
+        optimizer._renew_lock()
 
 
 os.register_at_fork(after_in_child=_renew_locks)
-
-
-def _read_names(groups: list[Group]) -> list[str]:
-    """Return the names of all parameters, or none."""
-    named = [group for group in groups if "param_names" in group]
-    if not named:
-        return []
-    if len(named) != len(groups):
-        raise ValueError("all optimizer params should be with/without names. Some param names are missing")
-    for k, group in enumerate(groups):
-        if len(group["param_names"]) != len(group["params"]):
-            raise ValueError(
-                f"param_groups[{k}]['param_names']: expected {len(group['params'])}, got {len(group['param_names'])}"
-            )
-    names = [name for group in groups for name in group["param_names"]]
-    if len(set(names)) != len(names):
-        twice = next(name for i, name in enumerate(names) if name in names[:i])
-        raise ValueError(f"params: expected unique names, got {twice!r} twice")
-    return names
-
-
-def fitted(value: Any, array: Array, label: str) -> Array:
-    """Check that a loaded array fits one of ours; return it in that one's dtype."""
-    if not isinstance(value, np.ndarray):
-        raise TypeError(f"{label}: expected an array, got {type(value).__name__}")
-    if value.shape != array.shape:
-        raise ValueError(f"{label}: expected shape {array.shape}, got {value.shape}")
-    if not np.can_cast(value.dtype, array.dtype, "same_kind"):
-        raise TypeError(f"{label}: expected values that {array.dtype} can hold, got {value.dtype}")
-    with np.errstate(all="ignore"):
-        return value.astype(array.dtype, copy=False)
-
-
-def fill(array: Array, value: Any) -> Callable[[], None]:
-    """Return the action that fills an array in place."""
-    return partial(setitem, array, ..., value)
-
-
-def run_together(actions: Sequence[Callable[[], None]]) -> None:
-    """Run actions written in C. No bytecode runs between them, so that Ctrl-C cannot fall between either."""
-    deque(map(methodcaller("__call__"), actions), maxlen=0)
-
-
-def _checked_limit(value: Any) -> float:
-    limit = number(value, "max_norm")
-    if not limit >= 0:
-        raise ValueError(f"max_norm: expected a number of at least 0, got {value}")
-    return limit

@@ -42,6 +42,14 @@ def positive_scale(value: Any) -> float:
     return single
 
 
+def norm_limit(value: Any) -> float:
+    """Read a `max_norm`."""
+    limit = number(value, "max_norm")
+    if not limit >= 0:
+        raise ValueError(f"max_norm: expected a number of at least 0, got {value}")
+    return limit
+
+
 def read_groups(params: Any) -> list[Group]:
     """Read `params` as a list of groups, each with a list `params` and, if named, a list `param_names`."""
     if isinstance(params, (list, tuple)) and params and all(isinstance(item, Mapping) for item in params):
@@ -77,6 +85,25 @@ def _members(params: Any) -> tuple[list[Any], list[str] | None]:
         if len(item) != 2 or not isinstance(item[0], str):
             raise TypeError(f"params: expected pairs (name, array), got {item!r:.60}")
     return [array for _, array in items], [name for name, _ in items]
+
+
+def read_names(groups: list[Group]) -> list[str]:
+    """Return the names of all parameters, or none."""
+    named = [group for group in groups if "param_names" in group]
+    if not named:
+        return []
+    if len(named) != len(groups):
+        raise ValueError("all optimizer params should be with/without names. Some param names are missing")
+    for k, group in enumerate(groups):
+        if len(group["param_names"]) != len(group["params"]):
+            raise ValueError(
+                f"param_groups[{k}]['param_names']: expected {len(group['params'])}, got {len(group['param_names'])}"
+            )
+    names = [name for group in groups for name in group["param_names"]]
+    if len(set(names)) != len(names):
+        twice = next(name for i, name in enumerate(names) if name in names[:i])
+        raise ValueError(f"params: expected unique names, got {twice!r} twice")
+    return names
 
 
 def flat_grads(grads: Any, names: Sequence[str], bare: bool) -> Sequence[Any]:

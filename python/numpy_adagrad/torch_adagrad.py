@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .optimizer import Optimizer, Slot, fill, fitted, run_together
+from .exchange import fill, itself, run_together, to_tensor
+from .optimizer import Optimizer, Slot
 from .parameters import Array, Group, Hyper, Params, Rate, number, read_groups
-from .tensors import to_array, to_tensor
-
-# The path is always torch's fused one. A state dict says so, because torch goes by what it loads.
-PATHS = ("foreach", "differentiable", "fused")
+from .torch_state import loaded, saved
 
 
 class TorchAdagrad(Optimizer):
@@ -188,30 +186,15 @@ class TorchAdagrad(Optimizer):
         >>> TorchAdagrad([np.zeros(2, np.float32)]).state_dict()["state"]
         {0: {'step': array(0., dtype=float32), 'sum': array([0., 0.], dtype=float32)}}
         """
-        convert = to_tensor if tensors else _itself
         with self._lock:
-            state = {i: {k: convert(v) for k, v in slot.state.items()} for i, slot in enumerate(self._slots)}
-            groups, start = [], 0
-            for k, group in enumerate(self.param_groups):
-                stop = start + len(group["params"])
-                groups.append(self._saved_group(k, range(start, stop), convert))
-                start = stop
-        return {"state": state, "param_groups": groups}
+            rates = [self._saved_rate(k) for k in range(len(self.param_groups))]
+            return saved(self._slots, self.param_groups, rates, to_tensor if tensors else itself)
 
-    def _saved_group(self, k: int, indices: range, convert: Callable[[Array], Any]) -> Group:
-        group = self.param_groups[k]
-        lr = group["lr"]
+    def _saved_rate(self, k: int) -> Any:
+        lr = self.param_groups[k]["lr"]
         if callable(lr):
-            lr = self._last_rates[k] if k in self._last_rates else self._rate(k, 0)
-        has_complex = any(param.dtype.kind == "c" for param in group["params"])
-        return {
-            **group,
-            "lr": convert(lr) if isinstance(lr, np.ndarray) else lr,
-            "foreach": None,
-            "differentiable": False,
-            "fused": None if has_complex else True,
-            "params": list(indices),
-        }
+            return self._last_rates[k] if k in self._last_rates else self._rate(k, 0)
+        return lr
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take state and options from a state dict, ours or that of a real ``torch.optim.Adagrad``.
@@ -227,64 +210,24 @@ class TorchAdagrad(Optimizer):
         with self._lock:
             self._refuse_reentry()
             self._settle()
-            groups = self._loaded_groups(state_dict["param_groups"])
-            order = [key for group in state_dict["param_groups"] for key in group["params"]]
-            unknown = [key for key in state_dict["state"] if key not in set(order)]
-            if unknown:
-                raise ValueError(f"state: expected entries for the parameters of the groups, got {unknown[0]!r}")
-            actions: list[Callable[[], None]] = [partial(setattr, self, "param_groups", groups)]
-            for i, (slot, key) in enumerate(zip(self._slots, order, strict=True)):
-                loaded = self._loaded_state(i, slot, state_dict["state"].get(key))
-                actions += [fill(slot.state[name], value) for name, value in loaded.items()]
-            run_together(actions)
-
-    def _loaded_groups(self, saved: Sequence[Mapping[str, Any]]) -> list[Group]:
-        if len(saved) != len(self.param_groups):
-            raise ValueError("loaded state dict has a different number of parameter groups")
-        groups = []
-        for k, (own, other) in enumerate(zip(self.param_groups, saved, strict=True)):
-            if len(own["params"]) != len(other["params"]):
-                raise ValueError(
-                    "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
-                )
-            if other.get("param_names", own.get("param_names")) != own.get("param_names"):
-                raise ValueError(
-                    f"param_groups[{k}]['param_names']: expected {own.get('param_names')}, got {other['param_names']}"
-                )
-            loaded = {key: to_array(value) for key, value in other.items() if key not in PATHS}
-            for key in ("lr", "lr_decay", "weight_decay", "eps"):
-                loaded[key] = _checked_option(k, key, loaded)
-            if callable(own["lr"]):
-                loaded["lr"] = own["lr"]
-            groups.append({**own, "maximize": False, **loaded, "params": own["params"]})
-        return groups
-
-    def _loaded_state(self, i: int, slot: Slot, entry: Mapping[str, Any] | None) -> dict[str, Array]:
-        if not entry:
-            return self._new_state(slot.param)
-        for key in slot.state:
-            if key not in entry:
-                raise KeyError(f"state[{i}]: expected an entry {key!r}")
-        steps = number(to_array(entry["step"]), f"state[{i}]['step']")
-        total = fitted(to_array(entry["sum"]), slot.state["sum"], f"state[{i}]['sum']")
-        return {"step": np.array(steps, np.float32), "sum": total}
-
-
-def _itself(array: Array) -> Array:
-    return array
+            fresh = [self._new_state(slot.param) for slot in self._slots]
+            groups, states = loaded(state_dict, self.param_groups, self._slots, fresh)
+            run_together(
+                [
+                    partial(setattr, self, "param_groups", groups),
+                    *(
+                        fill(slot.state[key], state[key])
+                        for slot, state in zip(self._slots, states, strict=True)
+                        for key in state
+                    ),
+                ]
+            )
 
 
 def hyper_of(group: Group, lr: Any) -> Hyper:
     lr_decay, eps = number(group["lr_decay"], "lr_decay"), number(group["eps"], "eps")
     decay = number(group["weight_decay"], "weight_decay")
     return number(lr, "lr"), lr_decay, eps, decay, decay != 0, bool(group["maximize"]), True, 1.0, False
-
-
-def _checked_option(k: int, key: str, group: Group) -> Any:
-    if key not in group:
-        raise KeyError(f"param_groups[{k}]: expected an entry {key!r}")
-    number(group[key], f"param_groups[{k}][{key!r}]")
-    return np.array(group[key]) if isinstance(group[key], np.ndarray) else group[key]
 
 
 def _check_rate(lr: Any) -> None:

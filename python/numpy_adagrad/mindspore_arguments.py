@@ -1,11 +1,14 @@
-"""The forms in which MindSpore takes parameters: groups, `order_params`, names for all."""
+"""The forms in which MindSpore takes its arguments: groups, `order_params`, names for all, rates; their checks."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from .parameters import Group, read_group
+import numpy as np
+
+from .exchange import to_array
+from .parameters import Group, number, read_group
 
 SHARED_RATE = "learning_rate"
 
@@ -71,3 +74,54 @@ def _ordered(groups: list[Group], order: list[Mapping[str, Any]]) -> list[Group]
         runs[-1]["param_names"].append(group["param_names"][i])
         last = group
     return runs
+
+
+def check_lengths(groups: list[Group]) -> None:
+    lengths = {len(group["lr"]) for group in groups if isinstance(group["lr"], np.ndarray)}
+    if len(lengths) > 1:
+        raise ValueError(f"learning_rate: expected sequences of one length, got {sorted(lengths)}")
+
+
+def read_rate(rate: Any) -> Any:
+    """Read a rate as a float, a float32 array with one for each step, or a callable."""
+    if callable(rate):
+        return rate
+    if isinstance(rate, str):
+        raise ValueError(f"could not convert string to float: {rate!r}")
+    if isinstance(rate, (bool, int, float)):
+        check_range("learning rate", float(rate))
+        return float(rate)
+    array = np.asarray(to_array(rate) if rate is not None else rate)
+    if rate is None or array.dtype.kind not in "biufV":
+        raise TypeError(
+            "learning_rate: expected a number, a sequence, a 1-dimensional array or a callable, got "
+            f"{type(rate).__name__}"
+        )
+    if array.ndim > 1:
+        raise ValueError(f"learning_rate: expected an array of 0 or 1 dimensions, got {array.ndim}")
+    with np.errstate(all="ignore"):
+        return array.astype(np.float32) if array.ndim else float(array)
+
+
+def read_decay(decay: Any) -> Any:
+    if callable(decay):
+        return decay
+    decay = number(decay, "weight_decay")
+    check_range("weight_decay", decay)
+    return decay
+
+
+def check_range(name: str, value: float) -> None:
+    if not np.isfinite(value):
+        raise ValueError(f"For 'Adagrad', the '{name}' must be a legal value, but got '{value}'.")
+    if value < 0:
+        raise ValueError(value_text(name, ">= 0", value))
+
+
+def type_text(name: str, expected: str, value: Any) -> str:
+    return f"For 'Adagrad', the type of '{name}' should be '{expected}', but got type '{type(value).__name__}'."
+
+
+def value_text(name: str, bound: str, value: Any) -> str:
+    kind = type(value).__name__
+    return f"For 'Adagrad', the '{name}' must be float and must {bound}, but got '{value}' with type '{kind}'."

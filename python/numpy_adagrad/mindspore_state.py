@@ -1,0 +1,50 @@
+"""The layout of a checkpoint of ``mindspore.nn.Adagrad``: made, and checked before it is loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .exchange import fitted, to_array
+from .mindspore_arguments import SHARED_RATE, read_rate
+from .optimizer import Slot
+from .parameters import Array, Group
+
+
+def saved(
+    names: Sequence[str], slots: Sequence[Slot], groups: Sequence[Group], global_step: Array, *, parameters: bool
+) -> dict[str, Array]:
+    """Make a state dict of the arrays themselves, and of the rates that are no callables."""
+    made = {"global_step": global_step}
+    for group in groups:
+        if not callable(group["lr"]):
+            with np.errstate(all="ignore"):
+                made[group["lr_name"]] = np.array(read_rate(group["lr"]), np.float32)
+    if parameters:
+        made.update((name, slot.param) for name, slot in zip(names, slots, strict=True))
+    made.update((f"accum.{name}", slot.state["accum"]) for name, slot in zip(names, slots, strict=True))
+    return made
+
+
+def loaded(
+    state_dict: Mapping[str, Any], targets: Mapping[str, Array], names: Sequence[str], groups: Sequence[Group]
+) -> tuple[dict[str, Array], list[Group]]:
+    """Check a state dict against `targets`, what we would save; return what to fill them with, and the groups."""
+    for key in targets:
+        if key not in state_dict:
+            raise KeyError(f"state_dict: expected an entry {key!r}")
+    allowed = {*targets, *names, *(group["lr_name"] for group in groups)}
+    for key in state_dict:
+        if key not in allowed:
+            raise KeyError(f"state_dict: expected entries for the parameters here, got {key!r}")
+    values = {key: fitted(to_array(state_dict[key]), array, key) for key, array in targets.items()}
+    rates = {key: values.pop(key) for key in list(values) if key.startswith(SHARED_RATE)}
+    return values, [_with_rate(group, rates.get(group["lr_name"])) for group in groups]
+
+
+def _with_rate(group: Group, rate: Array | None) -> Group:
+    if rate is None:
+        return group
+    return {**group, "lr": rate.copy() if rate.ndim else float(rate)}
