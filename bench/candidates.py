@@ -21,7 +21,7 @@ def floor(params, grads):
     sums = [np.zeros_like(p) for p in params]
     plan = _core.Plan("floor", params, sums, [], (), ("params", "state_sums", "grads"))
     which = np.zeros(len(params), np.int32)
-    hypers = [(0.0, 0.0, 0.0, 0.0, False, False, True, 1.0, False)]
+    hypers = [(0.0, 0.0, 0.0, 0.0, False)]
     return partial(plan.step, [params], grads, which, hypers, 1.0, None, 1.0, "propagate")
 
 

@@ -17,6 +17,10 @@ from .workloads import WORKLOADS, random_arrays
 
 CHECKED_STEPS = 3
 BLOCK_SECONDS = 5e-3
+# What others may take of a processor in a round that counts. One busy process makes every parallel step, the
+# package's and torch's, wait for whole slices of the scheduler.
+QUIET = 0.15
+PATIENCE = 5
 PROC_STAT = Path("/proc/stat")
 
 
@@ -53,21 +57,23 @@ class Race:
         return joined([answer(p, g) for p, g in zip(self.starts, self.grads, strict=True)])
 
     def run(self, rounds):
-        """For each candidate the seconds of one step in each round; for each round what others took of a
-        processor meanwhile."""
+        """For each candidate the seconds of one step in each round, and for each round whether it counts.
+
+        Goes on until as many rounds as asked for count, unless the machine is busy for too long.
+        """
         blocks = {name: Block(step) for name, step in self.steps.items()}
         times = {name: [] for name in blocks}
         order = list(blocks)
         shuffle = random.Random(0).shuffle
-        others = []
-        for _ in range(rounds):
+        quiet = []
+        while sum(quiet) < rounds and len(quiet) < PATIENCE * rounds:
             # Rotation would give every candidate the same predecessor each time.
             shuffle(order)
-            others_before, before = others_seconds(), time.perf_counter()
+            others, start = others_seconds(), time.perf_counter()
             for name in order:
                 times[name].append(blocks[name].time())
-            others.append((others_seconds() - others_before) / (time.perf_counter() - before))
-        return times, others
+            quiet.append(others_seconds() - others < QUIET * (time.perf_counter() - start))
+        return times, quiet
 
 
 class Block:

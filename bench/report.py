@@ -1,6 +1,7 @@
 """Turns result files of pytest-benchmark into the tables and the picture of the documentation."""
 
 import argparse
+import itertools
 import json
 import re
 import statistics
@@ -12,9 +13,6 @@ FLOOR = "floor"
 RIVAL = "torch-fused"
 BEGIN = "<!-- figures: written by bench/report.py -->"
 END = "<!-- end of figures -->"
-# What others may take of a processor in a round that counts. One busy process makes every parallel step, the
-# package's and torch's, wait for whole slices of the scheduler.
-QUIET = 0.15
 
 
 def read(path):
@@ -28,8 +26,7 @@ def read(path):
 
 
 def quiet_times(benchmark):
-    rounds = zip(benchmark["stats"]["data"], benchmark["extra_info"]["others"], strict=True)
-    kept = [seconds for seconds, others in rounds if others < QUIET]
+    kept = list(itertools.compress(benchmark["stats"]["data"], benchmark["extra_info"]["quiet"]))
     if not kept:
         raise SystemExit(f"{benchmark['name']}: the machine was busy in every round; measure again")
     return kept
@@ -69,13 +66,11 @@ def circumstances(machine, workloads):
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     threads = ", ".join(f"{count} ({name})" for name, count in machine["threads"].items())
     floors = [row[FLOOR] for row in workloads.values()]
-    taken = max(benchmark["stats"]["rounds"] for benchmark in floors)
     kept = min(len(quiet_times(benchmark)) for benchmark in floors)
     return (
         f"{machine['cpu']['brand_raw']}, {machine['processors']} processors, instruction set "
         f"{machine['isa']}, {machine['system']} {machine['machine']}; Python {machine['python_version']}, "
-        f"{versions}. Threads: {threads}. {taken} rounds, of which at least {kept} on a quiet machine "
-        f"count.\n\n    {machine['command']}"
+        f"{versions}. Threads: {threads}. At least {kept} rounds on a quiet machine.\n\n    {machine['command']}"
     )
 
 

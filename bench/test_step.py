@@ -54,8 +54,8 @@ def rounds(race, pytestconfig):
 @pytest.mark.parametrize("candidate", CANDIDATES)
 def test_step(race, rounds, workload, candidate, benchmark):
     race.check(candidate)
-    times, others = rounds
+    times, quiet = rounds
     benchmark.group = workload
     benchmark.extra_info["elements"] = elements(WORKLOADS[workload])
-    benchmark.extra_info["others"] = others
-    benchmark.pedantic(REPLAY.advance, args=(iter(times[candidate]),), rounds=len(others))
+    benchmark.extra_info["quiet"] = quiet
+    benchmark.pedantic(REPLAY.advance, args=(iter(times[candidate]),), rounds=len(quiet))

@@ -41,10 +41,9 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
           "indexed"_a = true);
 
     py::class_<Stepper> plan(m, "Plan");
-    py::enum_<Stepper::Outcome>(plan, "Outcome")
-        .value("DONE", Stepper::DONE)
-        .value("SKIPPED", Stepper::SKIPPED)
-        .value("STALE", Stepper::STALE);
+    m.attr("DONE") = py::int_(static_cast<int>(Stepper::DONE));
+    m.attr("SKIPPED") = py::int_(static_cast<int>(Stepper::SKIPPED));
+    m.attr("STALE") = py::int_(static_cast<int>(Stepper::STALE));
     plan.def(py::init([](const std::string &rule, const py::list &params, const py::list &states,
                          const py::list &counters, const py::tuple &names, const py::tuple &roles, bool indexed) {
                  const auto role = [&](std::size_t i) { return roles[i].cast<std::string>(); };

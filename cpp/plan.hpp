@@ -10,10 +10,8 @@ namespace adagrad {
 
 // What a group asks of one step. torch's and MindSpore's arguments side by side; each rule reads its own.
 struct Hyper {
-    double lr, lr_decay, eps, weight_decay;
-    bool decays, maximize, update_slots;
-    double unscale;
-    bool centralize;
+    double lr = 0, lr_decay = 0, eps = 0, weight_decay = 0, unscale = 1;
+    bool decays = false, maximize = false, update_slots = true, centralize = false;
 };
 
 struct Tensor {

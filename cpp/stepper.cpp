@@ -33,12 +33,42 @@ void check_counter(const py::object &object, bool torch, const arrays::Label &la
                              (torch ? "float32 array of shape ()" : "int32 array of shape (1,)"));
 }
 
-// (lr, lr_decay, eps, weight_decay, decays, maximize, update_slots, unscale, centralize)
-Hyper hyper_of(py::handle object) {
-    const auto fields = py::reinterpret_borrow<py::tuple>(object);
-    const auto number = [&](std::size_t i) { return fields[i].cast<double>(); };
-    const auto flag = [&](std::size_t i) { return fields[i].cast<bool>(); };
-    return {number(0), number(1), number(2), number(3), flag(4), flag(5), flag(6), number(7), flag(8)};
+double number(const py::tuple &fields, Py_ssize_t i, const char *name) {
+    PyObject *const field = PyTuple_GET_ITEM(fields.ptr(), i);
+    const double value = PyFloat_AsDouble(field);
+    if (value == -1 && PyErr_Occurred() != nullptr) {
+        PyErr_Clear();
+        throw py::type_error(std::string(name) + ": expected a number, got " + Py_TYPE(field)->tp_name);
+    }
+    return value;
+}
+
+bool flag(const py::tuple &fields, Py_ssize_t i) {
+    const int set = PyObject_IsTrue(PyTuple_GET_ITEM(fields.ptr(), i));
+    if (set < 0) throw py::error_already_set();
+    return set != 0;
+}
+
+// What a group asks for, as each rule's optimizer gives it: the fields in the order in which they are read here.
+Hyper hyper_of(Rule rule, const py::tuple &fields) {
+    Hyper hyper;
+    if (fields.size() != (rule == MINDSPORE ? 6 : 5))
+        throw py::value_error("hypers: expected tuples of the rule's fields");
+    hyper.lr = number(fields, 0, "lr");
+    if (rule == MINDSPORE) {
+        hyper.weight_decay = number(fields, 1, "weight_decay");
+        hyper.decays = flag(fields, 2);
+        hyper.update_slots = flag(fields, 3);
+        hyper.unscale = number(fields, 4, "loss_scale");
+        hyper.centralize = flag(fields, 5);
+    } else {
+        hyper.lr_decay = number(fields, 1, "lr_decay");
+        hyper.eps = number(fields, 2, "eps");
+        hyper.weight_decay = number(fields, 3, "weight_decay");
+        hyper.decays = hyper.weight_decay != 0;
+        hyper.maximize = flag(fields, 4);
+    }
+    return hyper;
 }
 
 PyArrayObject *checked_param(Rule rule, py::handle object, const arrays::Label &label) {
@@ -176,16 +206,16 @@ void Stepper::take_gradients(const py::tuple &grads) {
     }
 }
 
-Stepper::Outcome Stepper::step(const py::list &groups, const py::object &grads, const py::object &which,
-                               const py::list &hypers, double grad_scale, std::optional<double> max_norm,
-                               double norm_divisor, const std::string &on_nonfinite) {
+int Stepper::step(const py::list &groups, const py::object &grads, const py::object &which, const py::list &hypers,
+                  double grad_scale, std::optional<double> max_norm, double norm_divisor,
+                  const std::string &on_nonfinite) {
     if (!is_current(groups)) return STALE;
     // A tuple of our own keeps the gradients alive while the GIL is released.
     const auto own = py::reinterpret_steal<py::tuple>(PySequence_Tuple(grads.ptr()));
     if (!own) throw py::error_already_set();
     take_gradients(own);
     std::vector<Hyper> asked;
-    for (const py::handle hyper : hypers) asked.push_back(hyper_of(hyper));
+    for (const py::handle hyper : hypers) asked.push_back(hyper_of(plan_.rule, py::cast<py::tuple>(hyper)));
     const std::int32_t *const choice = choices(which, entries_.size(), asked.size(), plan_.active);
 
     const bool measures = max_norm.has_value() || on_nonfinite != "propagate";

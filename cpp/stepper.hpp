@@ -24,7 +24,8 @@ void check_params(const std::string &rule, const py::list &params, const py::tup
 
 class Stepper {
   public:
-    enum Outcome : int { DONE, SKIPPED, STALE };
+    // Integers in Python too: comparing those costs nothing.
+    enum : int { DONE, SKIPPED, STALE };
 
     // Checks all arrays. `counters` holds a 0-d float32 array for each parameter (torch), or the one int32
     // array of shape (1,) that all share (MindSpore).
@@ -32,9 +33,8 @@ class Stepper {
             const py::tuple &names, Roles roles);
 
     // One update; STALE, with nothing changed, when `groups` are not current.
-    Outcome step(const py::list &groups, const py::object &grads, const py::object &which, const py::list &hypers,
-                 double grad_scale, std::optional<double> max_norm, double norm_divisor,
-                 const std::string &on_nonfinite);
+    int step(const py::list &groups, const py::object &grads, const py::object &which, const py::list &hypers,
+             double grad_scale, std::optional<double> max_norm, double norm_divisor, const std::string &on_nonfinite);
 
     // Whether `groups`, the lists of parameters, hold those of this plan as they were when it was made.
     bool is_current(const py::list &groups) const;

@@ -86,7 +86,8 @@ void Territory::claim(const std::vector<std::pair<PyArrayObject *, Label>> &arra
         const Claim &claim = claims_[i];
         for (std::size_t k = i + 1; k < claims_.size() && claims_[k].low < claim.high; ++k) {
             if (!share_memory(claim.array, claims_[k].array)) continue;
-            const auto [early, late] = std::minmax(claim, claims_[k], [](auto &a, auto &b) { return a.place < b.place; });
+            const auto [early, late] =
+                std::minmax(claim, claims_[k], [](auto &a, auto &b) { return a.place < b.place; });
             if (refused == nullptr || late.place < refused->place) refused = &late, taken = &early;
         }
         reach = std::max(reach, claim.high);

@@ -1,7 +1,6 @@
 """Softmax regression in NumPy: the loop of the README, whole."""
 
 import numpy as np
-
 from numpy_adagrad import TorchAdagrad
 
 

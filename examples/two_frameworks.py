@@ -17,7 +17,6 @@ import numpy as np
 import torch
 from matplotlib.figure import Figure
 from mindspore import nn
-
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
 
 STEPS = 300
@@ -147,8 +146,8 @@ def draw(pairs, out):
         steps = range(1, STEPS + 1)
         axes.plot(steps, np.where(apart == 0, lane, apart), ".", color=color, markersize=5, label=name)
     axes.set(yscale="log", xlim=(0, STEPS + 5), ylim=(1e-10, 1))
-    powers = range(-8, 1)
-    axes.set_yticks([6e-10, *(10.0**power for power in powers)], ["exactly 0", *(f"$10^{{{power}}}$" for power in powers)])
+    labels = {6e-10: "exactly 0"} | {10.0**power: f"$10^{{{power}}}$" for power in range(-8, 1)}
+    axes.set_yticks(list(labels), list(labels.values()))
     axes.yaxis.minorticks_off()
     axes.set_title("Largest difference of a parameter, at each step", loc="left")
     axes.set_xlabel("step")

@@ -18,6 +18,7 @@ from reference import (
     fixed_sum,
     mindspore_update,
     scaled_gradients,
+    torch_rate,
     torch_update,
 )
 from torch_arrays import to_numpy, to_torch, torch_step
@@ -124,6 +125,17 @@ def test_torch_rule(seed, dtype, kind):
     }
     grad_scale = None if seed % 2 else float(2 ** rng.uniform(-3, 16))
     torch_case(rng, hyper, dtype, kind, grad_scale)
+
+
+def test_torch_rate_is_fused():
+    """A gradient of 1, without eps, moves a parameter of 0 by the rate itself."""
+    rng = np.random.default_rng(6)
+    for step, lr, lr_decay in zip(rng.integers(1, 2**24, 300), *(10 ** rng.uniform(-6, 1, (2, 300))), strict=True):
+        tensor = torch.zeros(1, dtype=torch.float64)
+        optimizer = torch.optim.Adagrad([tensor], lr, lr_decay, eps=0, fused=True)
+        optimizer.state[tensor]["step"].fill_(step - 1)
+        torch_step(optimizer, [tensor], [np.ones(1)])
+        assert_same_bits(-torch_rate(lr, lr_decay, step), to_numpy(tensor)[0], f"{lr=} {lr_decay=} {step=}")
 
 
 @pytest.mark.parametrize("kind", KINDS)

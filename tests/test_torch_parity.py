@@ -93,6 +93,18 @@ def test_any_floats(rows, arguments, maximize):
         pair.step([grad], f"step {step}, {arguments}, {maximize=}")
 
 
+def test_effective_rate():
+    """Late steps and any decay, in float64 where every bit of the rate shows."""
+    rng = np.random.default_rng(6)
+    rates = 10 ** rng.uniform(-6, 1, (300, 2))
+    pair = Pair([([np.zeros(1)], {"lr": lr, "lr_decay": lr_decay}) for lr, lr_decay in rates])
+    for i, (tensor, step) in enumerate(zip(pair.tensors, rng.integers(2**24, size=300), strict=True)):
+        pair.ours.state[i]["step"][...] = step
+        pair.theirs.state[tensor]["step"].fill_(step)
+    for step in range(3):
+        pair.step([np.ones(1)] * len(pair.params), f"step {step}")
+
+
 def test_counter_stops_at_two_to_the_24():
     pair = Pair([([np.ones(3, np.float32)], {})], lr=0.1, lr_decay=1e-7)
     pair.ours.state[0]["step"][...] = 2**24 - 2

@@ -1,5 +1,4 @@
 from collections.abc import Sequence
-from enum import Enum
 from typing import Any
 
 from .parameters import Array, Hyper
@@ -8,17 +7,17 @@ isa: str
 compiler: str
 openmp: int | None
 
+# What a step returns.
+DONE: int
+SKIPPED: int
+STALE: int
+
 def thread_limit() -> int: ...
 def check_params(
     rule: str, params: list[Any], names: tuple[str, ...], role: str = "params", indexed: bool = True
 ) -> None: ...
 
 class Plan:
-    class Outcome(Enum):
-        DONE = 0
-        SKIPPED = 1
-        STALE = 2
-
     grad_norm: float | None
     def __init__(
         self,
@@ -41,4 +40,4 @@ class Plan:
         max_norm: float | None,
         norm_divisor: float,
         on_nonfinite: str,
-    ) -> Outcome: ...
+    ) -> int: ...

@@ -1,7 +1,8 @@
 """One small network, trained on handwritten digits by hand-written backpropagation, once with each rule."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -21,11 +22,12 @@ from . import MindSporeAdagrad, TorchAdagrad
 
 Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.intp]
+Optimizer = TorchAdagrad | MindSporeAdagrad
 
 LAYERS = (64, 128, 10)
 BATCH = 16
 RATE = 0.1
-RULES = {
+RULES: dict[str, Callable[[list[Floats]], Optimizer]] = {
     "torch": partial(TorchAdagrad, lr=RATE),
     "MindSpore": partial(MindSporeAdagrad, learning_rate=RATE),
 }
@@ -63,7 +65,7 @@ def read_digits(seed: int) -> Digits:
 def initial_params(rng: np.random.Generator) -> list[Floats]:
     """Draw W1, b1, W2, b2: normal weights of variance 2 / inputs, zero biases."""
     params = []
-    for inputs, outputs in zip(LAYERS, LAYERS[1:], strict=False):
+    for inputs, outputs in pairwise(LAYERS):
         params.append(rng.standard_normal((inputs, outputs), np.float32) * np.float32(np.sqrt(2 / inputs)))
         params.append(np.zeros(outputs, np.float32))
     return params
@@ -92,7 +94,7 @@ def loss_and_grads(params: list[Floats], images: Floats, labels: Labels) -> tupl
 
 
 def train(
-    optimizer: TorchAdagrad | MindSporeAdagrad,
+    optimizer: Optimizer,
     params: list[Floats],
     digits: Digits,
     epochs: int,
@@ -159,26 +161,27 @@ def draw(courses: dict[str, list[Epoch]], out: Path) -> None:
     """Draw training loss and test accuracy over the epochs."""
     # A Figure of its own, without pyplot, needs no display and leaves the user's settings alone.
     figure = Figure(figsize=(10, 4.2), dpi=150, layout="constrained")
-    left, right = figure.subplots(1, 2)
+    left, right = figure.subplots(1, 2, sharex=True)
     for rule, epochs in courses.items():
         at, color = range(1, len(epochs) + 1), COLORS[rule]
         style: dict[str, Any] = {"color": color, "linewidth": 2, "marker": "o", "markersize": 3.5}
         left.plot(at, [epoch.loss for epoch in epochs], label=f"{rule} rule", **style)
         label = f"{rule} rule: {epochs[-1].accuracy:.1%} at the end"
         right.plot(at, [epoch.accuracy for epoch in epochs], label=label, **style)
+        left.set_xlim(0.5, len(epochs) + 0.5)
     left.set_yscale("log")
-    right.yaxis.set_major_formatter(PercentFormatter(1, decimals=0))
-    dress(left, "Training loss (mean cross entropy)", "upper right")
-    dress(right, "Test accuracy", "lower right")
+    right.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
+    dress(left, "Training loss (mean cross entropy)")
+    dress(right, "Test accuracy")
     figure.suptitle(f"Handwritten digits, one start, two Adagrads (rate {RATE})", fontsize=13)
     figure.savefig(out)
 
 
-def dress(axes: Axes, title: str, legend_at: str) -> None:
+def dress(axes: Axes, title: str) -> None:
     """Give a panel its title, axis and legend."""
     axes.set_title(title, loc="left", fontsize=11)
     axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(color="#dddddd", linewidth=0.8)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(loc=legend_at, frameon=False)
+    axes.legend(frameon=False)

@@ -47,6 +47,8 @@ def to_tensor(array: Array) -> Any:
 
 def fitted(value: Any, array: Array, label: str) -> Array:
     """Check that a loaded array fits one of ours; return it in that one's dtype."""
+    if isinstance(value, np.generic):  # what NumPy makes of a 0-d result
+        value = np.asarray(value)
     if not isinstance(value, np.ndarray):
         raise TypeError(f"{label}: expected an array, got {type(value).__name__}")
     if value.shape != array.shape:

@@ -113,7 +113,7 @@ def apply_adagrad(var: Array, accum: Array, lr: float | Array, grad: Array, upda
     """
     counter = np.zeros(1, np.int32)
     plan = _core.Plan("mindspore", [var], [accum], [counter], (), ("var", "accum", "grad"), indexed=False)
-    hyper = (number(lr, "lr"), 0.0, 0.0, 0.0, False, False, bool(update_slots), 1.0, False)
+    hyper = (number(lr, "lr"), 0.0, False, update_slots, 1.0, False)
     _step_once(plan, [var], [grad], hyper, 1.0)
 
 

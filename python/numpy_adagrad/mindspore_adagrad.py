@@ -135,7 +135,6 @@ class MindSporeAdagrad(Optimizer):
         self._norm_divisor = self.loss_scale
         self.defaults = {"lr": read_rate(learning_rate), "weight_decay": read_decay(weight_decay)}
         self.global_step = np.zeros(1, np.int32)
-        self._last_rates: dict[int, float] = {}
         groups, self._grouped = read_groups(params)
         self._given = len(params) if self._grouped else 1
         super().__init__(groups, bare=isinstance(params, np.ndarray), state_dtype=state_dtype)
@@ -210,7 +209,7 @@ class MindSporeAdagrad(Optimizer):
             choice += np.array(["beta" in name or "gamma" in name for name in names], np.int32)
         return choice
 
-    def _hypers(self, grads: Sequence[Any]) -> tuple[list[Hyper], Array]:
+    def _hypers(self, grads: Sequence[Any]) -> tuple[list[Hyper], Array, dict[int, float]]:
         """For each group, what it asks for parameters that decay and for those that by their name do not."""
         step = int(self.global_step[0])
         shifts = self._shifts()
@@ -218,9 +217,9 @@ class MindSporeAdagrad(Optimizer):
         for k, group in enumerate(self.param_groups):
             lr = self._rate(k, step, shifts)
             decay, decays = self._decay(group["weight_decay"], step)
-            tail = False, self.update_slots, 1 / self.loss_scale, group["grad_centralization"]
-            hypers += [(lr, 0.0, 0.0, decay, decays, *tail), (lr, 0.0, 0.0, 0.0, False, *tail)]
-        return hypers, self._which
+            tail = self.update_slots, 1 / self.loss_scale, group["grad_centralization"]
+            hypers += [(lr, decay, decays, *tail), (lr, 0.0, False, *tail)]
+        return hypers, self._which, {}
 
     def _shifts(self) -> bool:
         """Tell whether MindSpore rounds a fixed rate as ``(v + 1) - 1``: beside a dynamic one, among group rates."""
@@ -231,8 +230,7 @@ class MindSporeAdagrad(Optimizer):
     def _rate(self, k: int, step: int, shifts: bool) -> float:
         lr = self.param_groups[k]["lr"]
         if callable(lr):
-            self._last_rates[k] = number(lr(step), "learning_rate")
-            return self._last_rates[k]
+            return number(lr(step), "learning_rate")
         lr = read_rate(lr)
         if isinstance(lr, np.ndarray):
             if step >= len(lr):

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .exchange import fitted, to_array
-from .mindspore_arguments import SHARED_RATE, read_rate
+from .mindspore_arguments import read_rate
 from .optimizer import Slot
 from .parameters import Array, Group
 
@@ -40,7 +40,7 @@ def loaded(
         if key not in allowed:
             raise KeyError(f"state_dict: expected entries for the parameters here, got {key!r}")
     values = {key: fitted(to_array(state_dict[key]), array, key) for key, array in targets.items()}
-    rates = {key: values.pop(key) for key in list(values) if key.startswith(SHARED_RATE)}
+    rates = {key: values.pop(key) for key in {group["lr_name"] for group in groups} & set(values)}
     return values, [_with_rate(group, rates.get(group["lr_name"])) for group in groups]
 
 

@@ -17,7 +17,7 @@ from . import _core
 from .parameters import Array, Grads, Group, Hyper, flat_grads, norm_limit, positive_scale, read_group, read_names
 
 ON_NONFINITE = ("propagate", "skip", "raise")
-STALE, SKIPPED = _core.Plan.Outcome.STALE, _core.Plan.Outcome.SKIPPED
+STALE, SKIPPED = _core.STALE, _core.SKIPPED
 
 
 class Slot(NamedTuple):
@@ -39,7 +39,6 @@ class Optimizer(ABC):
     _norm_divisor: float = 1.0
     _plan: _core.Plan
     _which: Array
-    _sizes: list[int]
 
     names: list[str]
     """The parameters' names, in flat order; empty if they have none."""
@@ -51,6 +50,7 @@ class Optimizer(ABC):
         self._bare = bare
         self._state_dtype = None if state_dtype is None else np.dtype(state_dtype)
         self._skipped_steps = 0
+        self._last_rates: dict[int, float] = {}
         self._slots: list[Slot] = []
         self.param_groups = [self._checked_group(group) for group in groups]
         self._renew_lock()
@@ -73,8 +73,10 @@ class Optimizer(ABC):
         """Tell whether a rate or a decay is a callable."""
 
     @abstractmethod
-    def _hypers(self, grads: Sequence[Any]) -> tuple[list[Hyper], Array]:
-        """Return what is asked of a step, and for each parameter the index of what it takes of that."""
+    def _hypers(self, grads: Sequence[Any]) -> tuple[list[Hyper], Array, dict[int, float]]:
+        """Return what is asked of a step, for each parameter the index of what it takes of that, and the rates
+        that schedules gave, by group.
+        """
 
     # The step
 
@@ -157,10 +159,11 @@ class Optimizer(ABC):
 
     def _advance(self, grads: Any, scale: float, limit: float | None, on_nonfinite: str) -> None:
         members = [group["params"] for group in self.param_groups]
-        if [len(arrays) for arrays in members] != self._sizes or self._has_schedules():
+        # What is read here by name, or by its number of steps, must be of the parameters as they are now.
+        if type(grads) is not list or self._has_schedules():
             self._settle()
         flat = flat_grads(grads, self.names, self._bare)
-        hypers, which = self._hypers(flat)
+        hypers, which, rates = self._hypers(flat)
         step = self._plan.step
         outcome = step(members, flat, which, hypers, scale, limit, self._norm_divisor, on_nonfinite)
         if outcome == STALE:
@@ -171,6 +174,8 @@ class Optimizer(ABC):
             raise RuntimeError("params: expected the same arrays throughout a step, got others from another thread")
         if outcome == SKIPPED:
             self._skipped_steps += 1
+        elif rates:
+            self._last_rates.update(rates)
 
     def _rebuild(self, groups: list[Group] | None = None) -> None:
         """Check all parameters, of `groups` if given, and plan for them.
@@ -179,7 +184,6 @@ class Optimizer(ABC):
         """
         groups = self.param_groups if groups is None else groups
         params = [param for group in groups for param in group["params"]]
-        sizes = [len(group["params"]) for group in groups]
         names = read_names(groups)
         _core.check_params(self._rule, params, tuple(names))
         known = {id(slot.param): slot for slot in self._slots}
@@ -192,7 +196,6 @@ class Optimizer(ABC):
             names=names,
             _slots=slots,
             _plan=plan,
-            _sizes=sizes,
             _which=self._choose(groups, names),
         )
 

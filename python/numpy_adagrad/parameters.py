@@ -12,8 +12,9 @@ Array: TypeAlias = npt.NDArray[Any]
 Group: TypeAlias = dict[str, Any]
 Number: TypeAlias = "float | np.generic | Array"
 Rate: TypeAlias = "Number | Callable[[int], Number]"
-Hyper: TypeAlias = tuple[float, float, float, float, bool, bool, bool, float, bool]
-"""lr, lr_decay, eps, weight_decay, decays, maximize, update_slots, unscale, centralize: what the core takes."""
+Hyper: TypeAlias = tuple[Any, ...]
+"""What a group asks of a step, as the core reads it: for torch's rule lr, lr_decay, eps, weight_decay, maximize; for
+MindSpore's lr, weight_decay, whether it decays, update_slots, 1 / loss_scale, grad_centralization."""
 Params: TypeAlias = (
     "Array | Mapping[str, Array] | Sequence[Array] | Sequence[tuple[str, Array]] | Sequence[Mapping[str, Any]]"
 )

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .exchange import fill, itself, run_together, to_tensor
+from .exchange import fill, itself, run_together, to_array, to_tensor
 from .optimizer import Optimizer, Slot
 from .parameters import Array, Group, Hyper, Params, Rate, number, read_groups
 from .torch_state import loaded, saved
@@ -112,7 +112,6 @@ class TorchAdagrad(Optimizer):
             "differentiable": differentiable,
             "fused": fused,
         }
-        self._last_rates: dict[int, float] = {}
         groups = read_groups(params)
         if not any(group["params"] for group in groups) and len(groups) == 1:
             raise ValueError("optimizer got an empty parameter list")
@@ -141,9 +140,10 @@ class TorchAdagrad(Optimizer):
     def _has_schedules(self) -> bool:
         return any(callable(group["lr"]) for group in self.param_groups)
 
-    def _hypers(self, grads: Sequence[Any]) -> tuple[list[Hyper], Array]:
+    def _hypers(self, grads: Sequence[Any]) -> tuple[list[Hyper], Array, dict[int, float]]:
         if not self._has_schedules():
-            return [hyper_of(group, group["lr"]) for group in self.param_groups], self._which
+            return [hyper_of(group, group["lr"]) for group in self.param_groups], self._which, {}
+        rates: dict[int, float] = {}
         hypers: list[Hyper] = []
         known: dict[tuple[int, int], int] = {}
         which = np.zeros(len(self._slots), np.int32)
@@ -152,17 +152,15 @@ class TorchAdagrad(Optimizer):
                 key = int(self._which[i]), int(slot.state["step"])
                 if key not in known:
                     known[key] = len(hypers)
-                    hypers.append(hyper_of(self.param_groups[key[0]], self._rate(*key)))
+                    rates[key[0]] = self._rate(*key)
+                    hypers.append(hyper_of(self.param_groups[key[0]], rates[key[0]]))
                 which[i] = known[key]
-        return hypers, which
+        return hypers, which, rates
 
     def _rate(self, k: int, steps: int) -> float:
         """Return the rate of group `k` for a parameter that has taken so many steps."""
         lr = self.param_groups[k]["lr"]
-        if not callable(lr):
-            return number(lr, "lr")
-        self._last_rates[k] = number(lr(steps), "lr")
-        return self._last_rates[k]
+        return number(lr(steps) if callable(lr) else lr, "lr")
 
     def state_dict(self, *, tensors: bool = False) -> dict[str, Any]:
         """Return state and options in the layout of ``torch.optim.Optimizer.state_dict``.
@@ -212,9 +210,11 @@ class TorchAdagrad(Optimizer):
             self._settle()
             fresh = [self._new_state(slot.param) for slot in self._slots]
             groups, states = loaded(state_dict, self.param_groups, self._slots, fresh)
+            rates = {k: number(to_array(group["lr"]), "lr") for k, group in enumerate(state_dict["param_groups"])}
             run_together(
                 [
                     partial(setattr, self, "param_groups", groups),
+                    partial(setattr, self, "_last_rates", rates),
                     *(
                         fill(slot.state[key], state[key])
                         for slot, state in zip(self._slots, states, strict=True)
@@ -225,9 +225,9 @@ class TorchAdagrad(Optimizer):
 
 
 def hyper_of(group: Group, lr: Any) -> Hyper:
-    lr_decay, eps = number(group["lr_decay"], "lr_decay"), number(group["eps"], "eps")
-    decay = number(group["weight_decay"], "weight_decay")
-    return number(lr, "lr"), lr_decay, eps, decay, decay != 0, bool(group["maximize"]), True, 1.0, False
+    """What a group asks of a step at this rate; the core reads the numbers."""
+    lr = lr if type(lr) is float else number(lr, "lr")
+    return lr, group["lr_decay"], group["eps"], group["weight_decay"], group["maximize"]
 
 
 def _check_rate(lr: Any) -> None:

@@ -11,8 +11,9 @@ from .exchange import fitted, to_array
 from .optimizer import Slot
 from .parameters import Array, Group, number
 
-# The path is always torch's fused one. A state dict says so, because torch goes by what it loads.
-PATHS = ("foreach", "differentiable", "fused")
+# What loading leaves alone. The path is always torch's fused one; a state dict says so, because torch goes by what it
+# loads.
+OWN = ("foreach", "differentiable", "fused", "params", "param_names")
 REQUIRED = ("lr", "lr_decay", "weight_decay", "eps")
 
 
@@ -73,9 +74,9 @@ def _loaded_group(k: int, own: Group, other: Mapping[str, Any]) -> Group:
             "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
         )
     names = own.get("param_names")
-    if other.get("param_names", names) != names:
+    if names is not None and other.get("param_names", names) != names:
         raise ValueError(f"param_groups[{k}]['param_names']: expected {names}, got {other['param_names']}")
-    options = {key: to_array(value) for key, value in other.items() if key not in PATHS}
+    options = {key: to_array(value) for key, value in other.items() if key not in OWN}
     for key in REQUIRED:
         if key not in options:
             raise KeyError(f"param_groups[{k}]: expected an entry {key!r}")
@@ -84,7 +85,7 @@ def _loaded_group(k: int, own: Group, other: Mapping[str, Any]) -> Group:
         options["lr"] = own["lr"]
     elif isinstance(options["lr"], np.ndarray):
         options["lr"] = options["lr"].copy()
-    return {**own, "maximize": False, **options, "params": own["params"]}
+    return {**own, "maximize": False, **options}
 
 
 def _loaded_state(i: int, slot: Slot, entry: Mapping[str, Any]) -> dict[str, Array]:

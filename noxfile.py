@@ -1,0 +1,38 @@
+"""Tasks: `nox -s tests`, `nox -s lint`, `nox -s bench`."""
+
+import nox
+
+nox.options.sessions = ["lint", "tests"]
+
+
+@nox.session(python=["3.10", "3.11", "3.12"])
+def tests(session):
+    """Run the test suite, torch and MindSpore included."""
+    session.install("torch==2.13.0")
+    session.install(".[test]")
+    session.run("pytest", *session.posargs, env={"GLOG_v": "3"})
+
+
+@nox.session
+def lint(session):
+    """Run ruff, mypy and clang-format."""
+    session.install(".[lint]")
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+    session.run("mypy")
+    session.run("clang-format", "--dry-run", "--Werror", *_sources())
+
+
+@nox.session
+def bench(session):
+    """Measure everything and write the figures into docs/performance.md."""
+    session.install("torch==2.13.0")
+    session.install(".[bench]")
+    session.run("pytest", "bench", "--benchmark-json=result.json")
+    session.run("python", "bench/report.py", "result.json", "--out", "docs/performance.md")
+
+
+def _sources():
+    from pathlib import Path
+
+    return [str(path) for path in sorted(Path("cpp").glob("*.[ch]pp"))]

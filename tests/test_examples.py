@@ -1,0 +1,51 @@
+"""The examples run as they are, and print what the README says."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+EXAMPLES = Path(__file__).parents[1] / "examples"
+TWO_FRAMEWORKS = EXAMPLES / "two_frameworks.py"
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def run(folder, *command, status=0):
+    # Threads gain nothing on nine parameters, and lose much where other tests share the cores.
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    result = subprocess.run([sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True)
+    assert result.returncode == status, result.stderr
+    return result.stdout
+
+
+def test_train_lowers_the_loss(tmp_path):
+    before, after = map(float, re.findall(r"loss \w+: +([\d.]+)", run(tmp_path, EXAMPLES / "train.py")))
+    assert after < 0.2 < 1 < before
+
+
+def test_no_bit_differs_between_the_frameworks_and_ours(tmp_path):
+    output = run(tmp_path, TWO_FRAMEWORKS, "--out", "apart.png")
+    bits, own_grads, default_path, defaults = output.splitlines()
+    assert bits == "differing bits, given their gradients: 0 (torch fused), 0 (MindSpore)"
+    drifts = [float(drift) for drift in re.findall(r"(\S+) = \d+ ulp", own_grads + default_path)]
+    assert len(drifts) == 3
+    assert max(drifts) < 1e-4
+    assert 0.01 < float(re.search(r"([\d.]+) apart", defaults)[1]) < 1
+    assert (tmp_path / "apart.png").read_bytes().startswith(PNG)
+
+
+ONE_RATE_OFF = """
+import runpy, sys
+import numpy_adagrad
+exact = numpy_adagrad.TorchAdagrad
+numpy_adagrad.TorchAdagrad = lambda params, lr=0.01: exact(params, lr=lr * 1.000001)
+runpy.run_path(sys.argv.pop(1), run_name="__main__")
+"""
+
+
+def test_a_differing_bit_is_the_exit_status(tmp_path):
+    output = run(tmp_path, "-c", ONE_RATE_OFF, TWO_FRAMEWORKS, status=1)
+    torch_bits, mindspore_bits = map(int, re.findall(r"(\d+) \(", output.splitlines()[0]))
+    assert torch_bits > 0
+    assert mindspore_bits == 0
