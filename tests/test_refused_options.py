@@ -57,9 +57,9 @@ def test_step_of_nothing(rule):
 IN_A_GROUP = {
     "lr": (TorchAdagrad, "lr", "0.1", "lr" + ONE_NUMBER + "str"),
     "lr_none": (TorchAdagrad, "lr", None, "lr" + ONE_NUMBER + "NoneType"),
-    "lr_decay": (TorchAdagrad, "lr_decay", "0", "lr_decay" + ONE_NUMBER + "str"),
-    "weight_decay": (TorchAdagrad, "weight_decay", [0], "weight_decay" + ONE_NUMBER + "list"),
-    "eps": (TorchAdagrad, "eps", None, "eps" + ONE_NUMBER + "NoneType"),
+    "lr_decay": (TorchAdagrad, "lr_decay", "0", "lr_decay: expected a number, got str"),
+    "weight_decay": (TorchAdagrad, "weight_decay", [0], "weight_decay: expected a number, got list"),
+    "eps": (TorchAdagrad, "eps", None, "eps: expected a number, got NoneType"),
     "mindspore_decay": (MindSporeAdagrad, "weight_decay", "0", "weight_decay" + ONE_NUMBER + "str"),
     "mindspore_lr": (
         MindSporeAdagrad,

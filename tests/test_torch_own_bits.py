@@ -45,7 +45,7 @@ def draw_all(rng, dtype, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", HALVES, ids=str)
-def test_half_types(dtype, kind, record_property):
+def test_half_types(dtype, kind):
     """Arguments that the half type cannot hold: torch rounds them, except for the last n % 16 elements."""
     rng = np.random.default_rng(1)
     params = draw_all(rng, dtype, kind)
@@ -60,7 +60,7 @@ def test_half_types(dtype, kind, record_property):
         torch_step(theirs, tensors, grads)
         oracle.assert_equals(ours, params, f"step {step}")
     distance = sum(differing(p, to_numpy(t)).sum() for p, t in zip(params, tensors, strict=True))
-    record_property("elements_that_differ_from_torch", f"{distance} of {sum(p.size for p in params)}")
+    print(f"{distance} of {sum(p.size for p in params)} {dtype} elements ({kind}) differ from torch")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -23,4 +23,8 @@ def torch_step(optimizer, tensors, grads):
     """One step with the gradients given as arrays, which stay as they are."""
     for tensor, grad in zip(tensors, grads, strict=True):
         tensor.grad = None if grad is None else to_torch(grad)
+    threads = torch.get_num_threads()
+    # torch wakes its threads for the smallest tensor, which takes long on a busy machine and changes no bit.
+    torch.set_num_threads(1)
     optimizer.step()
+    torch.set_num_threads(threads)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -129,12 +129,15 @@ class MindSporeAdagrad(Optimizer):
             raise TypeError(type_text("update_slots", "bool", update_slots))
         if isinstance(loss_scale, str):
             raise TypeError(type_text("loss_scale", "float", loss_scale))
-        if not 0 < number(loss_scale, "loss_scale") < np.inf:
+        if number(loss_scale, "loss_scale") <= 0:
             raise ValueError(value_text("loss_scale", "> 0", loss_scale))
+        check_range("loss_scale", float(loss_scale))
         self.accum, self.update_slots, self.loss_scale = float(accum), update_slots, float(loss_scale)
         self._norm_divisor = self.loss_scale
         self.defaults = {"lr": read_rate(learning_rate), "weight_decay": read_decay(weight_decay)}
         self.global_step = np.zeros(1, np.int32)
+        if isinstance(params, Iterator):
+            params = list(params)
         groups, self._grouped = read_groups(params)
         self._given = len(params) if self._grouped else 1
         super().__init__(groups, bare=isinstance(params, np.ndarray), state_dtype=state_dtype)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .exchange import to_array
-from .parameters import Group, number, read_group
+from .parameters import Group, members, number, read_group
 
 SHARED_RATE = "learning_rate"
 
@@ -58,7 +58,7 @@ def _ordered(groups: list[Group], order: list[Mapping[str, Any]]) -> list[Group]
             "order_params: expected one group with that key alone, got "
             + (f"{len(order)} of them" if len(order) > 1 else f"the keys {sorted(order[0])}")
         )
-    wanted = read_group({"params": order[0]["order_params"]})["params"]
+    wanted, _ = members(order[0]["order_params"], "order_params")
     owners = {id(p): (group, i) for group in groups for i, p in enumerate(group["params"])}
     if len(wanted) != len(owners):
         raise ValueError(f"order_params: expected all {len(owners)} parameters, got {len(wanted)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -53,6 +53,8 @@ def norm_limit(value: Any) -> float:
 
 def read_groups(params: Any) -> list[Group]:
     """Read `params` as a list of groups, each with a list `params` and, if named, a list `param_names`."""
+    if isinstance(params, Iterator):
+        params = list(params)
     if isinstance(params, (list, tuple)) and params and all(isinstance(item, Mapping) for item in params):
         return [read_group(item) for item in params]
     return [read_group({"params": params})]
@@ -60,31 +62,32 @@ def read_groups(params: Any) -> list[Group]:
 
 def read_group(group: Mapping[str, Any]) -> Group:
     """Read one group; its `params` may have every form but that of groups."""
-    arrays, names = _members(group["params"])
+    arrays, names = members(group["params"])
     read = {**group, "params": arrays}
     if names is not None:
         read["param_names"] = names
     return read
 
 
-def _members(params: Any) -> tuple[list[Any], list[str] | None]:
+def members(params: Any, role: str = "params") -> tuple[list[Any], list[str] | None]:
+    """Read arrays in any form but that of groups; return them and their names if they have some."""
     if isinstance(params, np.ndarray):
         return [params], None
     if isinstance(params, Mapping):
         return list(params.values()), list(params)
     if isinstance(params, (set, frozenset)):
-        raise TypeError("params: expected an ordered collection, got a set, whose order changes between runs")
+        raise TypeError(f"{role}: expected an ordered collection, got a set, whose order changes between runs")
     if isinstance(params, (str, bytes)) or not isinstance(params, Iterable):
-        raise TypeError(f"params: expected an array, a mapping, or a sequence of arrays, got {type(params).__name__}")
+        raise TypeError(f"{role}: expected an array, a mapping, or a sequence of arrays, got {type(params).__name__}")
     items = list(params)
     named = [isinstance(item, tuple) for item in items]
     if not any(named):
         return items, None
     if not all(named):
-        raise ValueError("params: expected all with names or all without, got some of each")
+        raise ValueError(f"{role}: expected all with names or all without, got some of each")
     for item in items:
         if len(item) != 2 or not isinstance(item[0], str):
-            raise TypeError(f"params: expected pairs (name, array), got {item!r:.60}")
+            raise TypeError(f"{role}: expected pairs (name, array), got {item!r:.60}")
     return [array for _, array in items], [name for name, _ in items]
 
 
