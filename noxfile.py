@@ -28,8 +28,9 @@ def bench(session):
     """Measure everything and write the figures into docs/performance.md."""
     session.install("torch==2.13.0")
     session.install(".[bench]")
-    session.run("pytest", "bench", "--benchmark-json=result.json")
-    session.run("python", "bench/report.py", "result.json", "--out", "docs/performance.md")
+    session.run("pytest", "bench", "--benchmark-min-rounds=40", "--benchmark-json=result.json")
+    page = ["--out", "docs/performance.md", "--picture", "docs/performance.png"]
+    session.run("python", "bench/report.py", "result.json", *page)
 
 
 def _sources():

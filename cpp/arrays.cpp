@@ -149,15 +149,17 @@ View view_of(PyArrayObject *array, bool reversed) {
 }
 
 Snapshot::Snapshot(PyArrayObject *array)
-    : data_(PyArray_DATA(array)), descr_(PyArray_DESCR(array)), flags_(PyArray_FLAGS(array)) {
+    : data_(PyArray_DATA(array)),
+      descr_(py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject *>(PyArray_DESCR(array)))),
+      flags_(PyArray_FLAGS(array)) {
     layout_.assign(PyArray_DIMS(array), PyArray_DIMS(array) + PyArray_NDIM(array));
     layout_.insert(layout_.end(), PyArray_STRIDES(array), PyArray_STRIDES(array) + PyArray_NDIM(array));
 }
 
 bool Snapshot::holds(PyArrayObject *array) const {
     const auto ndim = static_cast<std::size_t>(PyArray_NDIM(array));
-    return PyArray_DATA(array) == data_ && PyArray_DESCR(array) == descr_ && PyArray_FLAGS(array) == flags_ &&
-           layout_.size() == 2 * ndim &&
+    return PyArray_DATA(array) == data_ && reinterpret_cast<PyObject *>(PyArray_DESCR(array)) == descr_.ptr() &&
+           PyArray_FLAGS(array) == flags_ && layout_.size() == 2 * ndim &&
            std::memcmp(layout_.data(), PyArray_DIMS(array), ndim * sizeof(npy_intp)) == 0 &&
            std::memcmp(layout_.data() + ndim, PyArray_STRIDES(array), ndim * sizeof(npy_intp)) == 0;
 }

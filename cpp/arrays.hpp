@@ -49,16 +49,17 @@ Types types_of(PyArrayObject *param, PyArrayObject *state, PyArrayObject *grad, 
 // In C order, or in Fortran order when `reversed`; complex elements are pairs of reals.
 View view_of(PyArrayObject *array, bool reversed);
 
-// What a plan relies on in an array that it does not check again while nothing has changed.
+// All that the checks of an array look at: while it holds, they need not be made again.
 class Snapshot {
   public:
+    Snapshot() = default;  // holds for no array
     explicit Snapshot(PyArrayObject *array);
     bool holds(PyArrayObject *array) const;
 
   private:
-    const void *data_;
-    PyArray_Descr *descr_;
-    int flags_;
+    const void *data_ = nullptr;
+    py::object descr_;  // kept alive, so that no other one can come to its address
+    int flags_ = 0;
     std::vector<npy_intp> layout_;
 };
 

@@ -140,7 +140,7 @@ void Stepper::add(const py::object &param_object, const py::object &state_object
     tensor.param = arrays::view_of(param, reversed);
     tensor.state = arrays::view_of(state, reversed);
     plan_.tensors.push_back(std::move(tensor));
-    entries_.push_back({param_object, state_object, arrays::Snapshot(param), arrays::Snapshot(state), reversed});
+    entries_.push_back({param_object, state_object, reversed, arrays::Snapshot(param), arrays::Snapshot(state), {}});
 }
 
 void Stepper::take_counters() {
@@ -172,13 +172,32 @@ bool Stepper::is_current(const py::list &groups) const {
                 return false;
         }
     }
-    return index == entries_.size();
+    return index == entries_.size() && counters_current();
 }
 
-void Stepper::take_gradient(std::size_t index, PyArrayObject *grad) {
-    const Entry &entry = entries_[index];
+bool Stepper::counters_current() const {
+    const auto holds = [this](Py_ssize_t i, const void *data) {
+        auto *const counter = reinterpret_cast<PyArrayObject *>(PyList_GET_ITEM(counters_.ptr(), i));
+        return PyArray_DATA(counter) == data && PyArray_SIZE(counter) == 1 && PyArray_ISWRITEABLE(counter);
+    };
+    if (plan_.rule == MINDSPORE) return holds(0, plan_.global_step);
+    for (std::size_t i = 0; plan_.rule == TORCH && i < entries_.size(); ++i)
+        if (!holds(static_cast<Py_ssize_t>(i), plan_.tensors[i].step)) return false;
+    return true;
+}
+
+void Stepper::take_gradient(std::size_t index, py::handle object) {
+    Entry &entry = entries_[index];
     Tensor &tensor = plan_.tensors[index];
+    plan_.active.push_back(index);
+    if (PyArray_CheckExact(object.ptr()) && entry.grad_seen.holds(reinterpret_cast<PyArrayObject *>(object.ptr())))
+        return;
+    if (PyArray_IsScalar(object.ptr(), Generic)) {  // what NumPy makes of a 0-d result
+        held_.push_back(py::reinterpret_steal<py::object>(PyArray_FromScalar(object.ptr(), nullptr)));
+        object = held_.back();
+    }
     const arrays::Label grad_label = label(roles_.grad, index);
+    PyArrayObject *const grad = arrays::plain_array(object, grad_label);
     const Types types = arrays::types_of(array_of(entry.param), array_of(entry.state), grad, grad_label);
     arrays::check_memory(grad, grad_label);
     arrays::check_shape(grad, array_of(entry.param), grad_label);
@@ -186,7 +205,7 @@ void Stepper::take_gradient(std::size_t index, PyArrayObject *grad) {
     tensor.kernels = &isa().table->of[plan_.rule][types];
     tensor.grad = arrays::view_of(grad, entry.reversed);
     tensor.ordered_grad = entry.reversed ? arrays::view_of(grad, false) : tensor.grad;
-    plan_.active.push_back(index);
+    entry.grad_seen = arrays::Snapshot(grad);
 }
 
 void Stepper::take_gradients(const py::tuple &grads) {
@@ -196,26 +215,22 @@ void Stepper::take_gradients(const py::tuple &grads) {
     plan_.active.clear();
     held_.clear();
     for (std::size_t i = 0; i < entries_.size(); ++i) {
-        py::handle grad = PyTuple_GET_ITEM(grads.ptr(), static_cast<Py_ssize_t>(i));
-        if (grad.is_none() && roles_.indexed) continue;
-        if (PyArray_IsScalar(grad.ptr(), Generic)) {  // what NumPy makes of a 0-d result
-            held_.push_back(py::reinterpret_steal<py::object>(PyArray_FromScalar(grad.ptr(), nullptr)));
-            grad = held_.back();
-        }
-        take_gradient(i, arrays::plain_array(grad, label(roles_.grad, i)));
+        const py::handle grad = PyTuple_GET_ITEM(grads.ptr(), static_cast<Py_ssize_t>(i));
+        if (!grad.is_none() || !roles_.indexed) take_gradient(i, grad);
     }
 }
 
 int Stepper::step(const py::list &groups, const py::object &grads, const py::object &which, const py::list &hypers,
                   double grad_scale, std::optional<double> max_norm, double norm_divisor,
                   const std::string &on_nonfinite) {
-    if (!is_current(groups)) return STALE;
+    // What may run code of others comes before the arrays are looked at.
+    std::vector<Hyper> asked;
+    for (const py::handle hyper : hypers) asked.push_back(hyper_of(plan_.rule, py::cast<py::tuple>(hyper)));
     // A tuple of our own keeps the gradients alive while the GIL is released.
     const auto own = py::reinterpret_steal<py::tuple>(PySequence_Tuple(grads.ptr()));
     if (!own) throw py::error_already_set();
+    if (!is_current(groups)) return STALE;
     take_gradients(own);
-    std::vector<Hyper> asked;
-    for (const py::handle hyper : hypers) asked.push_back(hyper_of(plan_.rule, py::cast<py::tuple>(hyper)));
     const std::int32_t *const choice = choices(which, entries_.size(), asked.size(), plan_.active);
 
     const bool measures = max_norm.has_value() || on_nonfinite != "propagate";
@@ -223,6 +238,7 @@ int Stepper::step(const py::list &groups, const py::object &grads, const py::obj
     bool moves = true;
     {
         const py::gil_scoped_release release;
+        const threads::IeeeMode ieee;  // for the norm and the factor made of it
         plan_.prepare(asked, choice, grad_scale);
         if (measures) norm = plan_.grad_norm() / norm_divisor;
         moves = on_nonfinite == "propagate" || std::isfinite(*norm);

@@ -44,15 +44,17 @@ class Stepper {
   private:
     struct Entry {
         py::object param, state;
-        arrays::Snapshot param_seen, state_seen;
         bool reversed;
+        arrays::Snapshot param_seen, state_seen;
+        arrays::Snapshot grad_seen;  // the last gradient that passed the checks
     };
 
     void add(const py::object &param_object, const py::object &state_object, PyArrayObject *param,
              PyArrayObject *state);
     void take_counters();
+    bool counters_current() const;
     void take_gradients(const py::tuple &grads);
-    void take_gradient(std::size_t index, PyArrayObject *grad);
+    void take_gradient(std::size_t index, py::handle object);
     arrays::Label label(const std::string &role, std::size_t index) const;
 
     py::tuple names_;

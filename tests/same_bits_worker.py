@@ -18,17 +18,16 @@ from values import bfloat16, draw
 
 HALVES = (np.dtype(np.float16), bfloat16)
 # (parameter, gradient, state_dtype)
-TRIPLES = [
+REALS = [
     ("f4", "f4", None),
     ("f8", "f8", None),
     *((half, half, None) for half in HALVES),
     *((half, half, np.float32) for half in HALVES),
     *(("f4", half, None) for half in HALVES),
-    ("c8", "c8", None),
-    ("c16", "c16", None),
 ]
 FINITE = ("normal", "wide")
 ALL = ("awkward", "bits", *FINITE)
+TRIPLES = {TorchAdagrad: [*REALS, ("c8", "c8", None), ("c16", "c16", None)], MindSporeAdagrad: REALS}
 # The arguments of the constructor, those of the step, and the kinds of numbers.
 TORCH = {
     "plain": ({}, {}, ALL),
@@ -92,13 +91,13 @@ def run(rule, triple, arguments, step_arguments, kinds, centralize):
         opt.step(list(tensors(grad_dtype, kinds, step)), **step_arguments)
     yield f"{opt.grad_norm!r}"
     yield digest(params)
-    yield digest([opt.state[i]["sum" if rule is TorchAdagrad else "accum"] for i in range(len(params))])
+    yield digest(state["sum" if rule is TorchAdagrad else "accum"] for state in opt.state.values())
 
 
 def main():
     results = {"instruction set": _core.isa, "threads": _core.thread_limit()}
     for rule, table in ((TorchAdagrad, TORCH), (MindSporeAdagrad, MINDSPORE)):
-        for triple in TRIPLES if rule is TorchAdagrad else TRIPLES[:-2]:
+        for triple in TRIPLES[rule]:
             for name, case in table.items():
                 key = f"{rule.__name__} {name} {' '.join(np.dtype(d).name for d in triple if d is not None)}"
                 results[key] = list(run(rule, triple, *case, name == "centralize"))

@@ -154,11 +154,17 @@ def test_appended_without_a_name(rule):
     assert opt.names == ["v", "w"]
 
 
+@pytest.mark.parametrize("form", [dict, list, lambda pairs: tuple(pairs), iter])
 @pytest.mark.parametrize("rule", RULES)
-def test_accumulator_changed_by_its_owner(rule):
-    w = normal(6)
-    opt = make(rule, [w])
-    accumulator(opt, 0).flags.writeable = False
-    message = f"{rule._accumulator}{label(rule, 0)}: expected a writeable array, got a read-only one"
-    refuses(ValueError, message, lambda: opt.step([normal(6)]))
-    assert_same_bits(w, normal(6), "parameter")
+def test_names_are_those_of_now(rule, form):
+    v, w = normal(6), normal(6)
+    opt = make(rule, {"v": v, "w": w})
+    for key in ("params", "param_names"):
+        opt.param_groups[0][key].reverse()
+    opt.step(form([("v", normal(6)), ("w", None)]))
+    assert (v != normal(6)).all()
+    assert_same_bits(w, normal(6), "the one without a gradient")
+    opt.param_groups[0]["param_names"][:] = ["x", "y"]
+    opt.param_groups[0]["params"][0] = other = normal(6)
+    opt.step(form([("y", None), ("x", normal(6))]))
+    assert (other != normal(6)).all()

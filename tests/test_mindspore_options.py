@@ -166,10 +166,15 @@ def test_order_params_twice():
     assert refusal(MindSporeAdagrad, [{"params": [a]}, order, order]) == (ValueError, f"{ONE_ORDER} 2 of them")
 
 
-@pytest.mark.parametrize("dtype", [np.complex64, np.int32])
-def test_dtypes_that_both_refuse(dtype):
-    with pytest.raises(TypeError):
-        MindSporeAdagrad([np.ones(3, dtype)])
+@pytest.mark.parametrize(
+    ("dtype", "text"),
+    [
+        (np.complex64, "expected a real array, got a complex one"),
+        (np.int32, "expected a real or complex floating-point array of at most 64 bits a part, got int32"),
+    ],
+)
+def test_dtypes_that_are_refused(dtype, text):
+    assert refusal(MindSporeAdagrad, [np.ones(3, dtype)]) == (TypeError, f"params[0] ('param0'): {text}")
 
 
 def test_positions_of_the_arguments():

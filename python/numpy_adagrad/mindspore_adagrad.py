@@ -135,7 +135,7 @@ class MindSporeAdagrad(Optimizer):
         self.accum, self.update_slots, self.loss_scale = float(accum), update_slots, float(loss_scale)
         self._norm_divisor = self.loss_scale
         self.defaults = {"lr": read_rate(learning_rate), "weight_decay": read_decay(weight_decay)}
-        self.global_step = np.zeros(1, np.int32)
+        self._global_step = np.zeros(1, np.int32)
         if isinstance(params, Iterator):
             params = list(params)
         groups, self._grouped = read_groups(params)
@@ -158,6 +158,11 @@ class MindSporeAdagrad(Optimizer):
             "weight_decay": read_decay(group.get("weight_decay", self.defaults["weight_decay"])),
             "grad_centralization": centralize,
         }
+
+    @property
+    def global_step(self) -> Array:
+        """How many steps were taken (int32, shape (1,)); change it in place."""
+        return self._global_step
 
     def add_param_group(self, param_group: Mapping[str, Any]) -> None:
         """Add a group of parameters to an optimizer that has groups. MindSpore knows no such call.
@@ -203,9 +208,6 @@ class MindSporeAdagrad(Optimizer):
     def _counters(self, slots: list[Slot]) -> list[Array]:
         return [self.global_step]
 
-    def _has_schedules(self) -> bool:
-        return any(callable(g["lr"]) or callable(g["weight_decay"]) for g in self.param_groups)
-
     def _choose(self, groups: list[Group], names: list[str]) -> Array:
         choice = 2 * super()._choose(groups, names)
         if not self._grouped:
@@ -215,10 +217,10 @@ class MindSporeAdagrad(Optimizer):
     def _hypers(self, grads: Sequence[Any]) -> tuple[list[Hyper], Array, dict[int, float]]:
         """For each group, what it asks for parameters that decay and for those that by their name do not."""
         step = int(self.global_step[0])
-        shifts = self._shifts()
+        shifts = self._grouped and self._shifts()
         hypers: list[Hyper] = []
-        for k, group in enumerate(self.param_groups):
-            lr = self._rate(k, step, shifts)
+        for group in self.param_groups:
+            lr = self._rate(group["lr"], step, shifts)
             decay, decays = self._decay(group["weight_decay"], step)
             tail = self.update_slots, 1 / self.loss_scale, group["grad_centralization"]
             hypers += [(lr, decay, decays, *tail), (lr, 0.0, False, *tail)]
@@ -230,11 +232,10 @@ class MindSporeAdagrad(Optimizer):
         rates = [self.defaults["lr"], *(group["lr"] for group in self.param_groups)]
         return has_own and any(callable(rate) or isinstance(rate, np.ndarray) for rate in rates)
 
-    def _rate(self, k: int, step: int, shifts: bool) -> float:
-        lr = self.param_groups[k]["lr"]
+    def _rate(self, lr: Any, step: int, shifts: bool) -> float:
+        lr = read_rate(lr)
         if callable(lr):
             return number(lr(step), "learning_rate")
-        lr = read_rate(lr)
         if isinstance(lr, np.ndarray):
             if step >= len(lr):
                 raise RuntimeError(

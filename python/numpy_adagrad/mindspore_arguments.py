@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -84,6 +85,8 @@ def check_lengths(groups: list[Group]) -> None:
 
 def read_rate(rate: Any) -> Any:
     """Read a rate as a float, a float32 array with one for each step, or a callable."""
+    if type(rate) is float and 0 <= rate < math.inf:
+        return rate
     if callable(rate):
         return rate
     if isinstance(rate, str):
@@ -112,7 +115,7 @@ def read_decay(decay: Any) -> Any:
 
 
 def check_range(name: str, value: float) -> None:
-    if not np.isfinite(value):
+    if not math.isfinite(value):
         raise ValueError(f"For 'Adagrad', the '{name}' must be a legal value, but got '{value}'.")
     if value < 0:
         raise ValueError(value_text(name, ">= 0", value))

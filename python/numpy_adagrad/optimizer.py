@@ -69,10 +69,6 @@ class Optimizer(ABC):
         """Return the step counters as the core takes them."""
 
     @abstractmethod
-    def _has_schedules(self) -> bool:
-        """Tell whether a rate or a decay is a callable."""
-
-    @abstractmethod
     def _hypers(self, grads: Sequence[Any]) -> tuple[list[Hyper], Array, dict[int, float]]:
         """Return what is asked of a step, for each parameter the index of what it takes of that, and the rates
         that schedules gave, by group.
@@ -159,8 +155,8 @@ class Optimizer(ABC):
 
     def _advance(self, grads: Any, scale: float, limit: float | None, on_nonfinite: str) -> None:
         members = [group["params"] for group in self.param_groups]
-        # What is read here by name, or by its number of steps, must be of the parameters as they are now.
-        if type(grads) is not list or self._has_schedules():
+        # Gradients by name must find the parameters as they are now.
+        if type(grads) is not list or (grads and type(grads[0]) is tuple):
             self._settle()
         flat = flat_grads(grads, self.names, self._bare)
         hypers, which, rates = self._hypers(flat)
@@ -168,6 +164,7 @@ class Optimizer(ABC):
         outcome = step(members, flat, which, hypers, scale, limit, self._norm_divisor, on_nonfinite)
         if outcome == STALE:
             self._rebuild()
+            hypers, which, rates = self._hypers(flat)
             step = self._plan.step
             outcome = step(members, flat, which, hypers, scale, limit, self._norm_divisor, on_nonfinite)
         if outcome == STALE:

@@ -125,7 +125,10 @@ def flat_grads(grads: Any, names: Sequence[str], bare: bool) -> Sequence[Any]:
     else:
         items = list(grads)
     if names and items and all(isinstance(item, tuple) for item in items):
-        return _by_name(dict(items), names)
+        named = dict(items)
+        if len(named) != len(items):
+            raise ValueError(f"grads: expected unique names, got {len(named)} for {len(items)} gradients")
+        return _by_name(named, names)
     return items
 
 

@@ -137,12 +137,18 @@ class TorchAdagrad(Optimizer):
     def _counters(self, slots: list[Slot]) -> list[Array]:
         return [slot.state["step"] for slot in slots]
 
-    def _has_schedules(self) -> bool:
-        return any(callable(group["lr"]) for group in self.param_groups)
-
     def _hypers(self, grads: Sequence[Any]) -> tuple[list[Hyper], Array, dict[int, float]]:
-        if not self._has_schedules():
-            return [hyper_of(group, group["lr"]) for group in self.param_groups], self._which, {}
+        hypers = []
+        for group in self.param_groups:
+            lr = group["lr"]
+            if callable(lr):
+                self._settle()
+                return self._scheduled(grads)
+            hypers.append(hyper_of(group, lr))
+        return hypers, self._which, {}
+
+    def _scheduled(self, grads: Sequence[Any]) -> tuple[list[Hyper], Array, dict[int, float]]:
+        """As `_hypers`, where a rate depends on how many steps a parameter has taken."""
         rates: dict[int, float] = {}
         hypers: list[Hyper] = []
         known: dict[tuple[int, int], int] = {}

@@ -1,0 +1,26 @@
+"""Fresh interpreters, for what can be seen only in a process of its own."""
+
+import os
+import subprocess
+import sys
+
+
+def run(code, **environment):
+    """Run code to its good end; what it writes is in `stdout` and `stderr`."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def output(code, **environment):
+    """What code prints; it must write nothing to stderr."""
+    done = run(code, **environment)
+    assert done.stderr == ""
+    return done.stdout

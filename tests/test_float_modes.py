@@ -1,0 +1,176 @@
+"""Floating-point modes that someone else has set: they change no result, and they are still set afterwards."""
+
+import ctypes
+import threading
+
+import numpy as np
+import pytest
+import torch
+from bits import assert_same_bits
+from interpreters import output
+from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
+from numpy_adagrad.functional import adagrad, apply_adagrad
+from values import KINDS, bfloat16, draw
+
+SHAPES = [(7,), (70_001,), (300, 301)]
+DTYPES = ["float32", "float64", "float16", bfloat16]
+LEAST = {4: np.array([2.0**-149], np.float32), 8: np.array([2.0**-1074])}
+
+runtime = ctypes.CDLL("libgomp.so.1")
+region = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+libm = ctypes.CDLL("libm.so.6")
+UPWARD, NEAREST = 0x800, 0
+# Sets the mode, tells whether it is set.
+UPWARDS = (lambda: libm.fesetround(UPWARD), lambda: libm.fegetround() == UPWARD)
+
+
+def flushes():
+    """Whether this thread takes subnormals for zero."""
+    return not any((least * least.dtype.type(1))[0] > 0 for least in LEAST.values())
+
+
+def in_team(call):
+    """Call in this thread and in the one that OpenMP gives it for two."""
+    results = {}
+
+    @region
+    def body(_):
+        results[threading.get_native_id()] = call()
+
+    runtime.GOMP_parallel(body, None, 2, 0)
+    return results
+
+
+def in_thread(call):
+    """Call in a new thread, whose modes end with it."""
+    results = []
+    thread = threading.Thread(target=lambda: results.append(call()))
+    thread.start()
+    thread.join(120)
+    return results[0]
+
+
+def make_torch(params):
+    return TorchAdagrad(params, 2**-5, 0.125, 2**-6, 2**-7, 2**-20)
+
+
+def make_mindspore(params):
+    return MindSporeAdagrad(params, 2**-7, 2**-5, loss_scale=1024, weight_decay=2**-6)
+
+
+def make_centralised(params):
+    return MindSporeAdagrad([{"params": params, "grad_centralization": True}], 2**-7, 2**-5)
+
+
+MAKERS = [make_torch, make_mindspore, make_centralised]
+
+
+@np.errstate(all="ignore")
+def drawn(dtype, kind):
+    rng = np.random.default_rng(1)
+    return [[draw(rng, shape, dtype, kind) for shape in SHAPES] for _ in range(3)]
+
+
+def train(make, arrays, **scaling):
+    params, *grads = arrays
+    optimizer = make(params)
+    for part in grads:
+        optimizer.step(part, **scaling)
+    return [*params, *(state[optimizer._accumulator] for state in optimizer.state.values())], optimizer.grad_norm
+
+
+def assert_unchanged(make, dtype, kind, set_mode, is_set, **scaling):
+    """Training in a thread of that mode, and so are its OpenMP threads, gives the bits of training in this one."""
+    arrays = drawn(dtype, kind)
+    expected, expected_norm = train(make, [[array.copy() for array in part] for part in arrays], **scaling)
+
+    def call():
+        in_team(set_mode)
+        before = in_team(is_set)
+        result = train(make, arrays, **scaling)
+        return before, result, in_team(is_set)
+
+    before, (results, norm), after = in_thread(call)
+    assert set(before.values()) == {True}
+    assert len(before) == 2
+    assert after == before
+    assert norm == expected_norm
+    for i, (result, wanted) in enumerate(zip(results, expected, strict=True)):
+        assert_same_bits(result, wanted, f"array {i}")
+
+
+def set_flush():
+    return torch.set_flush_denormal(True)
+
+
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_subnormals_flushed_by_the_caller(dtype, kind, make):
+    assert not flushes()
+    assert_unchanged(make, dtype, kind, set_flush, flushes)
+    assert not flushes()
+
+
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_rounding_upward_in_the_caller(dtype, kind, make):
+    assert_unchanged(make, dtype, kind, *UPWARDS)
+    assert libm.fegetround() == NEAREST
+
+
+@pytest.mark.parametrize("max_norm", [0.7, 1e-3, 2.0**-1060])
+@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_clipping_in_either_mode(dtype, make, max_norm):
+    """The norm and the factor are numbers outside the arrays, and may be subnormal too."""
+    assert_unchanged(make, dtype, "normal", set_flush, flushes, max_norm=max_norm, grad_scale=4.0)
+    assert_unchanged(make, dtype, "normal", *UPWARDS, max_norm=max_norm, grad_scale=4.0)
+
+
+@pytest.mark.parametrize("rule", [TorchAdagrad, MindSporeAdagrad])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("rate", "decay"), [(0.037, 0.3), (1e-40, 0.0), (1e-310, 0.01)])
+def test_rates_in_either_mode(rate, decay, dtype, rule):
+    """They are computed in double and rounded to the dtype. Some of these become subnormal."""
+
+    def make(params):
+        return rule(params, rate, decay) if rule is TorchAdagrad else rule(params, 0.1, rate, weight_decay=decay)
+
+    assert_unchanged(make, dtype, "normal", set_flush, flushes)
+    assert_unchanged(make, dtype, "normal", *UPWARDS)
+
+
+def test_functional_forms_in_a_thread_that_flushes():
+    def drawn_anew():
+        small = np.full(9, 2.0**-130, np.float32)
+        return [small.copy() for _ in range(6)], np.zeros((), np.float32)
+
+    def call(arrays, counter):
+        param, grad, total, var, accum, other_grad = arrays
+        adagrad([param], [grad], [total], [counter], lr=2**-8, weight_decay=0, lr_decay=0, eps=1, maximize=False)
+        apply_adagrad(var, accum, 2**-8, other_grad)
+        return arrays
+
+    expected, flushed = call(*drawn_anew()), drawn_anew()
+    assert in_thread(lambda: (set_flush(), flushes(), call(*flushed), flushes())[1::2]) == (True, True)
+    for array, wanted in zip(flushed[0], expected, strict=True):
+        assert_same_bits(array, wanted)
+        assert np.all(wanted != 0)
+
+
+def test_import_leaves_a_mode_that_was_set():
+    code = """
+import torch
+torch.set_flush_denormal(True)
+import numpy as np, numpy_adagrad
+least = np.array([5e-324])
+flushed = (least * 1.0 == 0)[0]
+param = np.full(100_000, 2.0**-1040)
+numpy_adagrad.TorchAdagrad([param], lr=2.0**-1050, eps=1).step([np.ones(100_000)])
+print(flushed, (least * 1.0 == 0)[0])
+torch.set_flush_denormal(False)
+print(np.unique(param) == 2.0**-1040 - 2.0**-1051)
+"""
+    assert output(code) == "True True\n[ True]\n"

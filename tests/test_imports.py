@@ -1,0 +1,70 @@
+"""Importing the package: quick, silent, with no trace in the process, in any order with torch and MindSpore."""
+
+import itertools
+
+import pytest
+from interpreters import output, run
+
+
+def test_import_is_silent():
+    assert output("import numpy_adagrad") == ""
+
+
+def test_import_is_quick():
+    """Beyond NumPy's own time. The best of several, as the machine may be busy."""
+    code = (
+        "from time import perf_counter; import numpy\n"
+        "start = perf_counter(); import numpy_adagrad; print(perf_counter() - start)"
+    )
+    assert min(float(output(code)) for _ in range(5)) < 0.2
+
+
+def test_import_brings_only_numpy():
+    code = (
+        "import sys, numpy; import numpy_adagrad\n"
+        "print(sorted({'torch', 'mindspore', 'ml_dtypes', 'scipy', 'typer', 'rich', 'matplotlib'} & set(sys.modules)))"
+    )
+    assert output(code) == "[]\n"
+
+
+def test_import_leaves_the_floating_point_mode_alone():
+    code = (
+        "import numpy as np; tiny = np.float32(1e-38); least = 5e-324\n"
+        "import numpy_adagrad\n"
+        "print(tiny * np.float32(0.1) > 0, least * 1.0 == 5e-324, np.full(99, least).sum() == 99 * least)"
+    )
+    assert output(code) == "True True True\n"
+
+
+RESULTS = """
+import numpy as np
+rng = np.random.default_rng(1)
+params = [rng.standard_normal(size).astype(np.float32) for size in (7, 100_000)]
+grads = [rng.standard_normal(size).astype(np.float32) for size in (7, 100_000)]
+optimizers = numpy_adagrad.TorchAdagrad(params, 0.3), numpy_adagrad.MindSporeAdagrad([p.copy() for p in params], 0.1)
+import hashlib
+digest = hashlib.sha256()
+for _ in range(3):
+    for optimizer in optimizers:
+        optimizer.step(grads)
+        for param in optimizer.param_groups[0]["params"]:
+            digest.update(param)
+print(digest.hexdigest())
+"""
+BUSY = {
+    "torch": "\nimport torch; torch.ones(1000, 1000) @ torch.ones(1000, 1000)",
+    "mindspore": "\nimport mindspore; mindspore.Tensor([1.0])",
+    "numpy_adagrad": "",
+}
+
+
+@pytest.fixture(scope="module")
+def result_alone():
+    return output("import numpy_adagrad" + RESULTS)
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(BUSY)), ids=" ".join)
+def test_order_of_imports(order, result_alone):
+    """Each of the others has also run something, so that its threads are there. MindSpore writes of NumPy 2."""
+    code = "".join(f"\nimport {name}{BUSY[name]}" for name in order) + RESULTS
+    assert run(code, GLOG_v="3").stdout.splitlines()[-1:] == result_alone.splitlines()
