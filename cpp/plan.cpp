@@ -27,8 +27,8 @@ Scalars scalars_for(Rule rule, const Hyper &hyper, float counter, double grad_sc
     return x;
 }
 
-int path_of(const Scalars &x) {
-    const bool prepared = x.decays || x.maximize || x.unscale != 1 || x.mean != 0;
+int path_of(const Tensor &tensor, const Scalars &x) {
+    const bool prepared = x.decays || x.maximize || x.unscale != 1 || tensor.row != 0;
     const bool scaled = x.grad_scale != 1 || x.clip != 1;
     return (prepared ? PREPARED : PLAIN) | (scaled ? SCALED : PLAIN);
 }
@@ -62,7 +62,7 @@ template <class Block> double sum_blocks(std::ptrdiff_t begin, std::ptrdiff_t en
 }
 
 void update_span(const Tensor &tensor, std::ptrdiff_t begin, std::ptrdiff_t end, const Scalars &scalars) {
-    const Update update = tensor.kernels->update[path_of(scalars)];
+    const Update update = tensor.kernels->update[path_of(tensor, scalars)];
     const View &param = tensor.param, &state = tensor.state, &grad = tensor.grad;
     if (param.contiguous() && state.contiguous() && grad.contiguous()) {
         update(param.data + begin * param.itemsize, state.data + begin * state.itemsize,

@@ -117,7 +117,7 @@ Stepper::Stepper(const std::string &rule, const py::list &params, const py::list
                  const py::tuple &names, Roles roles)
     : names_(names), roles_(std::move(roles)), counters_(counters) {
     plan_.rule = rule_of(rule);
-    std::vector<std::pair<PyArrayObject *, arrays::Label>> written, states_written;
+    Written written, states_written;
     for (std::size_t i = 0; i < params.size(); ++i) {
         PyArrayObject *const param = checked_param(plan_.rule, params[i], label(roles_.param, i));
         PyArrayObject *const state = checked_state(states[i], param, label(roles_.state, i));
@@ -126,8 +126,8 @@ Stepper::Stepper(const std::string &rule, const py::list &params, const py::list
         states_written.emplace_back(state, label(roles_.state, i));
     }
     written.insert(written.end(), states_written.begin(), states_written.end());
+    take_counters(written);
     territory_.claim(written);
-    take_counters();
 }
 
 void Stepper::add(const py::object &param_object, const py::object &state_object, PyArrayObject *param,
@@ -143,7 +143,7 @@ void Stepper::add(const py::object &param_object, const py::object &state_object
     entries_.push_back({param_object, state_object, reversed, arrays::Snapshot(param), arrays::Snapshot(state), {}});
 }
 
-void Stepper::take_counters() {
+void Stepper::take_counters(Written &written) {
     if (plan_.rule == FLOOR) return;
     const bool torch = plan_.rule == TORCH;
     for (std::size_t i = 0; i < (torch ? entries_.size() : 1); ++i) {
@@ -151,6 +151,7 @@ void Stepper::take_counters() {
         const arrays::Label counter_label = {torch ? "state_steps" : "global_step",
                                              torch ? static_cast<Py_ssize_t>(i) : -1, &names_};
         check_counter(counter, torch, counter_label);
+        written.emplace_back(array_of(counter), counter_label);
         void *const data = PyArray_DATA(array_of(counter));
         if (torch)
             plan_.tensors[i].step = static_cast<float *>(data);

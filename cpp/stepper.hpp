@@ -51,7 +51,8 @@ class Stepper {
 
     void add(const py::object &param_object, const py::object &state_object, PyArrayObject *param,
              PyArrayObject *state);
-    void take_counters();
+    using Written = std::vector<std::pair<PyArrayObject *, arrays::Label>>;
+    void take_counters(Written &written);
     bool counters_current() const;
     void take_gradients(const py::tuple &grads);
     void take_gradient(std::size_t index, py::handle object);

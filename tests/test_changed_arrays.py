@@ -147,7 +147,7 @@ def test_appended_and_removed():
 def test_appended_without_a_name(rule):
     opt = rule({"v": normal(4)})
     opt.param_groups[0]["params"].append(normal(6))
-    message = "param_groups[0]['param_names']: expected 2, got 1"
+    message = "param_groups[0]['param_names']: expected 2 names, got 1"
     refuses(ValueError, message, lambda: opt.step([normal(4), normal(6)]))
     opt.param_groups[0]["param_names"].append("w")
     opt.step({"w": normal(6), "v": None})

@@ -2,6 +2,7 @@
 
 import threading
 from functools import partial
+from statistics import median
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ COUNTING = """
 import hashlib, threading, time
 import numpy as np
 import numpy_adagrad
-param = np.ones(10_000_000)
+param = np.ones(20_000_000)
 grad = np.broadcast_to(0.5, param.shape)
 optimizer = numpy_adagrad.TorchAdagrad([param], weight_decay=0.1)
 count, going = 0, True
@@ -48,12 +49,12 @@ counter.join()
 def test_another_thread_counts_on_during_a_step():
     """At 80 % or better of its rate while the first does something that takes a processor but no GIL.
 
-    The best of several tries counts, as other processes may want the processors.
+    The median of several tries counts, as other processes may want the processors.
     """
     lines = output(COUNTING, OMP_NUM_THREADS="1", NUMPY_ADAGRAD_ISA="baseline").splitlines()
     tries = [tuple(map(float, line.split())) for line in lines]
-    assert max(share for share, _ in tries) >= 0.8
-    assert min(seconds for _, seconds in tries) > 0.1
+    assert median(share for share, _ in tries) >= 0.8
+    assert min(seconds for _, seconds in tries) > 0.03  # many times what a thread may keep the GIL
 
 
 THREADS = """

@@ -75,6 +75,9 @@ def adagrad(
     for name, arrays in names.items():
         if len(arrays) != len(params):
             raise ValueError(f"{name}: expected {len(params)} arrays, one for each parameter, got {len(arrays)}")
+    for i, grad in enumerate(grads):
+        if grad is None:
+            raise TypeError(f"grads[{i}]: expected a NumPy array, got NoneType")
     roles = ("params", "state_sums", "grads")
     plan = _core.Plan("torch", list(params), list(state_sums), list(state_steps), (), roles)
     if found_inf is None or number(found_inf, "found_inf") == 0:

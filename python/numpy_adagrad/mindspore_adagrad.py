@@ -161,8 +161,12 @@ class MindSporeAdagrad(Optimizer):
 
     @property
     def global_step(self) -> Array:
-        """How many steps were taken (int32, shape (1,)); change it in place."""
+        """How many steps were taken (int32, shape (1,)); a value set to it fills this same array."""
         return self._global_step
+
+    @global_step.setter
+    def global_step(self, value: Any) -> None:
+        self._global_step[...] = value
 
     def add_param_group(self, param_group: Mapping[str, Any]) -> None:
         """Add a group of parameters to an optimizer that has groups. MindSpore knows no such call.

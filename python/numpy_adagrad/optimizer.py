@@ -43,6 +43,9 @@ class Optimizer(ABC):
     names: list[str]
     """The parameters' names, in flat order; empty if they have none."""
 
+    state: Mapping[int, Mapping[str, Array]]
+    """The rule's arrays for each parameter, by its flat index; change them in place."""
+
     param_groups: list[Group]
     """The groups: change a value here and the next step uses it."""
 
@@ -191,6 +194,7 @@ class Optimizer(ABC):
         self.__dict__.update(
             param_groups=groups,
             names=names,
+            state=MappingProxyType({i: MappingProxyType(slot.state) for i, slot in enumerate(slots)}),
             _slots=slots,
             _plan=plan,
             _which=self._choose(groups, names),
@@ -247,11 +251,6 @@ class Optimizer(ABC):
     # What it tells
 
     @property
-    def state(self) -> Mapping[int, Mapping[str, Array]]:
-        """The rule's arrays for each parameter, by its flat index; change them in place."""
-        return MappingProxyType({i: MappingProxyType(slot.state) for i, slot in enumerate(self._slots)})
-
-    @property
     def grad_norm(self) -> float | None:
         """The norm `N` of the last step's gradients; None if that step took none."""
         return self._plan.grad_norm
@@ -275,7 +274,7 @@ class Optimizer(ABC):
     # Copies
 
     def __getstate__(self) -> dict[str, Any]:
-        made_anew = ("_lock", "_plan", "_busy")
+        made_anew = ("_lock", "_plan", "_busy", "state")
         with self._lock:
             return {key: value for key, value in self.__dict__.items() if key not in made_anew}
 

@@ -24,7 +24,10 @@ Grads: TypeAlias = "Array | Mapping[str, Array | None] | Iterable[Array | None] 
 def number(value: Any, label: str) -> float:
     """Read a Python or NumPy number, or an array of one element, as a float."""
     if isinstance(value, (float, int)):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise ValueError(f"{label}: expected a number within float64, got a larger one") from None
     if hasattr(value, "__array__"):
         array = np.asarray(value)
         if array.size == 1 and array.dtype.kind not in "cOSUmM":
@@ -99,10 +102,9 @@ def read_names(groups: list[Group]) -> list[str]:
     if len(named) != len(groups):
         raise ValueError("all optimizer params should be with/without names. Some param names are missing")
     for k, group in enumerate(groups):
-        if len(group["param_names"]) != len(group["params"]):
-            raise ValueError(
-                f"param_groups[{k}]['param_names']: expected {len(group['params'])}, got {len(group['param_names'])}"
-            )
+        params, own = len(group["params"]), len(group["param_names"])
+        if own != params:
+            raise ValueError(f"param_groups[{k}]['param_names']: expected {params} names, got {own}")
     names = [name for group in groups for name in group["param_names"]]
     if len(set(names)) != len(names):
         twice = next(name for i, name in enumerate(names) if name in names[:i])
