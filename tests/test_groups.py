@@ -45,7 +45,7 @@ def test_a_group_added_to_mindspore():
     ours.step(draw_all(3, 4))
     ours.add_param_group({"params": added, "weight_decay": 0.1})
     late = MindSporeAdagrad([{"params": [added[0].copy()], "weight_decay": 0.1}], 0.25, [0.3, 0.1, 0.2])
-    late.global_step += 1
+    late.global_step[...] = 1
     for _ in range(2):
         grads = draw_all(3, 4, 5)
         ours.step(grads)
