@@ -142,3 +142,10 @@ def test_a_loaded_counter_indexes_the_rates(tmp_path):
         optimizer.step(ONES)
     assert str(caught.value) == "learning_rate: expected a rate for global_step 3, got a sequence of 3"
     assert contents(optimizer) == before
+
+
+@pytest.mark.parametrize("name", ["global_step", "learning_rate", "accum.w"])
+def test_names_that_a_checkpoint_uses_itself(name):
+    with pytest.raises(ValueError, match="params: expected names that a checkpoint does not use itself") as refusal:
+        MindSporeAdagrad({"w": np.zeros(2), name: np.zeros(2)})
+    assert str(refusal.value).endswith(f"got {name!r}")

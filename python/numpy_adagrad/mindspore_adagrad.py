@@ -13,6 +13,7 @@ from .exchange import fill, run_together
 from .mindspore_arguments import (
     SHARED_RATE,
     check_lengths,
+    check_names,
     check_range,
     name_all,
     named_rate,
@@ -211,6 +212,10 @@ class MindSporeAdagrad(Optimizer):
 
     def _counters(self, slots: list[Slot]) -> list[Array]:
         return [self.global_step]
+
+    def _rebuild(self, groups: list[Group] | None = None) -> None:
+        check_names(self.param_groups if groups is None else groups)
+        super()._rebuild(groups)
 
     def _choose(self, groups: list[Group], names: list[str]) -> Array:
         choice = 2 * super()._choose(groups, names)

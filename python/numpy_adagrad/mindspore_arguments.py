@@ -77,6 +77,15 @@ def _ordered(groups: list[Group], order: list[Mapping[str, Any]]) -> list[Group]
     return runs
 
 
+def check_names(groups: list[Group]) -> None:
+    """Refuse names that mean something else in a checkpoint."""
+    names = [name for group in groups for name in group["param_names"]]
+    taken = {"global_step", *(group["lr_name"] for group in groups), *(f"accum.{name}" for name in names)}
+    for name in names:
+        if name in taken:
+            raise ValueError(f"params: expected names that a checkpoint does not use itself, got {name!r}")
+
+
 def check_lengths(groups: list[Group]) -> None:
     lengths = {len(group["lr"]) for group in groups if isinstance(group["lr"], np.ndarray)}
     if len(lengths) > 1:

@@ -265,7 +265,7 @@ class Optimizer(ABC):
     def _renew_lock(self) -> None:
         self._lock = threading.RLock()
         self._busy = False
-        _optimizers.add(self)
+        _optimizers[id(self)] = weakref.ref(self)
 
     def _refuse_reentry(self) -> None:
         if self._busy:
@@ -284,13 +284,17 @@ class Optimizer(ABC):
         self._rebuild()
 
 
-_optimizers: weakref.WeakSet[Optimizer] = weakref.WeakSet()
+# No WeakSet: it runs bytecode when an optimizer dies, where a Ctrl-C would be lost. An address is used again, so
+# that the dead do not add up.
+_optimizers: dict[int, weakref.ref[Optimizer]] = {}
 
 
 def _renew_locks() -> None:
     # A thread that held a lock when the process forked does not exist in the child.
-    for optimizer in list(_optimizers):
-        optimizer._renew_lock()
+    for reference in list(_optimizers.values()):
+        optimizer = reference()
+        if optimizer is not None:
+            optimizer._renew_lock()
 
 
 os.register_at_fork(after_in_child=_renew_locks)

@@ -174,8 +174,9 @@ class TorchAdagrad(Optimizer):
         Parameters
         ----------
         tensors : bool, default False
-            Copy the state into CPU tensors, so that ``torch.optim.Adagrad`` loads it; needs torch. Otherwise the
-            arrays are those that the next step changes.
+            Copy the state into contiguous CPU tensors, so that ``torch.optim.Adagrad`` loads it (its fused step
+            needs parameters that are contiguous too); needs torch. Otherwise the arrays are those that the next
+            step changes.
 
         Returns
         -------
