@@ -15,8 +15,10 @@ from .mindspore_arguments import (
     check_lengths,
     check_names,
     check_range,
+    decay_at,
     name_all,
     named_rate,
+    rate_at,
     read_decay,
     read_groups,
     read_rate,
@@ -229,8 +231,8 @@ class MindSporeAdagrad(Optimizer):
         shifts = self._grouped and self._shifts()
         hypers: list[Hyper] = []
         for group in self.param_groups:
-            lr = self._rate(group["lr"], step, shifts)
-            decay, decays = self._decay(group["weight_decay"], step)
+            lr = rate_at(group["lr"], step, shifts)
+            decay, decays = decay_at(group["weight_decay"], step, self.loss_scale)
             tail = self.update_slots, 1 / self.loss_scale, group["grad_centralization"]
             hypers += [(lr, decay, decays, *tail), (lr, 0.0, False, *tail)]
         return hypers, self._which, {}
@@ -240,27 +242,6 @@ class MindSporeAdagrad(Optimizer):
         has_own = any(group["lr_name"] != SHARED_RATE for group in self.param_groups)
         rates = [self.defaults["lr"], *(group["lr"] for group in self.param_groups)]
         return has_own and any(callable(rate) or isinstance(rate, np.ndarray) for rate in rates)
-
-    def _rate(self, lr: Any, step: int, shifts: bool) -> float:
-        lr = read_rate(lr)
-        if callable(lr):
-            return number(lr(step), "learning_rate")
-        if isinstance(lr, np.ndarray):
-            if step >= len(lr):
-                raise RuntimeError(
-                    f"learning_rate: expected a rate for global_step {step}, got a sequence of {len(lr)}"
-                )
-            return float(lr[step])
-        one = np.float32(1)
-        return float((np.float32(lr) + one) - one) if shifts else lr
-
-    def _decay(self, decay: Any, step: int) -> tuple[float, bool]:
-        if callable(decay):
-            with np.errstate(all="ignore"):
-                now = np.float32(number(decay(step), "weight_decay")) * np.float32(self.loss_scale)
-            return float(now), True
-        scaled = number(decay, "weight_decay") * self.loss_scale
-        return scaled, scaled > 0
 
     def state_dict(self, *, parameters: bool = False) -> dict[str, Array]:
         """Return state and rates under the names that ``mindspore.save_checkpoint(optimizer)`` uses.

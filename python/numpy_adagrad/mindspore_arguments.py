@@ -123,6 +123,29 @@ def read_decay(decay: Any) -> Any:
     return decay
 
 
+def rate_at(lr: Any, step: int, shifts: bool) -> float:
+    """Return the rate of a step; `shifts` as MindSpore rounds a fixed one beside a dynamic one."""
+    lr = read_rate(lr)
+    if callable(lr):
+        return number(lr(step), "learning_rate")
+    if isinstance(lr, np.ndarray):
+        if step >= len(lr):
+            raise RuntimeError(f"learning_rate: expected a rate for global_step {step}, got a sequence of {len(lr)}")
+        return float(lr[step])
+    one = np.float32(1)
+    return float((np.float32(lr) + one) - one) if shifts else lr
+
+
+def decay_at(decay: Any, step: int, loss_scale: float) -> tuple[float, bool]:
+    """Return the decay of a step for the scaled gradient, and whether it applies; a callable's always does."""
+    if callable(decay):
+        with np.errstate(all="ignore"):
+            now = np.float32(number(decay(step), "weight_decay")) * np.float32(loss_scale)
+        return float(now), True
+    scaled = number(decay, "weight_decay") * loss_scale
+    return scaled, scaled > 0
+
+
 def check_range(name: str, value: float) -> None:
     if not math.isfinite(value):
         raise ValueError(f"For 'Adagrad', the '{name}' must be a legal value, but got '{value}'.")

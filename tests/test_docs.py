@@ -1,0 +1,34 @@
+"""The examples in docstrings and in the README are true."""
+
+import doctest
+import importlib
+import pkgutil
+import re
+from pathlib import Path
+
+import numpy_adagrad
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MODULES = [info.name for info in pkgutil.iter_modules(numpy_adagrad.__path__) if info.name != "__main__"]
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstrings(name):
+    assert doctest.testmod(importlib.import_module(f"numpy_adagrad.{name}")).failed == 0
+
+
+def test_there_are_examples():
+    """A module whose examples went missing would pass above."""
+    documented = [numpy_adagrad.TorchAdagrad, numpy_adagrad.MindSporeAdagrad, numpy_adagrad.show_config]
+    documented += [optimizer.state_dict for optimizer in documented[:2]]
+    documented += [optimizer.add_param_group for optimizer in documented[:2]]
+    documented += [numpy_adagrad.TorchAdagrad.step]
+    documented += [getattr(numpy_adagrad.functional, name) for name in numpy_adagrad.functional.__all__]
+    assert all(">>> " in thing.__doc__ for thing in documented)
+
+
+def test_readme(capsys):
+    (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    exec(program, {})
+    assert capsys.readouterr().out == "[[3.]] [1.]\n"
