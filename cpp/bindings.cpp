@@ -37,8 +37,7 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     adagrad::threads::watch_forks();
     m.def("thread_limit", &adagrad::threads::limit);
 
-    m.def("check_params", &adagrad::check_params, "rule"_a, "params"_a, "names"_a, "role"_a = "params",
-          "indexed"_a = true);
+    m.def("check_params", &adagrad::check_params, "rule"_a, "params"_a, "names"_a);
 
     py::class_<Stepper> plan(m, "Plan");
     m.attr("DONE") = py::int_(static_cast<int>(Stepper::DONE));

@@ -54,7 +54,7 @@ class Stage {
     alignas(CACHE_LINE) char buffer_[SUM_BLOCK * sizeof(double)];
 };
 
-// The sum of block(begin, count) over [begin, end): every sum here has this order.
+// The sum of block(begin, count) over [begin, end), one block after another.
 template <class Block> double sum_blocks(std::ptrdiff_t begin, std::ptrdiff_t end, Block block) {
     double sum = 0;
     for (; begin < end; begin += SUM_BLOCK) sum += block(begin, std::min<std::ptrdiff_t>(SUM_BLOCK, end - begin));

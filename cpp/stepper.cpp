@@ -103,10 +103,9 @@ const std::int32_t *choices(const py::object &which, std::size_t params, std::si
 
 }  // namespace
 
-void check_params(const std::string &rule, const py::list &params, const py::tuple &names, const std::string &role,
-                  bool indexed) {
+void check_params(const std::string &rule, const py::list &params, const py::tuple &names) {
     for (std::size_t i = 0; i < params.size(); ++i)
-        checked_param(rule_of(rule), params[i], {role, indexed ? static_cast<Py_ssize_t>(i) : -1, &names});
+        checked_param(rule_of(rule), params[i], {"params", static_cast<Py_ssize_t>(i), &names});
 }
 
 arrays::Label Stepper::label(const std::string &role, std::size_t index) const {

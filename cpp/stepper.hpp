@@ -19,8 +19,7 @@ struct Roles {
 };
 
 // The checks of parameters alone, for a caller that has yet to make their accumulators.
-void check_params(const std::string &rule, const py::list &params, const py::tuple &names, const std::string &role,
-                  bool indexed);
+void check_params(const std::string &rule, const py::list &params, const py::tuple &names);
 
 class Stepper {
   public:

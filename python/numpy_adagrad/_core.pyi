@@ -13,9 +13,7 @@ SKIPPED: int
 STALE: int
 
 def thread_limit() -> int: ...
-def check_params(
-    rule: str, params: list[Any], names: tuple[str, ...], role: str = "params", indexed: bool = True
-) -> None: ...
+def check_params(rule: str, params: list[Any], names: tuple[str, ...]) -> None: ...
 
 class Plan:
     grad_norm: float | None
