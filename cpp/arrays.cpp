@@ -156,10 +156,10 @@ Snapshot::Snapshot(PyArrayObject *array)
     layout_.insert(layout_.end(), PyArray_STRIDES(array), PyArray_STRIDES(array) + PyArray_NDIM(array));
 }
 
-bool Snapshot::holds(PyArrayObject *array) const {
+bool Snapshot::is_like(PyArrayObject *array) const {
     const auto ndim = static_cast<std::size_t>(PyArray_NDIM(array));
-    return PyArray_DATA(array) == data_ && reinterpret_cast<PyObject *>(PyArray_DESCR(array)) == descr_.ptr() &&
-           PyArray_FLAGS(array) == flags_ && layout_.size() == 2 * ndim &&
+    return reinterpret_cast<PyObject *>(PyArray_DESCR(array)) == descr_.ptr() && PyArray_FLAGS(array) == flags_ &&
+           layout_.size() == 2 * ndim &&
            std::memcmp(layout_.data(), PyArray_DIMS(array), ndim * sizeof(npy_intp)) == 0 &&
            std::memcmp(layout_.data() + ndim, PyArray_STRIDES(array), ndim * sizeof(npy_intp)) == 0;
 }

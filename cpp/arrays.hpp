@@ -49,12 +49,18 @@ Types types_of(PyArrayObject *param, PyArrayObject *state, PyArrayObject *grad, 
 // In C order, or in Fortran order when `reversed`; complex elements are pairs of reals.
 View view_of(PyArrayObject *array, bool reversed);
 
+// Sets every element of a new array to the one of `value`.
+void fill(py::handle array, py::handle value);
+
 // All that the checks of an array look at: while it holds, they need not be made again.
 class Snapshot {
   public:
     Snapshot() = default;  // holds for no array
     explicit Snapshot(PyArrayObject *array);
-    bool holds(PyArrayObject *array) const;
+    bool holds(PyArrayObject *array) const { return PyArray_DATA(array) == data_ && is_like(array); }
+    // Whether all but the address is as it was.
+    bool is_like(PyArrayObject *array) const;
+    void move_to(PyArrayObject *array) { data_ = PyArray_DATA(array); }
 
   private:
     const void *data_ = nullptr;
@@ -77,7 +83,8 @@ class Territory {
         Label label;
         std::size_t place;  // among the arrays that were given
     };
-    std::vector<Claim> claims_;  // by their low ends
+    std::vector<Claim> claims_;       // by their low ends
+    std::vector<const char *> lows_;  // these alone, close together for a search
 };
 
 }  // namespace adagrad::arrays

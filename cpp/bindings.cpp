@@ -39,19 +39,25 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
 
     m.def("check_params", &adagrad::check_params, "rule"_a, "params"_a, "names"_a);
 
+    m.def("fill", &adagrad::arrays::fill, "array"_a, "value"_a);
+
     py::class_<Stepper> plan(m, "Plan");
+    py::class_<adagrad::Options>(m, "Options")
+        .def(py::init<double, std::optional<double>, double, bool>(), "grad_scale"_a = 1.0, "max_norm"_a = py::none(),
+             "norm_divisor"_a = 1.0, "finite_only"_a = false);
     m.attr("DONE") = py::int_(static_cast<int>(Stepper::DONE));
     m.attr("SKIPPED") = py::int_(static_cast<int>(Stepper::SKIPPED));
     m.attr("STALE") = py::int_(static_cast<int>(Stepper::STALE));
     plan.def(py::init([](const std::string &rule, const py::list &params, const py::list &states,
-                         const py::list &counters, const py::tuple &names, const py::tuple &roles, bool indexed) {
+                         const py::list &counters, const py::tuple &names, const py::tuple &roles,
+                         const py::tuple &fields, bool indexed) {
                  const auto role = [&](std::size_t i) { return roles[i].cast<std::string>(); };
                  return std::make_unique<Stepper>(rule, params, states, counters, names,
-                                                  adagrad::Roles{role(0), role(1), role(2), indexed});
+                                                  adagrad::Roles{role(0), role(1), role(2), indexed}, fields);
              }),
-             "rule"_a, "params"_a, "states"_a, "counters"_a, "names"_a, "roles"_a, "indexed"_a = true)
+             "rule"_a, "params"_a, "states"_a, "counters"_a, "names"_a, "roles"_a, "fields"_a = py::tuple(),
+             "indexed"_a = true)
         .def("is_current", &Stepper::is_current, "groups"_a)
-        .def("step", &Stepper::step, "groups"_a, "grads"_a, "which"_a, "hypers"_a, "grad_scale"_a, "max_norm"_a,
-             "norm_divisor"_a, "on_nonfinite"_a)
-        .def_readonly("grad_norm", &Stepper::grad_norm);
+        .def("step", &Stepper::step, "groups"_a, "grads"_a, "asked"_a, "options"_a)
+        .def_property_readonly("grad_norm", &Stepper::grad_norm);
 }

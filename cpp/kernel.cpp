@@ -6,6 +6,12 @@
 namespace adagrad {
 namespace {
 
+template <int PATH, class Rule, class C> inline C scaled(const Rule &rule, C g) {
+    if constexpr ((PATH & DIVIDED) != 0) g = rule.divided(g);
+    if constexpr ((PATH & CLIPPED) != 0) g = rule.clipped(g);
+    return g;
+}
+
 template <class Rule, class P, class S, class G, int PATH>
 void update(void *param, void *state, const void *grad, std::ptrdiff_t count, const Scalars &scalars) {
     using C = Compute<P>;
@@ -17,8 +23,7 @@ void update(void *param, void *state, const void *grad, std::ptrdiff_t count, co
     for (std::ptrdiff_t i = 0; i < count; ++i) {
         C p = widen(params[i]);
         C s = widen(states[i]);
-        C g = widen(grads[i]);
-        if constexpr ((PATH & SCALED) != 0) g = rule.scaled(g);
+        C g = scaled<PATH>(rule, widen(grads[i]));
         if constexpr ((PATH & PREPARED) != 0) g = rule.prepared(p, g);
         rule.update(p, s, g);
         states[i] = narrow<S>(s);
@@ -40,12 +45,12 @@ template <class Value> double lane_sum(std::ptrdiff_t count, Value value) {
     return sum;
 }
 
-template <class Rule, class G>
+template <class Rule, class G, int PATH>
 double square_sum(const void *, const void *grad, std::ptrdiff_t count, const Scalars &scalars) {
     const Rule rule(scalars);
     const G *const grads = static_cast<const G *>(grad);
     return lane_sum(count, [=](std::ptrdiff_t i) {
-        const double u = rule.scaled(widen(grads[i]));
+        const double u = scaled<PATH>(rule, widen(grads[i]));
         return u * u;
     });
 }
@@ -56,15 +61,16 @@ double decayed_sum(const void *param, const void *grad, std::ptrdiff_t count, co
     const P *const params = static_cast<const P *>(param);
     const G *const grads = static_cast<const G *>(grad);
     return lane_sum(count, [=](std::ptrdiff_t i) -> double {
-        return rule.decayed(widen(params[i]), rule.scaled(widen(grads[i])));
+        return rule.decayed(widen(params[i]), scaled<DIVIDED | CLIPPED>(rule, widen(grads[i])));
     });
 }
 
 template <template <class> class Rule, class P, class S, class G> constexpr Kernels kernels() {
     using R = Rule<P>;
-    return {{update<R, P, S, G, PLAIN>, update<R, P, S, G, PREPARED>, update<R, P, S, G, SCALED>,
-             update<R, P, S, G, PREPARED | SCALED>},
-            square_sum<R, G>,
+    return {{update<R, P, S, G, 0>, update<R, P, S, G, 1>, update<R, P, S, G, 2>, update<R, P, S, G, 3>,
+             update<R, P, S, G, 4>, update<R, P, S, G, 5>, update<R, P, S, G, 6>, update<R, P, S, G, 7>},
+            square_sum<R, G, PLAIN>,
+            square_sum<R, G, DIVIDED>,
             decayed_sum<P, G>};
 }
 

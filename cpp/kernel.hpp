@@ -21,20 +21,21 @@ struct Scalars {
     double unscale = 1;     // MindSpore: the reciprocal of loss_scale
     double mean = 0;        // MindSpore: of one row, where gradients are centralised
     double grad_scale = 1;  // divides the gradient first
-    double clip = 1;        // multiplies it next, unless it is 1
+    double clip = 1;        // multiplies it next
 };
 
-// A gradient that is first scaled or clipped, and one that the rule itself first changes (decay and the
-// like), take loops of their own so that the plain loop carries neither.
-enum Path : int { PLAIN = 0, PREPARED = 1, SCALED = 2, PATHS = 4 };
+// What is done to a gradient before the update: each combination has a loop of its own, so that none pays for what
+// it does not do. PREPARED is the rule's own part: decay and the like.
+enum Path : int { PLAIN = 0, PREPARED = 1, CLIPPED = 2, DIVIDED = 4, PATHS = 8 };
 
 using Update = void (*)(void *param, void *state, const void *grad, std::ptrdiff_t count, const Scalars &);
 using Reduce = double (*)(const void *param, const void *grad, std::ptrdiff_t count, const Scalars &);
 
 struct Kernels {
-    Update update[PATHS];  // indexed by PREPARED | SCALED
-    Reduce square_sum;     // of the scaled gradient, one block
-    Reduce decayed_sum;    // of the gradient with its decay, one block (MindSpore's centralisation)
+    Update update[PATHS];
+    Reduce square_sum;          // of the gradient, one block
+    Reduce divided_square_sum;  // of the gradient divided by grad_scale, one block
+    Reduce decayed_sum;         // of the gradient with its decay, one block (MindSpore's centralisation)
 };
 
 struct Table {

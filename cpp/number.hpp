@@ -38,9 +38,10 @@ template <> inline float narrow<float>(float x) { return x; }
 
 template <> inline BFloat16 narrow<BFloat16>(float x) {
     const std::uint32_t bits = to_bits(x);
-    const std::uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
-    const std::uint32_t quiet = (bits >> 16) | 0x0040u;
-    return {static_cast<std::uint16_t>((bits & 0x7fffffffu) > 0x7f800000u ? quiet : rounded)};
+    const std::uint32_t rounded = bits + 0x7fffu + ((bits >> 16) & 1u);
+    // Chosen in 32 bits: GCC would choose among 16-bit halves after packing, at a third of the speed.
+    const std::uint32_t chosen = x != x ? bits | 0x00400000u : rounded;
+    return {static_cast<std::uint16_t>(chosen >> 16)};
 }
 
 template <> inline Float16 narrow<Float16>(float x) {

@@ -29,8 +29,7 @@ Scalars scalars_for(Rule rule, const Hyper &hyper, float counter, double grad_sc
 
 int path_of(const Tensor &tensor, const Scalars &x) {
     const bool prepared = x.decays || x.maximize || x.unscale != 1 || tensor.row != 0;
-    const bool scaled = x.grad_scale != 1 || x.clip != 1;
-    return (prepared ? PREPARED : PLAIN) | (scaled ? SCALED : PLAIN);
+    return (prepared ? PREPARED : 0) | (x.clip != 1 ? CLIPPED : 0) | (x.grad_scale != 1 ? DIVIDED : 0);
 }
 
 // A stretch of at most one block: the array's own memory where it is contiguous, otherwise a copy.
@@ -91,7 +90,7 @@ std::ptrdiff_t rows_of(const Tensor &tensor) { return tensor.row == 0 ? 0 : tens
 
 }  // namespace
 
-void Plan::prepare(const std::vector<Hyper> &hypers, const std::int32_t *which, double grad_scale) {
+void Plan::prepare(const std::vector<Hyper> &hypers, const std::vector<std::int32_t> &which, const Options &options) {
     const threads::IeeeMode ieee;
     scalars_.clear();
     elements_ = 0;
@@ -102,7 +101,7 @@ void Plan::prepare(const std::vector<Hyper> &hypers, const std::int32_t *which, 
         const float counter = tensor.step == nullptr ? 0 : *tensor.step;
         // Tensors of one group have usually taken the same number of steps.
         if (which[index] != last_hyper || counter != last_counter)
-            scalars_.push_back(scalars_for(rule, hypers[which[index]], counter, grad_scale));
+            scalars_.push_back(scalars_for(rule, hypers[which[index]], counter, options.grad_scale));
         last_hyper = which[index];
         last_counter = counter;
         tensor.scalars = scalars_.size() - 1;
@@ -129,6 +128,22 @@ template <class Body> void Plan::share(Body body) {
     });
 }
 
+bool Plan::step(const Options &options) {
+    const threads::IeeeMode ieee;
+    norm.reset();
+    if (options.max_norm || options.finite_only) norm = grad_norm() / options.norm_divisor;
+    if (options.finite_only && !std::isfinite(*norm)) return false;
+    if (options.max_norm) {
+        const double factor = *options.max_norm / (*norm + 1e-6);
+        // A norm that is not a number makes the gradients so, as in torch.
+        if (!(factor >= 1))
+            for (Scalars &scalars : scalars_) scalars.clip = factor;
+    }
+    update();
+    return true;
+}
+
+// Of all gradients, divided by grad_scale.
 double Plan::grad_norm() {
     concatenate(blocks_of);
     sums_.resize(starts_.back());
@@ -137,19 +152,16 @@ double Plan::grad_norm() {
         for (std::ptrdiff_t block = begin; block < end; ++block) {
             const std::ptrdiff_t first = block * SUM_BLOCK, last = std::min(tensor.count, first + SUM_BLOCK);
             const Stage grads(tensor.ordered_grad, first, last - first);
-            sums_[starts_[slot] + block] =
-                tensor.kernels->square_sum(nullptr, grads.data(), last - first, scalars_[tensor.scalars]);
+            const Scalars &scalars = scalars_[tensor.scalars];
+            const Reduce sum =
+                scalars.grad_scale == 1 ? tensor.kernels->square_sum : tensor.kernels->divided_square_sum;
+            sums_[starts_[slot] + block] = sum(nullptr, grads.data(), last - first, scalars);
         }
     });
-    const threads::IeeeMode ieee;
     double total = 0;
     for (std::size_t slot = 0; slot < active.size(); ++slot)
         total += std::accumulate(sums_.begin() + starts_[slot], sums_.begin() + starts_[slot + 1], 0.0);
     return std::sqrt(total);
-}
-
-void Plan::clip(double factor) {
-    for (Scalars &scalars : scalars_) scalars.clip = factor;
 }
 
 void Plan::row_means() {

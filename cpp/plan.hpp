@@ -1,6 +1,7 @@
 // A checked step: pointers, lengths, scalars and kernels. Knows no Python; nothing is checked here any more.
 #pragma once
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "kernel.hpp"
@@ -12,6 +13,14 @@ namespace adagrad {
 struct Hyper {
     double lr = 0, lr_decay = 0, eps = 0, weight_decay = 0, unscale = 1;
     bool decays = false, maximize = false, update_slots = true, centralize = false;
+};
+
+// What a step asks of all its gradients.
+struct Options {
+    double grad_scale = 1;
+    std::optional<double> max_norm;
+    double norm_divisor = 1;
+    bool finite_only = false;  // take no step where a gradient is not finite
 };
 
 struct Tensor {
@@ -34,15 +43,14 @@ class Plan {
     std::vector<std::size_t> active;      // the tensors that have a gradient, in order
     std::int32_t *global_step = nullptr;  // MindSpore's counter
 
+    std::optional<double> norm;  // of the gradients of the last step, if that asked for it
+
     // Sets the scalars of every active tensor. `which` tells the tensor's hyper-parameters.
-    void prepare(const std::vector<Hyper> &hypers, const std::int32_t *which, double grad_scale);
+    void prepare(const std::vector<Hyper> &hypers, const std::vector<std::int32_t> &which, const Options &options);
+    std::ptrdiff_t elements() const { return elements_; }  // of the active tensors
 
-    // The norm of all scaled gradients.
-    double grad_norm();
-    void clip(double factor);
-
-    // Moves parameters, accumulators and counters.
-    void update();
+    // Moves parameters, accumulators and counters; false if they stay where they are.
+    bool step(const Options &options);
 
   private:
     std::vector<Scalars> scalars_;
@@ -52,7 +60,9 @@ class Plan {
 
     template <class Size> void concatenate(Size size);
     template <class Body> void share(Body body);
+    double grad_norm();
     void row_means();
+    void update();
     void update_range(const Tensor &tensor, std::ptrdiff_t begin, std::ptrdiff_t end) const;
 };
 

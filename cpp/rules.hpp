@@ -2,9 +2,9 @@
 //
 // A rule is built from the scalars of one update. P is the parameter's element type, C the type of the
 // computation. Each written operation is rounded once in C; a fused multiply-add is written `fma`.
-//   scaled    the gradient after our own scaling and clipping, common to all rules but for its rounding
-//   prepared  what the rule does to the gradient before the accumulator sees it
-//   update    moves the accumulator s and the parameter p
+//   divided, clipped   the gradient by `grad_scale` and to `max_norm`, common to all rules but for its rounding
+//   prepared           what the rule does to the gradient before the accumulator sees it
+//   update             moves the accumulator s and the parameter p
 #pragma once
 #include "kernel.hpp"
 #include "number.hpp"
@@ -23,7 +23,9 @@ template <class P> struct Torch {
         : rate(C(x.rate)), eps(C(x.eps)), decay(C(x.decay)), grad_scale(C(float(x.grad_scale))), clip(C(x.clip)),
           sign(x.maximize ? C(-1) : C(1)), decays(x.decays) {}
 
-    C scaled(C g) const { return g / grad_scale * clip; }
+    C divided(C g) const { return g / grad_scale; }
+
+    C clipped(C g) const { return g * clip; }
 
     C prepared(C p, C g) const {
         g = sign * g;
@@ -55,7 +57,9 @@ template <class P> struct MindSpore {
           grad_scale(rounded(C(float(x.grad_scale)))), clip(rounded(C(x.clip))), decays(x.decays),
           update_slots(x.update_slots) {}
 
-    C scaled(C g) const { return rounded(rounded(g / grad_scale) * clip); }
+    C divided(C g) const { return rounded(g / grad_scale); }
+
+    C clipped(C g) const { return rounded(g * clip); }
 
     C decayed(C p, C g) const { return decays.choose(rounded(rounded(p * decay) + g), g); }
 
@@ -71,7 +75,8 @@ template <class P> struct MindSpore {
 template <class P> struct Floor {
     using C = Compute<P>;
     explicit Floor(const Scalars &) {}
-    C scaled(C g) const { return g; }
+    C divided(C g) const { return g; }
+    C clipped(C g) const { return g; }
     C prepared(C, C g) const { return g; }
     void update(C &p, C &s, C g) const {
         s = s + g;

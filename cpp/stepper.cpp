@@ -1,7 +1,5 @@
 #include "stepper.hpp"
 
-#include <cmath>
-
 #include "dispatch.hpp"
 #include "threads.hpp"
 
@@ -33,44 +31,6 @@ void check_counter(const py::object &object, bool torch, const arrays::Label &la
                              (torch ? "float32 array of shape ()" : "int32 array of shape (1,)"));
 }
 
-double number(const py::tuple &fields, Py_ssize_t i, const char *name) {
-    PyObject *const field = PyTuple_GET_ITEM(fields.ptr(), i);
-    const double value = PyFloat_AsDouble(field);
-    if (value == -1 && PyErr_Occurred() != nullptr) {
-        PyErr_Clear();
-        throw py::type_error(std::string(name) + ": expected a number, got " + Py_TYPE(field)->tp_name);
-    }
-    return value;
-}
-
-bool flag(const py::tuple &fields, Py_ssize_t i) {
-    const int set = PyObject_IsTrue(PyTuple_GET_ITEM(fields.ptr(), i));
-    if (set < 0) throw py::error_already_set();
-    return set != 0;
-}
-
-// What a group asks for, as each rule's optimizer gives it: the fields in the order in which they are read here.
-Hyper hyper_of(Rule rule, const py::tuple &fields) {
-    Hyper hyper;
-    if (fields.size() != (rule == MINDSPORE ? 6 : 5))
-        throw py::value_error("hypers: expected tuples of the rule's fields");
-    hyper.lr = number(fields, 0, "lr");
-    if (rule == MINDSPORE) {
-        hyper.weight_decay = number(fields, 1, "weight_decay");
-        hyper.decays = flag(fields, 2);
-        hyper.update_slots = flag(fields, 3);
-        hyper.unscale = number(fields, 4, "loss_scale");
-        hyper.centralize = flag(fields, 5);
-    } else {
-        hyper.lr_decay = number(fields, 1, "lr_decay");
-        hyper.eps = number(fields, 2, "eps");
-        hyper.weight_decay = number(fields, 3, "weight_decay");
-        hyper.decays = hyper.weight_decay != 0;
-        hyper.maximize = flag(fields, 4);
-    }
-    return hyper;
-}
-
 PyArrayObject *checked_param(Rule rule, py::handle object, const arrays::Label &label) {
     PyArrayObject *const param = arrays::checked(object, label);
     if (rule == MINDSPORE && arrays::is_complex(arrays::dtype_of(param)))
@@ -87,20 +47,6 @@ PyArrayObject *checked_state(py::handle object, PyArrayObject *param, const arra
     return state;
 }
 
-// For each parameter, the index of its hyper-parameters.
-const std::int32_t *choices(const py::object &which, std::size_t params, std::size_t hypers,
-                            const std::vector<std::size_t> &active) {
-    const bool fits = PyArray_Check(which.ptr()) && PyArray_TYPE(array_of(which)) == NPY_INT32 &&
-                      PyArray_ISCARRAY_RO(array_of(which)) &&
-                      PyArray_SIZE(array_of(which)) == static_cast<npy_intp>(params);
-    if (!fits) throw py::value_error("which: expected an int32 array with an index for each parameter");
-    const auto *const values = static_cast<const std::int32_t *>(PyArray_DATA(array_of(which)));
-    for (const std::size_t i : active)
-        if (values[i] < 0 || static_cast<std::size_t>(values[i]) >= hypers)
-            throw py::value_error("which: expected indices of hyper-parameters");
-    return values;
-}
-
 }  // namespace
 
 void check_params(const std::string &rule, const py::list &params, const py::tuple &names) {
@@ -113,8 +59,8 @@ arrays::Label Stepper::label(const std::string &role, std::size_t index) const {
 }
 
 Stepper::Stepper(const std::string &rule, const py::list &params, const py::list &states, const py::list &counters,
-                 const py::tuple &names, Roles roles)
-    : names_(names), roles_(std::move(roles)), counters_(counters) {
+                 const py::tuple &names, Roles roles, const py::tuple &fields)
+    : names_(names), roles_(std::move(roles)), counters_(counters), asked_(rule_of(rule), fields) {
     plan_.rule = rule_of(rule);
     Written written, states_written;
     for (std::size_t i = 0; i < params.size(); ++i) {
@@ -162,12 +108,14 @@ void Stepper::take_counters(Written &written) {
 bool Stepper::is_current(const py::list &groups) const {
     std::size_t index = 0;
     for (const py::handle group : groups) {
-        if (!PyList_Check(group.ptr()) && !PyTuple_Check(group.ptr())) return false;
-        const Py_ssize_t size = PySequence_Fast_GET_SIZE(group.ptr());
+        PyObject *const params =
+            PyDict_Check(group.ptr()) ? PyDict_GetItemWithError(group.ptr(), params_key_.ptr()) : nullptr;
+        if (params == nullptr || (!PyList_Check(params) && !PyTuple_Check(params))) return false;
+        const Py_ssize_t size = PySequence_Fast_GET_SIZE(params);
         for (Py_ssize_t i = 0; i < size; ++i, ++index) {
             if (index == entries_.size()) return false;
             const Entry &entry = entries_[index];
-            if (PySequence_Fast_GET_ITEM(group.ptr(), i) != entry.param.ptr() ||
+            if (PySequence_Fast_GET_ITEM(params, i) != entry.param.ptr() ||
                 !entry.param_seen.holds(array_of(entry.param)) || !entry.state_seen.holds(array_of(entry.state)))
                 return false;
         }
@@ -190,8 +138,16 @@ void Stepper::take_gradient(std::size_t index, py::handle object) {
     Entry &entry = entries_[index];
     Tensor &tensor = plan_.tensors[index];
     plan_.active.push_back(index);
-    if (PyArray_CheckExact(object.ptr()) && entry.grad_seen.holds(reinterpret_cast<PyArrayObject *>(object.ptr())))
-        return;
+    if (PyArray_CheckExact(object.ptr())) {
+        auto *const same = reinterpret_cast<PyArrayObject *>(object.ptr());
+        if (entry.grad_seen.holds(same)) return;
+        if (entry.grad_seen.is_like(same)) {
+            territory_.check_apart(same, label(roles_.grad, index));
+            tensor.grad.data = tensor.ordered_grad.data = static_cast<char *>(PyArray_DATA(same));
+            entry.grad_seen.move_to(same);
+            return;
+        }
+    }
     if (PyArray_IsScalar(object.ptr(), Generic)) {  // what NumPy makes of a 0-d result
         held_.push_back(py::reinterpret_steal<py::object>(PyArray_FromScalar(object.ptr(), nullptr)));
         object = held_.back();
@@ -220,45 +176,36 @@ void Stepper::take_gradients(const py::tuple &grads) {
     }
 }
 
-int Stepper::step(const py::list &groups, const py::object &grads, const py::object &which, const py::list &hypers,
-                  double grad_scale, std::optional<double> max_norm, double norm_divisor,
-                  const std::string &on_nonfinite) {
+bool Stepper::asks_the_same(const py::list &groups, const py::handle &grads) const {
+    // Anything but a sequence of arrays is first put in order by the optimizer.
+    if (!PyList_CheckExact(grads.ptr()) && !PyTuple_CheckExact(grads.ptr())) return false;
+    const bool named =
+        PySequence_Fast_GET_SIZE(grads.ptr()) != 0 && PyTuple_Check(PySequence_Fast_GET_ITEM(grads.ptr(), 0));
+    return !named && asked_.holds(groups);
+}
+
+int Stepper::step(const py::list &groups, const py::object &grads, const std::optional<py::tuple> &asked,
+                  const Options &options) {
     // What may run code of others comes before the arrays are looked at.
-    std::vector<Hyper> asked;
-    for (const py::handle hyper : hypers) asked.push_back(hyper_of(plan_.rule, py::cast<py::tuple>(hyper)));
+    if (asked)
+        asked_.read(groups, *asked, entries_.size());
+    else if (!asks_the_same(groups, grads))
+        return STALE;
     // A tuple of our own keeps the gradients alive while the GIL is released.
     const auto own = py::reinterpret_steal<py::tuple>(PySequence_Tuple(grads.ptr()));
     if (!own) throw py::error_already_set();
     if (!is_current(groups)) return STALE;
     take_gradients(own);
-    const std::int32_t *const choice = choices(which, entries_.size(), asked.size(), plan_.active);
-
-    const bool measures = max_norm.has_value() || on_nonfinite != "propagate";
-    std::optional<double> norm;
-    bool moves = true;
-    {
+    plan_.prepare(asked_.hypers, asked_.which, options);
+    bool moved;
+    if (plan_.elements() < threads::GRAIN) {
+        moved = plan_.step(options);
+    } else {
         const py::gil_scoped_release release;
-        const threads::IeeeMode ieee;  // for the norm and the factor made of it
-        plan_.prepare(asked, choice, grad_scale);
-        if (measures) norm = plan_.grad_norm() / norm_divisor;
-        moves = on_nonfinite == "propagate" || std::isfinite(*norm);
-        if (moves && max_norm) {
-            const double factor = *max_norm / (*norm + 1e-6);
-            // A norm that is not a number makes the gradients so, as in torch.
-            if (!(factor >= 1)) plan_.clip(factor);
-        }
-        if (moves) plan_.update();
+        moved = plan_.step(options);
     }
     held_.clear();
-    grad_norm = norm;
-    if (moves) return DONE;
-    if (on_nonfinite == "raise") {
-        const char *const got = std::isnan(*norm) ? "nan" : "inf";  // to_string would tell a NaN's sign
-        const std::string text = roles_.grad + ": expected finite values, got a norm of " + got;
-        PyErr_SetString(PyExc_FloatingPointError, text.c_str());
-        throw py::error_already_set();
-    }
-    return SKIPPED;
+    return moved ? DONE : SKIPPED;
 }
 
 }  // namespace adagrad

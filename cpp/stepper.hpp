@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "arrays.hpp"
+#include "asked.hpp"
 #include "plan.hpp"
 
 namespace adagrad {
@@ -23,22 +24,22 @@ void check_params(const std::string &rule, const py::list &params, const py::tup
 
 class Stepper {
   public:
-    // Integers in Python too: comparing those costs nothing.
-    enum : int { DONE, SKIPPED, STALE };
+    enum : int { DONE, SKIPPED, STALE };  // integers in Python too: comparing those costs nothing
 
     // Checks all arrays. `counters` holds a 0-d float32 array for each parameter (torch), or the one int32
-    // array of shape (1,) that all share (MindSpore).
+    // array of shape (1,) that all share (MindSpore). `fields`: see Asked.
     Stepper(const std::string &rule, const py::list &params, const py::list &states, const py::list &counters,
-            const py::tuple &names, Roles roles);
+            const py::tuple &names, Roles roles, const py::tuple &fields);
 
-    // One update; STALE, with nothing changed, when `groups` are not current.
-    int step(const py::list &groups, const py::object &grads, const py::object &which, const py::list &hypers,
-             double grad_scale, std::optional<double> max_norm, double norm_divisor, const std::string &on_nonfinite);
+    // One update. STALE, with nothing changed, when the parameters of `groups` are not current, or when without
+    // `asked` it cannot be told that the groups ask what they asked last.
+    int step(const py::list &groups, const py::object &grads, const std::optional<py::tuple> &asked,
+             const Options &options);
 
-    // Whether `groups`, the lists of parameters, hold those of this plan as they were when it was made.
+    // Whether the parameters of `groups` are those of this plan, as they were when it was made.
     bool is_current(const py::list &groups) const;
 
-    std::optional<double> grad_norm;  // of the last step that took one
+    std::optional<double> grad_norm() const { return plan_.norm; }
 
   private:
     struct Entry {
@@ -55,13 +56,16 @@ class Stepper {
     bool counters_current() const;
     void take_gradients(const py::tuple &grads);
     void take_gradient(std::size_t index, py::handle object);
+    bool asks_the_same(const py::list &groups, const py::handle &grads) const;
     arrays::Label label(const std::string &role, std::size_t index) const;
 
+    const py::str params_key_ = py::reinterpret_steal<py::str>(PyUnicode_InternFromString("params"));
     py::tuple names_;
     Roles roles_;
     py::list counters_;
     std::vector<Entry> entries_;
     arrays::Territory territory_;
+    Asked asked_;
     Plan plan_;
     std::vector<py::object> held_;  // gradients made of NumPy scalars, for the time of a step
 };

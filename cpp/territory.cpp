@@ -93,6 +93,8 @@ void Territory::claim(const std::vector<std::pair<PyArrayObject *, Label>> &arra
         reach = std::max(reach, claim.high);
         claims_[i].reach = reach;
     }
+    lows_.clear();
+    for (const Claim &claim : claims_) lows_.push_back(claim.low);
     if (refused != nullptr) refuse(refused->label, refused->array == taken->array, taken->label);
 }
 
@@ -100,8 +102,7 @@ void Territory::check_apart(PyArrayObject *grad, const Label &label) const {
     if (claims_.empty() || PyArray_SIZE(grad) == 0) return;
     const Bounds bounds = bounds_of(grad);
     if (bounds.high <= claims_.front().low || claims_.back().reach <= bounds.low) return;
-    auto claim = std::lower_bound(claims_.begin(), claims_.end(), bounds.high,
-                                  [](const Claim &a, const char *high) { return a.low < high; });
+    auto claim = claims_.begin() + (std::lower_bound(lows_.begin(), lows_.end(), bounds.high) - lows_.begin());
     while (claim != claims_.begin() && (--claim)->reach > bounds.low)
         if (claim->high > bounds.low && share_memory(grad, claim->array))
             refuse(label, grad == claim->array, claim->label);

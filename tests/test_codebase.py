@@ -129,19 +129,22 @@ def public(thing):
 def test_stub_of_the_core():
     """The names in _core.pyi are those of _core, with the same arguments."""
     stub = (Path(_core.__file__).parent / "_core.pyi").read_text()
-    classes = re.split(r"^class (\w+):\n", stub, flags=re.MULTILINE)
-    top, plan = classes[0], classes[2]
-    assert classes[1::2] == ["Plan"]
-    variables = set(re.findall(r"^(\w+):", top, re.MULTILINE))
+    top, *parts = re.split(r"^class (\w+):\n", stub, flags=re.MULTILINE)
+    classes = dict(zip(parts[::2], parts[1::2], strict=True))
     functions = re.findall(r"^def (\w+)\(", top, re.MULTILINE)
-    assert variables | set(functions) | {"Plan"} == public(_core)
-    methods = re.findall(r"^    def ([a-z]\w+)\(", plan, re.MULTILINE)
-    attributes = re.findall(r"^    (\w+):", plan, re.MULTILINE)
-    assert {*methods, *attributes} == public(_core.Plan)
-    for owner, names in ((_core, functions), (_core.Plan, [*methods, "__init__"])):
-        for name in names:
-            text = re.search(rf"def {name}\((.*?)\) ->", stub, re.DOTALL)[1]
-            assert re.findall(r"(\w+):", text) == arguments_of(getattr(owner, name)), name
+    assert {*re.findall(r"^(\w+):", top, re.MULTILINE), *functions, *classes} == public(_core)
+    assert_arguments(_core, functions, top)
+    for name, text in classes.items():
+        methods = re.findall(r"^    def ([a-z]\w+)\(", text, re.MULTILINE)
+        attributes = re.findall(r"^    (\w+):", text, re.MULTILINE)
+        assert {*methods, *attributes} == public(getattr(_core, name))
+        assert_arguments(getattr(_core, name), [*methods, "__init__"], text)
+
+
+def assert_arguments(owner, names, text):
+    for name in names:
+        stated = re.search(rf"def {name}\((.*?)\) ->", text, re.DOTALL)[1]
+        assert re.findall(r"(\w+):", stated) == arguments_of(getattr(owner, name)), name
 
 
 def arguments_of(function):

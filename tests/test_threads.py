@@ -88,9 +88,10 @@ import numpy as np, numpy_adagrad
 from threadpoolctl import threadpool_limits
 def threads():
     return len(os.listdir("/proc/self/task"))
-param = np.ones(1_000_000, np.float32)
-grad, optimizer = param.copy(), numpy_adagrad.TorchAdagrad([param])
 seen, alone = [], threads()
+param = np.ones(1_000_000, np.float32)
+with threadpool_limits(1, user_api="openmp"):
+    grad, optimizer = param.copy(), numpy_adagrad.TorchAdagrad([param])
 def tell():
     optimizer.step([grad])
     seen.append((numpy_adagrad.show_config()["threads"], threads() - alone))
@@ -109,7 +110,7 @@ print(*seen)
 
 
 def test_threadpoolctl_limits_the_calling_thread():
-    """What each step was allowed, and how many threads OpenMP has started by then."""
+    """What each step was allowed, and how many threads have been started by then."""
     printed = output(LIMITED, OMP_NUM_THREADS="3", OPENBLAS_NUM_THREADS="1")
     assert printed == "(1, 0) 3 (2, 1) (3, 2)\n"
 

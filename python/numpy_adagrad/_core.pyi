@@ -1,7 +1,6 @@
-from collections.abc import Sequence
 from typing import Any
 
-from .parameters import Array, Hyper
+from .parameters import Array, Group, Hyper
 
 isa: str
 compiler: str
@@ -14,6 +13,16 @@ STALE: int
 
 def thread_limit() -> int: ...
 def check_params(rule: str, params: list[Any], names: tuple[str, ...]) -> None: ...
+def fill(array: Array, value: Array) -> None: ...
+
+class Options:
+    def __init__(
+        self,
+        grad_scale: float = 1.0,
+        max_norm: float | None = None,
+        norm_divisor: float = 1.0,
+        finite_only: bool = False,
+    ) -> None: ...
 
 class Plan:
     grad_norm: float | None
@@ -25,17 +34,14 @@ class Plan:
         counters: list[Array],
         names: tuple[str, ...],
         roles: tuple[str, str, str],
+        fields: tuple[str, ...] = (),
         indexed: bool = True,
     ) -> None: ...
-    def is_current(self, groups: list[list[Array]]) -> bool: ...
+    def is_current(self, groups: list[Group]) -> bool: ...
     def step(
         self,
-        groups: list[list[Array]],
-        grads: Sequence[Any],
-        which: Array,
-        hypers: list[Hyper],
-        grad_scale: float,
-        max_norm: float | None,
-        norm_divisor: float,
-        on_nonfinite: str,
+        groups: list[Group],
+        grads: Any,
+        asked: tuple[list[Hyper], Array] | None,
+        options: Options,
     ) -> int: ...

@@ -122,4 +122,4 @@ def apply_adagrad(var: Array, accum: Array, lr: float | Array, grad: Array, upda
 
 def _step_once(plan: _core.Plan, params: list[Array], grads: Sequence[Any], hyper: Hyper, scale: float) -> None:
     which = np.zeros(len(params), np.int32)
-    plan.step([params], grads, which, [hyper], scale, None, 1.0, "propagate")
+    plan.step([{"params": params}], grads, ([hyper], which), _core.Options(scale))

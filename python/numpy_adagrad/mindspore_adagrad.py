@@ -109,6 +109,7 @@ class MindSporeAdagrad(Optimizer):
 
     _rule = "mindspore"
     _accumulator = "accum"
+    _fields = ("lr", "weight_decay", "grad_centralization")
 
     def __init__(
         self,
@@ -135,8 +136,7 @@ class MindSporeAdagrad(Optimizer):
         if number(loss_scale, "loss_scale") <= 0:
             raise ValueError(value_text("loss_scale", "> 0", loss_scale))
         check_range("loss_scale", float(loss_scale))
-        self.accum, self.update_slots, self.loss_scale = float(accum), update_slots, float(loss_scale)
-        self._norm_divisor = self.loss_scale
+        self.accum, self._update_slots, self._norm_divisor = float(accum), update_slots, float(loss_scale)
         self.defaults = {"lr": read_rate(learning_rate), "weight_decay": read_decay(weight_decay)}
         self._global_step = np.zeros(1, np.int32)
         if isinstance(params, Iterator):
@@ -161,6 +161,16 @@ class MindSporeAdagrad(Optimizer):
             "weight_decay": read_decay(group.get("weight_decay", self.defaults["weight_decay"])),
             "grad_centralization": centralize,
         }
+
+    @property
+    def update_slots(self) -> bool:
+        """Whether accumulators move; fixed when the optimizer is made."""
+        return self._update_slots
+
+    @property
+    def loss_scale(self) -> float:
+        """What the gradients were multiplied by; fixed when the optimizer is made."""
+        return self._norm_divisor
 
     @property
     def global_step(self) -> Array:

@@ -17,7 +17,8 @@ from . import _core
 from .parameters import Array, Grads, Group, Hyper, flat_grads, norm_limit, positive_scale, read_group, read_names
 
 ON_NONFINITE = ("propagate", "skip", "raise")
-STALE, SKIPPED = _core.STALE, _core.SKIPPED
+DONE, SKIPPED, STALE = _core.DONE, _core.SKIPPED, _core.STALE
+PLAIN = _core.Options()
 
 
 class Slot(NamedTuple):
@@ -36,6 +37,7 @@ class Optimizer(ABC):
 
     _rule: ClassVar[str]
     _accumulator: ClassVar[str]  # its key in `state`
+    _fields: ClassVar[tuple[str, ...]]  # the keys of a group that `_hypers` reads
     _norm_divisor: float = 1.0
     _plan: _core.Plan
     _which: Array
@@ -136,46 +138,54 @@ class Optimizer(ABC):
         >>> opt.grad_norm
         5.0
         """
-        if (grads is None) == (closure is None):
-            raise TypeError("step: expected either grads or closure")
-        if on_nonfinite not in ON_NONFINITE:
-            raise ValueError(f"on_nonfinite: expected one of {ON_NONFINITE}, got {on_nonfinite!r}")
-        scale = 1.0 if grad_scale is None else positive_scale(grad_scale)
-        limit = None if max_norm is None else norm_limit(max_norm)
         with self._lock:
+            if closure is grad_scale is max_norm is None and on_nonfinite == "propagate" and not self._busy:
+                # Nearly every step: nothing is new but the gradients' values.
+                if self._plan.step(self.param_groups, grads, None, PLAIN) == DONE:
+                    return None
+            if (grads is None) == (closure is None):
+                raise TypeError("step: expected either grads or closure")
+            if on_nonfinite not in ON_NONFINITE:
+                raise ValueError(f"on_nonfinite: expected one of {ON_NONFINITE}, got {on_nonfinite!r}")
+            options = _core.Options(
+                1.0 if grad_scale is None else positive_scale(grad_scale),
+                None if max_norm is None else norm_limit(max_norm),
+                self._norm_divisor,
+                on_nonfinite != "propagate",
+            )
             self._refuse_reentry()
             try:
                 self._busy = True
                 loss = None
                 if closure is not None:
                     loss, grads = closure()
-                self._advance(grads, scale, limit, on_nonfinite)
+                outcome = self._advance(grads, options)
             finally:
                 self._busy = False
+            if outcome == SKIPPED and on_nonfinite == "raise":
+                raise FloatingPointError(f"grads: expected finite values, got a norm of {self.grad_norm}")
+            self._skipped_steps += outcome == SKIPPED
         return loss
 
     __call__ = step
 
-    def _advance(self, grads: Any, scale: float, limit: float | None, on_nonfinite: str) -> None:
-        members = [group["params"] for group in self.param_groups]
+    def _advance(self, grads: Any, options: _core.Options) -> int:
         # Gradients by name must find the parameters as they are now.
         if type(grads) is not list or (grads and type(grads[0]) is tuple):
             self._settle()
         flat = flat_grads(grads, self.names, self._bare)
-        hypers, which, rates = self._hypers(flat)
-        step = self._plan.step
-        outcome = step(members, flat, which, hypers, scale, limit, self._norm_divisor, on_nonfinite)
-        if outcome == STALE:
-            self._rebuild()
+        outcome = self._plan.step(self.param_groups, flat, None, options)
+        attempts = 2
+        while outcome == STALE and attempts > 0:
+            self._settle()
             hypers, which, rates = self._hypers(flat)
-            step = self._plan.step
-            outcome = step(members, flat, which, hypers, scale, limit, self._norm_divisor, on_nonfinite)
+            outcome = self._plan.step(self.param_groups, flat, (hypers, which), options)
+            if outcome == DONE:
+                self._last_rates.update(rates)
+            attempts -= 1
         if outcome == STALE:
             raise RuntimeError("params: expected the same arrays throughout a step, got others from another thread")
-        if outcome == SKIPPED:
-            self._skipped_steps += 1
-        elif rates:
-            self._last_rates.update(rates)
+        return outcome
 
     def _rebuild(self, groups: list[Group] | None = None) -> None:
         """Check all parameters, of `groups` if given, and plan for them.
@@ -190,7 +200,7 @@ class Optimizer(ABC):
         slots = [known.get(id(param)) or Slot(param, self._new_state(param)) for param in params]
         sums = [slot.state[self._accumulator] for slot in slots]
         roles = ("params", self._accumulator, "grads")
-        plan = _core.Plan(self._rule, params, sums, self._counters(slots), tuple(names), roles)
+        plan = _core.Plan(self._rule, params, sums, self._counters(slots), tuple(names), roles, self._fields)
         self.__dict__.update(
             param_groups=groups,
             names=names,
@@ -202,7 +212,7 @@ class Optimizer(ABC):
 
     def _settle(self) -> None:
         """Plan anew if the parameters are no longer what they were."""
-        if not self._plan.is_current([group["params"] for group in self.param_groups]):
+        if not self._plan.is_current(self.param_groups):
             self._rebuild()
 
     def _choose(self, groups: list[Group], names: list[str]) -> Array:
@@ -217,7 +227,9 @@ class Optimizer(ABC):
             allowed = f"{param.dtype} or float32" if is_half else f"{param.dtype}"
             raise TypeError(f"state_dtype: expected {allowed} for a {param.dtype} parameter, got {dtype}")
         order: Literal["C", "F"] = "F" if param.flags.fnc else "C"
-        return np.full(param.shape, value, dtype, order)
+        state = np.empty(param.shape, dtype, order)
+        _core.fill(state, np.array(value, dtype))
+        return state
 
     def add_param_group(self, param_group: Mapping[str, Any]) -> None:
         """Add a group of parameters, which start with a new state.

@@ -77,6 +77,7 @@ class TorchAdagrad(Optimizer):
 
     _rule = "torch"
     _accumulator = "sum"
+    _fields = ("lr", "lr_decay", "eps", "weight_decay", "maximize")
 
     def __init__(
         self,
@@ -142,7 +143,6 @@ class TorchAdagrad(Optimizer):
         for group in self.param_groups:
             lr = group["lr"]
             if callable(lr):
-                self._settle()
                 return self._scheduled(grads)
             hypers.append(hyper_of(group, lr))
         return hypers, self._which, {}
@@ -150,7 +150,7 @@ class TorchAdagrad(Optimizer):
     def _scheduled(self, grads: Sequence[Any]) -> tuple[list[Hyper], Array, dict[int, float]]:
         """As `_hypers`, where a rate depends on how many steps a parameter has taken."""
         rates: dict[int, float] = {}
-        hypers: list[Hyper] = []
+        hypers: list[Hyper] = [(0.0, 0.0, 0.0, 0.0, False)]  # for those without a gradient
         known: dict[tuple[int, int], int] = {}
         which = np.zeros(len(self._slots), np.int32)
         for i, slot in enumerate(self._slots):
