@@ -27,6 +27,7 @@ const char *isa_name() {
 
 PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     load_array_api();
+    m.attr("version") = NUMPY_ADAGRAD_VERSION;
     m.attr("isa") = isa_name();
     m.attr("compiler") = NUMPY_ADAGRAD_COMPILER;
 #ifdef _OPENMP

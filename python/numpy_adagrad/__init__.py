@@ -1,11 +1,9 @@
 """The Adagrad of PyTorch and of MindSpore, bit for bit, in place on NumPy arrays."""
 
-from importlib.metadata import version
-
-from . import functional
+from . import _core, functional
 from .config import show_config
 from .mindspore_adagrad import MindSporeAdagrad
 from .torch_adagrad import TorchAdagrad
 
-__version__ = version("numpy-adagrad")
+__version__ = _core.version
 __all__ = ["MindSporeAdagrad", "TorchAdagrad", "functional", "show_config"]

@@ -2,6 +2,7 @@ from typing import Any
 
 from .parameters import Array, Group, Hyper
 
+version: str
 isa: str
 compiler: str
 openmp: int | None

@@ -52,3 +52,13 @@ def demo(
     with needs("demo"):
         from .demo import run
     run(epochs, out, seed)
+
+
+@app.command()
+def bench(
+    rounds: Annotated[int, typer.Option(min=1, help="How often everyone is timed in turn.")] = 11,
+) -> None:
+    """Time one step of both rules, of NumPy and of each library installed: torch, numba, optax, MindSpore."""
+    with needs("cli"):
+        from .bench.command import run
+    run(rounds)

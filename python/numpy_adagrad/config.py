@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import platform
-from importlib.metadata import version
 
 import numpy as np
 
@@ -25,7 +24,7 @@ def show_config() -> dict[str, str | int]:
     True
     """
     return {
-        "numpy_adagrad": version("numpy-adagrad"),
+        "numpy_adagrad": _core.version,
         "numpy": np.__version__,
         "python": platform.python_version(),
         "machine": f"{platform.system()} {platform.machine()}",

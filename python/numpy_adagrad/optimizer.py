@@ -39,6 +39,7 @@ class Optimizer(ABC):
     _accumulator: ClassVar[str]  # its key in `state`
     _fields: ClassVar[tuple[str, ...]]  # the keys of a group that `_hypers` reads
     _norm_divisor: float = 1.0
+    _busy: bool
     _plan: _core.Plan
     _which: Array
 
@@ -139,10 +140,10 @@ class Optimizer(ABC):
         5.0
         """
         with self._lock:
-            if closure is grad_scale is max_norm is None and on_nonfinite == "propagate" and not self._busy:
-                # Nearly every step: nothing is new but the gradients' values.
-                if self._plan.step(self.param_groups, grads, None, PLAIN) == DONE:
-                    return None
+            plain = closure is None and grad_scale is None and max_norm is None and on_nonfinite == "propagate"
+            # Nearly every step finds nothing new but the gradients' values.
+            if plain and not self._busy and self._plan.step(self.param_groups, grads, None, PLAIN) == DONE:
+                return None
             if (grads is None) == (closure is None):
                 raise TypeError("step: expected either grads or closure")
             if on_nonfinite not in ON_NONFINITE:
