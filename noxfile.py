@@ -16,7 +16,7 @@ def tests(session):
 @nox.session
 def lint(session):
     """Run ruff, mypy and clang-format."""
-    session.install(".[lint]")
+    session.install(".[demo,lint]")  # demo: the types of what the command line is made of
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")

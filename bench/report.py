@@ -1,13 +1,15 @@
-"""Turns result files of pytest-benchmark into the tables and the picture of the documentation."""
+"""Turns a result file of pytest-benchmark into the tables and the picture of the documentation."""
 
 import argparse
-import itertools
 import json
-import re
 import statistics
 from pathlib import Path
+from typing import NamedTuple
 
-import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+from numpy_adagrad.bench.candidates import CANDIDATES
+from numpy_adagrad.bench.figures import duration, kept, median_ratio, multiple
+from numpy_adagrad.bench.workloads import WORKLOADS
 
 FLOOR = "floor"
 RIVAL = "torch-fused"
@@ -15,76 +17,86 @@ BEGIN = "<!-- figures: written by bench/report.py -->"
 END = "<!-- end of figures -->"
 
 
+class Timing(NamedTuple):
+    """The seconds of one step in the rounds that count."""
+
+    seconds: list[float]
+    bytes: int
+    yardstick: float
+
+    @property
+    def median(self):
+        return statistics.median(self.seconds)
+
+    @property
+    def speed(self):
+        return self.bytes / self.median / 1e9
+
+
 def read(path):
-    """The machine, and the benchmarks as {workload: {candidate: benchmark}}."""
+    """The machine, and the timings as {threads: {workload: {candidate: timing}}}."""
     result = json.loads(path.read_text())
-    workloads = {}
+    found = {}
     for benchmark in result["benchmarks"]:
-        params = benchmark["params"]
-        workloads.setdefault(params["workload"], {})[params["candidate"]] = benchmark
-    return result["machine_info"], workloads
+        params, extra = benchmark["params"], benchmark["extra_info"]
+        seconds = kept(benchmark["stats"]["data"], extra["quiet"])
+        if not seconds:
+            raise SystemExit(f"{benchmark['name']}: the machine was busy in every round; measure again")
+        rows = found.setdefault(params["count"], {})
+        timing = Timing(seconds, extra["bytes"], extra["yardstick"])
+        rows.setdefault(params["workload"], {})[params["candidate"]] = timing
+    return result["machine_info"], dict(sorted(found.items(), reverse=True))
 
 
-def quiet_times(benchmark):
-    kept = list(itertools.compress(benchmark["stats"]["data"], benchmark["extra_info"]["quiet"]))
-    if not kept:
-        raise SystemExit(f"{benchmark['name']}: the machine was busy in every round; measure again")
-    return kept
+def present(rows):
+    """Who takes part in any of them."""
+    return [name for name in CANDIDATES if any(name in row for row in rows.values())]
 
 
-def ratio(benchmark, base):
-    """The times of both were taken in the same rounds, so it is these that are compared."""
-    pairs = zip(quiet_times(benchmark), quiet_times(base), strict=True)
-    return statistics.median(seconds / base_seconds for seconds, base_seconds in pairs)
-
-
-def duration(seconds):
-    return f"{digits(seconds * 1e3)} ms" if seconds >= 1e-3 else f"{digits(seconds * 1e6)} µs"
-
-
-def digits(number):
-    return f"{number:#.3g}".rstrip(".")
-
-
-def table(workloads, cell, left_out=()):
-    names = [name for name in next(iter(workloads.values())) if name not in left_out]
+def table(rows, cell, left_out=()):
+    names = [name for name in present(rows) if name not in left_out]
     lines = [f"| | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
-    for workload, row in workloads.items():
-        lines.append(f"| {workload} | {' | '.join(cell(row, row[name]) for name in names)} |")
+    for workload, row in rows.items():
+        cells = [cell(row, row[name]) if name in row else "" for name in names]
+        lines.append(f"| {workload} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def time_and_floors(row, benchmark):
-    return f"{duration(statistics.median(quiet_times(benchmark)))} ({digits(ratio(benchmark, row[FLOOR]))}x)"
+def time_and_yardsticks(row, timing):
+    ratio = median_ratio(timing.seconds, row[FLOOR].seconds) / timing.yardstick
+    return f"{duration(timing.median)} ({multiple(ratio)})"
 
 
-def speedup(row, benchmark):
-    return f"{digits(ratio(row[RIVAL], benchmark))}x"
+def speedup(row, timing):
+    return multiple(median_ratio(row[RIVAL].seconds, timing.seconds))
 
 
-def circumstances(machine, workloads):
+def circumstances(machine, counts):
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    threads = ", ".join(f"{count} ({name})" for name, count in machine["threads"].items())
-    floors = [row[FLOOR] for row in workloads.values()]
-    kept = min(len(quiet_times(benchmark)) for benchmark in floors)
+    rounds = [len(timing.seconds) for rows in counts.values() for row in rows.values() for timing in row.values()]
     return (
-        f"{machine['cpu']['brand_raw']}, {machine['processors']} processors, instruction set "
-        f"{machine['isa']}, {machine['system']} {machine['machine']}; Python {machine['python_version']}, "
-        f"{versions}. Threads: {threads}. At least {kept} rounds on a quiet machine.\n\n    {machine['command']}"
+        f"{machine['cpu']['brand_raw']}, {machine['processors']} processors, instruction set {machine['isa']}, "
+        f"{machine['system']} {machine['machine']}; Python {machine['python_version']}, {versions}. "
+        f"{min(rounds)} to {max(rounds)} rounds on a quiet machine.\n\n    {machine['command']}"
     )
 
 
-def section(machine, workloads):
-    return f"""{circumstances(machine, workloads)}
+def section(count, rows):
+    against = {workload: row for workload, row in rows.items() if RIVAL in row}
+    return f"""### {threads_text(count)}
 
-Median time of a step, and how many times the {FLOOR}'s:
+Median time of a step, and how many times the yardstick's:
 
-{table(workloads, time_and_floors)}
+{table(rows, time_and_yardsticks)}
 
 How many times as fast as {RIVAL}:
 
-{table(workloads, speedup, left_out=(FLOOR, RIVAL))}
+{table(against, speedup, left_out=(FLOOR, RIVAL))}
 """
+
+
+def threads_text(count):
+    return f"{count} thread{'s' if count > 1 else ''}"
 
 
 def write_between_markers(path, text):
@@ -97,37 +109,60 @@ def write_between_markers(path, text):
         path.write_text(block + "\n")
 
 
-def draw(workloads, path):
-    """Single arrays only: a list of many has no place on an axis of elements."""
-    rows = [row for workload, row in workloads.items() if re.fullmatch(r"1e\d", workload)]
-    figure, axes = plt.subplots(figsize=(9, 5), layout="constrained")
-    for name in rows[0]:
-        elements = [row[name]["extra_info"]["elements"] for row in rows]
-        floors = [ratio(row[name], row[FLOOR]) for row in rows]
-        style = {"color": "black", "linestyle": "--"} if name == FLOOR else {"marker": "o"}
-        axes.plot(elements, floors, label=name, **style)
-    axes.set(
-        xscale="log",
-        yscale="log",
-        xlabel="float32 elements in one array",
-        ylabel=f"time of a step in times of the {FLOOR}",
-    )
-    axes.yaxis.set_major_formatter("{x:g}x")
-    axes.grid(alpha=0.3)
-    figure.legend(loc="outside right upper")
+def draw(counts, path):
+    """How fast each moves its float32 bytes: single arrays over their length, lists of arrays beside them."""
+    figure = Figure(figsize=(7 * len(counts), 5.4), layout="constrained")
+    panels = figure.subplots(1, 2 * len(counts), sharey=True, squeeze=False, width_ratios=[3, 1] * len(counts))[0]
+    for k, (count, rows) in enumerate(counts.items()):
+        float32 = [(WORKLOADS[name], row) for name, row in rows.items() if WORKLOADS[name].kind == "float32"]
+        left, right = panels[2 * k : 2 * k + 2]
+        draw_arrays(left, {workload.elements: row for workload, row in float32 if len(workload.shapes) == 1})
+        draw_lists(right, {workload.name: row for workload, row in float32 if len(workload.shapes) > 1})
+        left.set_title(threads_text(count), loc="left")
+        for axes in (left, right):
+            axes.grid(alpha=0.3)
+    panels[0].set_ylabel("GB/s, of the bytes that a step must move")
+    panels[0].set_yscale("log")
+    panels[0].yaxis.set_major_formatter("{x:g}")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
     figure.savefig(path, dpi=150)
+
+
+def draw_arrays(axes, rows):
+    for name in present(rows):
+        lengths = sorted(length for length, row in rows.items() if name in row)
+        line = {"linestyle": "--"} if name == FLOOR else {"marker": "o", "markersize": 4}
+        axes.plot(lengths, [rows[length][name].speed for length in lengths], label=name, **style(name), **line)
+    axes.set(xscale="log", xlabel="elements in one array")
+
+
+def draw_lists(axes, rows):
+    for name in present(rows):
+        lists = [workload for workload, row in rows.items() if name in row]
+        mark = {"marker": "_", "markersize": 24} if name == FLOOR else {"marker": "o", "markersize": 6}
+        axes.plot(lists, [rows[workload][name].speed for workload in lists], linestyle="", **style(name), **mark)
+    axes.set_xlabel("lists of arrays")
+    axes.margins(x=0.25)
+    axes.tick_params("x", labelrotation=30)
+
+
+def style(name):
+    """The same in every panel, the package's own on top."""
+    place = list(CANDIDATES).index(name)
+    return {"color": "black" if name == FLOOR else f"C{place - 1}", "zorder": 20 - place}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("results", nargs="+", type=Path, help="written by pytest --benchmark-json")
+    parser.add_argument("result", type=Path, help="written by pytest --benchmark-json")
     parser.add_argument("--out", type=Path, required=True, help="Markdown file: what is between two markers")
-    parser.add_argument("--picture", type=Path, help="PNG file, drawn from the first result")
+    parser.add_argument("--picture", type=Path, help="PNG file")
     arguments = parser.parse_args()
-    results = [read(path) for path in arguments.results]
-    write_between_markers(arguments.out, "\n".join(section(*result) for result in results))
+    machine, counts = read(arguments.result)
+    sections = [section(count, rows) for count, rows in counts.items()]
+    write_between_markers(arguments.out, "\n\n".join([circumstances(machine, counts), *sections]))
     if arguments.picture:
-        draw(results[0][1], arguments.picture)
+        draw(counts, arguments.picture)
 
 
 if __name__ == "__main__":

@@ -4,17 +4,20 @@ The answers alone, for CI:
 
     pytest bench --benchmark-disable
 
-The figures:
+The figures, which take 16 GB of memory:
 
-    pytest bench --benchmark-min-rounds=50 --benchmark-json=result.json
+    pytest bench --benchmark-min-rounds=40 --benchmark-json=result.json
     python bench/report.py result.json --out docs/performance.md --picture docs/performance.png
 """
 
-import pytest
+import gc
+from functools import cache
 
-from .candidates import CANDIDATES
-from .race import Race
-from .workloads import WORKLOADS, elements
+import pytest
+from numpy_adagrad.bench.candidates import participants
+from numpy_adagrad.bench.race import Race
+from numpy_adagrad.bench.threads import PROCESSORS, threads
+from numpy_adagrad.bench.workloads import WORKLOADS
 
 
 class Replay:
@@ -34,28 +37,55 @@ class Replay:
 REPLAY = Replay()
 
 
-@pytest.fixture(scope="module", params=WORKLOADS)
-def workload(request):
-    return request.param
+def pytest_generate_tests(metafunc):
+    # CI asks for answers, not for times: small arrays and one number of threads give all of them soon.
+    disabled = metafunc.config.getoption("benchmark_disable")
+    workloads = [name for name, workload in WORKLOADS.items() if workload.elements <= 10**6 or not disabled]
+    counts = [PROCESSORS] if disabled else sorted({1, PROCESSORS})
+    steps = [
+        (workload, count, candidate)
+        for workload in workloads
+        for count in counts
+        for candidate in entrants(workload, count)
+    ]
+    metafunc.parametrize(("workload", "count", "candidate"), steps)
 
 
-@pytest.fixture(scope="module")
-def race(workload):
-    return Race(workload)
+def entrants(workload, count):
+    """Who takes part with so many threads."""
+    return participants(WORKLOADS[workload], threads_set=count != PROCESSORS)
 
 
-@pytest.fixture(scope="module")
-def rounds(race, pytestconfig):
-    disabled = pytestconfig.getoption("benchmark_disable")
-    return race.run(1 if disabled else pytestconfig.getoption("benchmark_min_rounds"))
+RACES = {}
+
+
+def race_on(workload):
+    """One for all tests of a workload, and no longer: there is not memory for all of them."""
+    if workload not in RACES:
+        RACES.clear()
+        gc.collect()
+        with threads(PROCESSORS):
+            RACES[workload] = Race(WORKLOADS[workload], participants(WORKLOADS[workload]))
+    return RACES[workload]
+
+
+@cache
+def rounds_of(workload, count, wanted):
+    with threads(count):
+        return race_on(workload).run(wanted, entrants(workload, count))
 
 
 @pytest.mark.benchmark(timer=REPLAY)
-@pytest.mark.parametrize("candidate", CANDIDATES)
-def test_step(race, rounds, workload, candidate, benchmark):
-    race.check(candidate)
-    times, quiet = rounds
-    benchmark.group = workload
-    benchmark.extra_info["elements"] = elements(WORKLOADS[workload])
-    benchmark.extra_info["quiet"] = quiet
-    benchmark.pedantic(REPLAY.advance, args=(iter(times[candidate]),), rounds=len(quiet))
+def test_step(workload, count, candidate, benchmark, pytestconfig):
+    assert race_on(workload).complaints[candidate] == []
+    disabled = pytestconfig.getoption("benchmark_disable")
+    rounds = rounds_of(workload, count, 1 if disabled else pytestconfig.getoption("benchmark_min_rounds"))
+    benchmark.group = f"{workload}, {count} threads"
+    benchmark.extra_info.update(
+        elements=WORKLOADS[workload].elements,
+        bytes=WORKLOADS[workload].elements * WORKLOADS[workload].element_bytes,
+        yardstick=WORKLOADS[workload].yardstick,
+        quiet=[each.quiet for each in rounds],
+    )
+    times = iter([each.seconds[candidate] for each in rounds])
+    benchmark.pedantic(REPLAY.advance, args=(times,), rounds=len(rounds))

@@ -1,0 +1,1 @@
+"""The benchmark: what `numpy-adagrad bench` shows in short and `bench/` of the repository measures in full."""
