@@ -13,8 +13,6 @@ from numpy_adagrad.bench.workloads import WORKLOADS
 
 FLOOR = "floor"
 RIVAL = "torch-fused"
-BEGIN = "<!-- figures: written by bench/report.py -->"
-END = "<!-- end of figures -->"
 
 
 class Timing(NamedTuple):
@@ -99,14 +97,15 @@ def threads_text(count):
     return f"{count} thread{'s' if count > 1 else ''}"
 
 
-def write_between_markers(path, text):
-    block = f"{BEGIN}\n{text}\n{END}"
+def write_between_markers(path, text, what):
+    begin, end = f"<!-- {what}: written by bench/ -->", f"<!-- end of {what} -->"
+    block = f"{begin}\n{text}\n{end}"
     old = path.read_text() if path.exists() else ""
-    if BEGIN in old and END in old:
-        before, after = old.split(BEGIN)[0], old.split(END)[1]
+    if begin in old and end in old:
+        before, after = old.split(begin)[0], old.split(end)[1]
         path.write_text(before + block + after)
     else:
-        path.write_text(block + "\n")
+        path.write_text(old + block + "\n")
 
 
 def draw(counts, path):
@@ -160,7 +159,7 @@ def main():
     arguments = parser.parse_args()
     machine, counts = read(arguments.result)
     sections = [section(count, rows) for count, rows in counts.items()]
-    write_between_markers(arguments.out, "\n\n".join([circumstances(machine, counts), *sections]))
+    write_between_markers(arguments.out, "\n\n".join([circumstances(machine, counts), *sections]), "figures")
     if arguments.picture:
         draw(counts, arguments.picture)
 

@@ -260,11 +260,11 @@ def report(tmp_path):
 
 def test_the_report_writes_between_its_markers(report, tmp_path):
     page = tmp_path / "page.md"
-    page.write_text("before\n<!-- figures: written by bench/report.py -->\nold\n<!-- end of figures -->\nafter\n")
+    page.write_text("before\n<!-- figures: written by bench/ -->\nold\n<!-- end of figures -->\nafter\n")
     done = report()
     assert (done.returncode, done.stderr) == (0, "")
     text = page.read_text()
-    assert text.startswith("before\n<!-- figures: written by bench/report.py -->\nA processor, 2 processors, ")
+    assert text.startswith("before\n<!-- figures: written by bench/ -->\nA processor, 2 processors, ")
     assert text.endswith("\n<!-- end of figures -->\nafter\n")
     assert "old" not in text
     assert "2 rounds on a quiet machine.\n\n    pytest bench\n" in text
