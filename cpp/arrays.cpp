@@ -59,11 +59,11 @@ constexpr Triple TRIPLES[] = {
 }  // namespace
 
 std::string Label::text() const {
-    if (index < 0) return role;
+    if (index < 0) return role + part;
     std::string text = role + "[" + std::to_string(index) + "]";
     if (index < static_cast<Py_ssize_t>(names->size()))
         text += " ('" + (*names)[static_cast<std::size_t>(index)].cast<std::string>() + "')";
-    return text;
+    return text + part;
 }
 
 Dtype dtype_of(PyArrayObject *array) {

@@ -27,6 +27,7 @@ struct Label {
     std::string role;
     Py_ssize_t index;        // negative for an argument that is one array
     const py::tuple *names;  // of the parameters; empty when they have none
+    std::string part = {};   // of it: ".indices"
     std::string text() const;
 };
 

@@ -24,8 +24,7 @@ bool flag(const py::tuple &fields, Py_ssize_t i) {
 // The fields in the order in which each rule's optimizer gives them.
 Hyper hyper_of(Rule rule, const py::tuple &fields) {
     Hyper hyper;
-    if (fields.size() != (rule == MINDSPORE ? 6 : 5))
-        throw py::value_error("asked: expected tuples of the rule's hyper-parameters");
+    if (fields.size() != 6) throw py::value_error("asked: expected tuples of the rule's hyper-parameters");
     hyper.lr = number(fields, 0, "lr");
     if (rule == MINDSPORE) {
         hyper.weight_decay = number(fields, 1, "weight_decay");
@@ -39,6 +38,7 @@ Hyper hyper_of(Rule rule, const py::tuple &fields) {
         hyper.weight_decay = number(fields, 3, "weight_decay");
         hyper.decays = hyper.weight_decay != 0;
         hyper.maximize = flag(fields, 4);
+        hyper.decays_rows = flag(fields, 5);
     }
     return hyper;
 }

@@ -31,6 +31,14 @@ void update(void *param, void *state, const void *grad, std::ptrdiff_t count, co
     }
 }
 
+// Each sum is rounded to the gradients' type.
+template <class G> void add(void *sum, const void *next, std::ptrdiff_t count) {
+    G *__restrict const sums = static_cast<G *>(sum);
+    const G *__restrict const nexts = static_cast<const G *>(next);
+#pragma omp simd
+    for (std::ptrdiff_t i = 0; i < count; ++i) sums[i] = narrow<G>(widen(sums[i]) + widen(nexts[i]));
+}
+
 // Sums value(0) ... value(count - 1) in an order that neither the instruction set nor threads can change.
 template <class Value> double lane_sum(std::ptrdiff_t count, Value value) {
     double lanes[SUM_LANES] = {};
@@ -69,6 +77,7 @@ template <template <class> class Rule, class P, class S, class G> constexpr Kern
     using R = Rule<P>;
     return {{update<R, P, S, G, 0>, update<R, P, S, G, 1>, update<R, P, S, G, 2>, update<R, P, S, G, 3>,
              update<R, P, S, G, 4>, update<R, P, S, G, 5>, update<R, P, S, G, 6>, update<R, P, S, G, 7>},
+            add<G>,
             square_sum<R, G, PLAIN>,
             square_sum<R, G, DIVIDED>,
             decayed_sum<P, G>};
@@ -83,6 +92,6 @@ template <template <class> class Rule, class P, class S, class G> constexpr Kern
 }  // namespace
 
 extern const Table ADAGRAD_TABLE;
-const Table ADAGRAD_TABLE = {{ADAGRAD_ROW(Torch), ADAGRAD_ROW(MindSpore), ADAGRAD_ROW(Floor)}};
+const Table ADAGRAD_TABLE = {{ADAGRAD_ROW(Torch), ADAGRAD_ROW(MindSpore), ADAGRAD_ROW(Floor), ADAGRAD_ROW(TorchRows)}};
 
 }  // namespace adagrad

@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "rules.hpp"
+#include "stage.hpp"
 #include "threads.hpp"
 
 namespace adagrad {
@@ -27,32 +28,6 @@ Scalars scalars_for(Rule rule, const Hyper &hyper, float counter, double grad_sc
     return x;
 }
 
-int path_of(const Tensor &tensor, const Scalars &x) {
-    const bool prepared = x.decays || x.maximize || x.unscale != 1 || tensor.row != 0;
-    return (prepared ? PREPARED : 0) | (x.clip != 1 ? CLIPPED : 0) | (x.grad_scale != 1 ? DIVIDED : 0);
-}
-
-// A stretch of at most one block: the array's own memory where it is contiguous, otherwise a copy.
-class Stage {
-  public:
-    Stage(const View &view, std::ptrdiff_t begin, std::ptrdiff_t count) : view_(view), begin_(begin), count_(count) {
-        if (view.contiguous())
-            data_ = view.data + begin * view.itemsize;
-        else
-            view.gather(begin, count, data_ = buffer_);
-    }
-    void *data() const { return data_; }
-    void write_back() const {
-        if (!view_.contiguous()) view_.scatter(begin_, count_, buffer_);
-    }
-
-  private:
-    const View &view_;
-    std::ptrdiff_t begin_, count_;
-    char *data_;
-    alignas(CACHE_LINE) char buffer_[SUM_BLOCK * sizeof(double)];
-};
-
 // The sum of block(begin, count) over [begin, end), one block after another.
 template <class Block> double sum_blocks(std::ptrdiff_t begin, std::ptrdiff_t end, Block block) {
     double sum = 0;
@@ -61,7 +36,7 @@ template <class Block> double sum_blocks(std::ptrdiff_t begin, std::ptrdiff_t en
 }
 
 void update_span(const Tensor &tensor, std::ptrdiff_t begin, std::ptrdiff_t end, const Scalars &scalars) {
-    const Update update = tensor.kernels->update[path_of(tensor, scalars)];
+    const Update update = tensor.kernels->update[path_of(scalars, tensor.row != 0)];
     const View &param = tensor.param, &state = tensor.state, &grad = tensor.grad;
     if (param.contiguous() && state.contiguous() && grad.contiguous()) {
         update(param.data + begin * param.itemsize, state.data + begin * state.itemsize,
@@ -77,6 +52,12 @@ void update_span(const Tensor &tensor, std::ptrdiff_t begin, std::ptrdiff_t end,
     }
 }
 
+double square_sum(const Tensor &tensor, std::ptrdiff_t block, const Scalars &scalars) {
+    const std::ptrdiff_t first = block * SUM_BLOCK, count = std::min<std::ptrdiff_t>(SUM_BLOCK, tensor.count - first);
+    const Stage grads(tensor.ordered_grad, first, count);
+    return square_sum_of(*tensor.kernels, scalars)(nullptr, grads.data(), count, scalars);
+}
+
 // Moves a boundary between two threads down to a cache line of the parameter.
 std::ptrdiff_t at_line(const Tensor &tensor, std::ptrdiff_t index) {
     if (index == tensor.count) return index;
@@ -85,8 +66,15 @@ std::ptrdiff_t at_line(const Tensor &tensor, std::ptrdiff_t index) {
     return std::max<std::ptrdiff_t>(0, index - (address + index) % line);
 }
 
-std::ptrdiff_t blocks_of(const Tensor &tensor) { return (tensor.count + SUM_BLOCK - 1) / SUM_BLOCK; }
-std::ptrdiff_t rows_of(const Tensor &tensor) { return tensor.row == 0 ? 0 : tensor.count / tensor.row; }
+// How many parts of each kind a tensor has.
+std::ptrdiff_t dense_elements(const Tensor &tensor) { return tensor.sparse ? 0 : tensor.count; }
+std::ptrdiff_t buckets_of(const Tensor &tensor) { return tensor.sparse ? tensor.rows->grouping.buckets() : 0; }
+std::ptrdiff_t sums_of(const Tensor &tensor) {
+    return tensor.sparse ? buckets_of(tensor) : (tensor.count + SUM_BLOCK - 1) / SUM_BLOCK;
+}
+std::ptrdiff_t means_of(const Tensor &tensor) {
+    return tensor.row == 0 || tensor.sparse ? 0 : tensor.count / tensor.row;
+}
 
 }  // namespace
 
@@ -100,13 +88,14 @@ void Plan::prepare(const std::vector<Hyper> &hypers, const std::vector<std::int3
         Tensor &tensor = tensors[index];
         const float counter = tensor.step == nullptr ? 0 : *tensor.step;
         // Tensors of one group have usually taken the same number of steps.
-        if (which[index] != last_hyper || counter != last_counter)
+        if (which[index] != last_hyper || counter != last_counter || tensor.sparse)
             scalars_.push_back(scalars_for(rule, hypers[which[index]], counter, options.grad_scale));
-        last_hyper = which[index];
+        last_hyper = tensor.sparse ? -1 : which[index];
         last_counter = counter;
         tensor.scalars = scalars_.size() - 1;
         tensor.row = hypers[which[index]].centralize ? tensor.row_length : 0;
-        elements_ += tensor.count;
+        if (tensor.sparse) scalars_.back().lone = tensor.rows->is_lone();
+        elements_ += tensor.sparse ? tensor.rows->elements() : tensor.count;
     }
 }
 
@@ -118,6 +107,7 @@ template <class Size> void Plan::concatenate(Size size) {
 
 // Shares the concatenation among the threads: body(slot, begin, end) for each stretch within one tensor.
 template <class Body> void Plan::share(Body body) {
+    if (starts_.back() == 0) return;
     threads::share(starts_.back(), elements_, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
         std::size_t slot = std::upper_bound(starts_.begin(), starts_.end(), begin) - starts_.begin() - 1;
         for (; begin < end; ++slot) {
@@ -145,18 +135,14 @@ bool Plan::step(const Options &options) {
 
 // Of all gradients, divided by grad_scale.
 double Plan::grad_norm() {
-    concatenate(blocks_of);
+    concatenate(sums_of);
     sums_.resize(starts_.back());
     share([this](std::size_t slot, std::ptrdiff_t begin, std::ptrdiff_t end) {
         const Tensor &tensor = tensors[active[slot]];
-        for (std::ptrdiff_t block = begin; block < end; ++block) {
-            const std::ptrdiff_t first = block * SUM_BLOCK, last = std::min(tensor.count, first + SUM_BLOCK);
-            const Stage grads(tensor.ordered_grad, first, last - first);
-            const Scalars &scalars = scalars_[tensor.scalars];
-            const Reduce sum =
-                scalars.grad_scale == 1 ? tensor.kernels->square_sum : tensor.kernels->divided_square_sum;
-            sums_[starts_[slot] + block] = sum(nullptr, grads.data(), last - first, scalars);
-        }
+        const Scalars &scalars = scalars_[tensor.scalars];
+        for (std::ptrdiff_t part = begin; part < end; ++part)
+            sums_[starts_[slot] + part] =
+                tensor.sparse ? tensor.rows->square_sum(part, scalars) : square_sum(tensor, part, scalars);
     });
     double total = 0;
     for (std::size_t slot = 0; slot < active.size(); ++slot)
@@ -165,8 +151,7 @@ double Plan::grad_norm() {
 }
 
 void Plan::row_means() {
-    concatenate(rows_of);
-    if (starts_.back() == 0) return;
+    concatenate(means_of);
     sums_.resize(starts_.back());
     for (std::size_t slot = 0; slot < active.size(); ++slot) tensors[active[slot]].means = sums_.data() + starts_[slot];
     share([this](std::size_t slot, std::ptrdiff_t begin, std::ptrdiff_t end) {
@@ -196,7 +181,12 @@ void Plan::update_range(const Tensor &tensor, std::ptrdiff_t begin, std::ptrdiff
 
 void Plan::update() {
     row_means();
-    concatenate([](const Tensor &tensor) { return tensor.count; });
+    concatenate(buckets_of);
+    share([this](std::size_t slot, std::ptrdiff_t begin, std::ptrdiff_t end) {
+        const Tensor &tensor = tensors[active[slot]];
+        for (; begin < end; ++begin) tensor.rows->update(begin, scalars_[tensor.scalars], tensor.row != 0);
+    });
+    concatenate(dense_elements);
     share([this](std::size_t slot, std::ptrdiff_t begin, std::ptrdiff_t end) {
         const Tensor &tensor = tensors[active[slot]];
         update_range(tensor, at_line(tensor, begin), at_line(tensor, end));

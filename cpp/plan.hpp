@@ -1,10 +1,12 @@
 // A checked step: pointers, lengths, scalars and kernels. Knows no Python; nothing is checked here any more.
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <vector>
 
 #include "kernel.hpp"
+#include "rows.hpp"
 #include "view.hpp"
 
 namespace adagrad {
@@ -13,6 +15,7 @@ namespace adagrad {
 struct Hyper {
     double lr = 0, lr_decay = 0, eps = 0, weight_decay = 0, unscale = 1;
     bool decays = false, maximize = false, update_slots = true, centralize = false;
+    bool decays_rows = true;  // a sparse gradient decays the rows that it touches, otherwise it is refused
 };
 
 // What a step asks of all its gradients.
@@ -30,6 +33,8 @@ struct Tensor {
     View ordered_grad;              // in C order, in which sums are taken
     float *step = nullptr;          // torch's counter
     std::ptrdiff_t row_length = 0;  // of the rows that MindSpore would centralise, 0 where it would not
+    std::unique_ptr<Rows> rows;     // workspace of sparse gradients
+    bool sparse = false;            // the gradient is `rows`, otherwise `grad`
     // Set for each step:
     std::size_t scalars = 0;
     std::ptrdiff_t row = 0;  // row_length where gradients are centralised, else 0

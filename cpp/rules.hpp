@@ -38,6 +38,21 @@ template <class P> struct Torch {
     }
 };
 
+// torch.optim.Adagrad of torch 2.13.0 on a sparse COO gradient: its rows, after equal ones are summed. Other than on
+// dense gradients, the square is rounded and the quotient taken before the rate.
+template <class P> struct TorchRows : Torch<P> {
+    using C = Compute<P>;
+    Flag<C> lone;
+
+    explicit TorchRows(const Scalars &x) : Torch<P>(x), lone(x.lone) {}
+
+    void update(C &p, C &s, C g) const {
+        s = s + g * g;
+        const C quotient = g / (sqrt(s) + this->eps);
+        p = lone.choose(p + -this->rate * quotient, fma(-this->rate, quotient, p));
+    }
+};
+
 // torch's rate at a step counted from 1; the counter is a float32, which stops at 2^24.
 inline double torch_rate(double lr, double lr_decay, float step) {
     return lr / __builtin_fma(double(step) - 1, lr_decay, 1.0);

@@ -138,6 +138,7 @@ void Stepper::take_gradient(std::size_t index, py::handle object) {
     Entry &entry = entries_[index];
     Tensor &tensor = plan_.tensors[index];
     plan_.active.push_back(index);
+    tensor.sparse = false;
     if (PyArray_CheckExact(object.ptr())) {
         auto *const same = reinterpret_cast<PyArrayObject *>(object.ptr());
         if (entry.grad_seen.holds(same)) return;
@@ -151,6 +152,11 @@ void Stepper::take_gradient(std::size_t index, py::handle object) {
     if (PyArray_IsScalar(object.ptr(), Generic)) {  // what NumPy makes of a 0-d result
         held_.push_back(py::reinterpret_steal<py::object>(PyArray_FromScalar(object.ptr(), nullptr)));
         object = held_.back();
+    } else if (!PyArray_Check(object.ptr())) {
+        const py::object parts =
+            py::module_::import("numpy_adagrad.sparse")
+                .attr("parts_of")(object, entry.param.attr("shape"), label(roles_.grad, index).text());
+        if (!parts.is_none()) return take_rows(index, parts);
     }
     const arrays::Label grad_label = label(roles_.grad, index);
     PyArrayObject *const grad = arrays::plain_array(object, grad_label);
@@ -196,6 +202,7 @@ int Stepper::step(const py::list &groups, const py::object &grads, const std::op
     if (!own) throw py::error_already_set();
     if (!is_current(groups)) return STALE;
     take_gradients(own);
+    check_sparse_decay();
     plan_.prepare(asked_.hypers, asked_.which, options);
     bool moved;
     if (plan_.elements() < threads::GRAIN) {

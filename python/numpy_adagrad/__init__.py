@@ -3,7 +3,8 @@
 from . import _core, functional
 from .config import show_config
 from .mindspore_adagrad import MindSporeAdagrad
+from .sparse import RowSparse
 from .torch_adagrad import TorchAdagrad
 
 __version__ = _core.version
-__all__ = ["MindSporeAdagrad", "TorchAdagrad", "functional", "show_config"]
+__all__ = ["MindSporeAdagrad", "RowSparse", "TorchAdagrad", "functional", "show_config"]

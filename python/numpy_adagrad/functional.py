@@ -70,7 +70,7 @@ def adagrad(
         raise RuntimeError("`fused` does not support sparse grad")
     check_path({"fused": fused, "foreach": foreach, "differentiable": differentiable})
     scale = 1.0 if grad_scale is None else positive_scale(grad_scale)
-    hyper = hyper_of({"lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay, "maximize": maximize}, lr)
+    hyper = hyper_of({"lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay, "maximize": maximize}, lr, False)
     names: dict[str, Sequence[Array]] = {"grads": grads, "state_sums": state_sums, "state_steps": state_steps}
     for name, arrays in names.items():
         if len(arrays) != len(params):

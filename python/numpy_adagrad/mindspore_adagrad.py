@@ -26,7 +26,7 @@ from .mindspore_arguments import (
     value_text,
 )
 from .mindspore_state import loaded, saved
-from .optimizer import Optimizer, Slot
+from .optimizer import Allocate, Optimizer, Slot
 from .parameters import Array, Group, Hyper, Params, number, read_group
 
 GROUP_KEYS = ("params", "lr", "weight_decay", "grad_centralization", "param_names", "lr_name")
@@ -79,6 +79,8 @@ class MindSporeAdagrad(Optimizer):
         L2 penalty. Unless there are groups, parameters with ``beta`` or ``gamma`` in their name do not decay.
     state_dtype : dtype, optional
         ``np.float32`` keeps float32 accumulators for float16 and bfloat16 parameters.
+    allocate : callable, optional
+        As for `TorchAdagrad`.
 
     Raises
     ------
@@ -121,6 +123,7 @@ class MindSporeAdagrad(Optimizer):
         weight_decay: float | Callable[[int], Any] = 0.0,
         *,
         state_dtype: npt.DTypeLike | None = None,
+        allocate: Allocate | None = None,
         **unknown: Any,
     ) -> None:
         for name in unknown:
@@ -143,7 +146,7 @@ class MindSporeAdagrad(Optimizer):
             params = list(params)
         groups, self._grouped = read_groups(params)
         self._given = len(params) if self._grouped else 1
-        super().__init__(groups, bare=isinstance(params, np.ndarray), state_dtype=state_dtype)
+        super().__init__(groups, bare=isinstance(params, np.ndarray), state_dtype=state_dtype, allocate=allocate)
         check_lengths(self.param_groups)
 
     def _checked_group(self, group: Group) -> Group:

@@ -8,17 +8,21 @@ import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from . import _core
+from .files import MappedFile, check_files, mapped_files
 from .parameters import Array, Grads, Group, Hyper, flat_grads, norm_limit, positive_scale, read_group, read_names
 
 ON_NONFINITE = ("propagate", "skip", "raise")
 DONE, SKIPPED, STALE = _core.DONE, _core.SKIPPED, _core.STALE
 PLAIN = _core.Options()
+
+
+Allocate: TypeAlias = Callable[[Array, "np.dtype[Any]", complex], Array]
 
 
 class Slot(NamedTuple):
@@ -42,6 +46,7 @@ class Optimizer(ABC):
     _busy: bool
     _plan: _core.Plan
     _which: Array
+    _files: list[MappedFile]
 
     names: list[str]
     """The parameters' names, in flat order; empty if they have none."""
@@ -52,8 +57,11 @@ class Optimizer(ABC):
     param_groups: list[Group]
     """The groups: change a value here and the next step uses it."""
 
-    def __init__(self, groups: list[Group], *, bare: bool, state_dtype: npt.DTypeLike | None) -> None:
+    def __init__(
+        self, groups: list[Group], *, bare: bool, state_dtype: npt.DTypeLike | None, allocate: Allocate | None
+    ) -> None:
         self._bare = bare
+        self._allocate = allocate
         self._state_dtype = None if state_dtype is None else np.dtype(state_dtype)
         self._skipped_steps = 0
         self._last_rates: dict[int, float] = {}
@@ -100,7 +108,8 @@ class Optimizer(ABC):
         grads : array, mapping or sequence of arrays
             The gradients in the form in which the parameters were given, flat over all groups; None for a
             parameter without one, which is then left alone. They are only read, may have any strides and may
-            be NumPy scalars where the parameter is 0-dimensional.
+            be NumPy scalars where the parameter is 0-dimensional. A `RowSparse` moves some rows of its parameter,
+            a sparse array of SciPy (csr, csc, coo) the elements that it stores.
         closure : callable, optional
             Called in place of `grads`; returns ``(loss, grads)``.
         grad_scale : float, optional
@@ -140,6 +149,8 @@ class Optimizer(ABC):
         5.0
         """
         with self._lock:
+            if self._files:
+                check_files(self._files)
             plain = closure is None and grad_scale is None and max_norm is None and on_nonfinite == "propagate"
             # Nearly every step finds nothing new but the gradients' values.
             if plain and not self._busy and self._plan.step(self.param_groups, grads, None, PLAIN) == DONE:
@@ -201,6 +212,7 @@ class Optimizer(ABC):
         slots = [known.get(id(param)) or Slot(param, self._new_state(param)) for param in params]
         sums = [slot.state[self._accumulator] for slot in slots]
         roles = ("params", self._accumulator, "grads")
+        labels = [f"{role}[{i}]" for role in ("params", self._accumulator) for i in range(len(params))]
         plan = _core.Plan(self._rule, params, sums, self._counters(slots), tuple(names), roles, self._fields)
         self.__dict__.update(
             param_groups=groups,
@@ -208,6 +220,7 @@ class Optimizer(ABC):
             state=MappingProxyType({i: MappingProxyType(slot.state) for i, slot in enumerate(slots)}),
             _slots=slots,
             _plan=plan,
+            _files=mapped_files(zip(labels, [*params, *sums], strict=True)),
             _which=self._choose(groups, names),
         )
 
@@ -227,6 +240,8 @@ class Optimizer(ABC):
         if dtype != param.dtype and not (is_half and dtype == np.float32):
             allowed = f"{param.dtype} or float32" if is_half else f"{param.dtype}"
             raise TypeError(f"state_dtype: expected {allowed} for a {param.dtype} parameter, got {dtype}")
+        if self._allocate is not None:
+            return self._allocate(param, dtype, value)
         order: Literal["C", "F"] = "F" if param.flags.fnc else "C"
         state = np.empty(param.shape, dtype, order)
         _core.fill(state, np.array(value, dtype))
@@ -287,7 +302,7 @@ class Optimizer(ABC):
     # Copies
 
     def __getstate__(self) -> dict[str, Any]:
-        made_anew = ("_lock", "_plan", "_busy", "state")
+        made_anew = ("_lock", "_plan", "_busy", "_files", "state")
         with self._lock:
             return {key: value for key, value in self.__dict__.items() if key not in made_anew}
 

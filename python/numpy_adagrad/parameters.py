@@ -8,17 +8,20 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from .sparse import is_sparse
+
 Array: TypeAlias = npt.NDArray[Any]
 Group: TypeAlias = dict[str, Any]
 Number: TypeAlias = "float | np.generic | Array"
 Rate: TypeAlias = "Number | Callable[[int], Number]"
 Hyper: TypeAlias = tuple[Any, ...]
-"""What a group asks of a step, as the core reads it: for torch's rule lr, lr_decay, eps, weight_decay, maximize; for
-MindSpore's lr, weight_decay, whether it decays, update_slots, 1 / loss_scale, grad_centralization."""
+"""What a group asks of a step, as the core reads it: for torch's rule lr, lr_decay, eps, weight_decay, maximize,
+whether sparse gradients decay rows; for MindSpore's lr, weight_decay, whether it decays, update_slots,
+1 / loss_scale, grad_centralization."""
 Params: TypeAlias = (
     "Array | Mapping[str, Array] | Sequence[Array] | Sequence[tuple[str, Array]] | Sequence[Mapping[str, Any]]"
 )
-Grads: TypeAlias = "Array | Mapping[str, Array | None] | Iterable[Array | None] | Iterable[tuple[str, Array | None]]"
+Grads: TypeAlias = "Array | Mapping[str, Any] | Iterable[Any] | Iterable[tuple[str, Any]]"
 
 
 def number(value: Any, label: str) -> float:
@@ -114,7 +117,7 @@ def read_names(groups: list[Group]) -> list[str]:
 
 def flat_grads(grads: Any, names: Sequence[str], bare: bool) -> Sequence[Any]:
     """Read `grads`, given in the form of the parameters, as a flat sequence."""
-    if isinstance(grads, np.ndarray):
+    if isinstance(grads, np.ndarray) or is_sparse(grads):
         if not bare:
             raise TypeError("grads: expected a sequence with an array for each parameter, got one array")
         return (grads,)

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .exchange import fill, itself, run_together, to_array, to_tensor
-from .optimizer import Optimizer, Slot
+from .optimizer import Allocate, Optimizer, Slot
 from .parameters import Array, Group, Hyper, Params, Rate, number, read_groups
 from .torch_state import loaded, saved
 
@@ -51,6 +51,12 @@ class TorchAdagrad(Optimizer):
         Accepted for torch's sake: the fused path is the only one.
     state_dtype : dtype, optional
         ``np.float32`` keeps float32 accumulators for float16 and bfloat16 parameters.
+    sparse_weight_decay : None or 'touched'
+        What a step does with `weight_decay` and a gradient of rows (`RowSparse`): refuse it, as torch does, or decay
+        the rows that the gradient touches, once each.
+    allocate : callable, optional
+        Called as ``allocate(param, dtype, value)`` for each new accumulator; returns the array to use, which holds
+        `value` already. A `numpy.memmap` makes room for more than fits into memory.
 
     Raises
     ------
@@ -93,8 +99,13 @@ class TorchAdagrad(Optimizer):
         differentiable: bool = False,
         fused: bool | None = None,
         state_dtype: npt.DTypeLike | None = None,
+        sparse_weight_decay: str | None = None,
+        allocate: Allocate | None = None,
     ) -> None:
         _check_rate(lr)
+        if sparse_weight_decay not in (None, "touched"):
+            raise ValueError(f"sparse_weight_decay: expected None or 'touched', got {sparse_weight_decay!r}")
+        self._decays_rows = sparse_weight_decay is not None
         for name, value in (("lr_decay", lr_decay), ("weight_decay", weight_decay)):
             if not number(value, name) >= 0:
                 raise ValueError(f"Invalid {name} value: {value}")
@@ -117,7 +128,7 @@ class TorchAdagrad(Optimizer):
         if not any(group["params"] for group in groups) and len(groups) == 1:
             raise ValueError("optimizer got an empty parameter list")
         check_path(self.defaults)
-        super().__init__(groups, bare=isinstance(params, np.ndarray), state_dtype=state_dtype)
+        super().__init__(groups, bare=isinstance(params, np.ndarray), state_dtype=state_dtype, allocate=allocate)
 
     def _checked_group(self, group: Group) -> Group:
         filled = {**self.defaults, **group}
@@ -144,13 +155,13 @@ class TorchAdagrad(Optimizer):
             lr = group["lr"]
             if callable(lr):
                 return self._scheduled(grads)
-            hypers.append(hyper_of(group, lr))
+            hypers.append(hyper_of(group, lr, self._decays_rows))
         return hypers, self._which, {}
 
     def _scheduled(self, grads: Sequence[Any]) -> tuple[list[Hyper], Array, dict[int, float]]:
         """As `_hypers`, where a rate depends on how many steps a parameter has taken."""
         rates: dict[int, float] = {}
-        hypers: list[Hyper] = [(0.0, 0.0, 0.0, 0.0, False)]  # for those without a gradient
+        hypers: list[Hyper] = [(0.0, 0.0, 0.0, 0.0, False, False)]  # for those without a gradient
         known: dict[tuple[int, int], int] = {}
         which = np.zeros(len(self._slots), np.int32)
         for i, slot in enumerate(self._slots):
@@ -159,7 +170,7 @@ class TorchAdagrad(Optimizer):
                 if key not in known:
                     known[key] = len(hypers)
                     rates[key[0]] = self._rate(*key)
-                    hypers.append(hyper_of(self.param_groups[key[0]], rates[key[0]]))
+                    hypers.append(hyper_of(self.param_groups[key[0]], rates[key[0]], self._decays_rows))
                 which[i] = known[key]
         return hypers, which, rates
 
@@ -231,10 +242,10 @@ class TorchAdagrad(Optimizer):
             )
 
 
-def hyper_of(group: Group, lr: Any) -> Hyper:
+def hyper_of(group: Group, lr: Any, decays_rows: bool) -> Hyper:
     """What a group asks of a step at this rate; the core reads the numbers."""
     lr = lr if type(lr) is float else number(lr, "lr")
-    return lr, group["lr_decay"], group["eps"], group["weight_decay"], group["maximize"]
+    return lr, group["lr_decay"], group["eps"], group["weight_decay"], group["maximize"], decays_rows
 
 
 def _check_rate(lr: Any) -> None:

@@ -38,7 +38,7 @@ def floor(workload: Workload, params: Arrays, grads: Arrays) -> Stepper:
     """No optimizer but the package's loop with next to no arithmetic: the time that memory alone takes."""
     plan = _core.Plan("floor", params, zeros(workload), [], (), ("params", "state_sums", "grads"))
     groups, options = [{"params": params}], _core.Options()
-    asked = [(0.0, 0.0, 0.0, 0.0, False)], np.zeros(len(params), np.int32)
+    asked = [(0.0, 0.0, 0.0, 0.0, False, False)], np.zeros(len(params), np.int32)
     # A step that moves nothing: after it the plan knows what is asked, as an optimizer's does.
     plan.step(groups, [np.broadcast_to(np.zeros((), p.dtype), p.shape) for p in params], asked, options)
     return Stepper(partial(plan.step, groups, grads, None, options))
