@@ -69,9 +69,7 @@ std::ptrdiff_t at_line(const Tensor &tensor, std::ptrdiff_t index) {
 // How many parts of each kind a tensor has.
 std::ptrdiff_t dense_elements(const Tensor &tensor) { return tensor.sparse ? 0 : tensor.count; }
 std::ptrdiff_t buckets_of(const Tensor &tensor) { return tensor.sparse ? tensor.rows->grouping.buckets() : 0; }
-std::ptrdiff_t sums_of(const Tensor &tensor) {
-    return tensor.sparse ? buckets_of(tensor) : (tensor.count + SUM_BLOCK - 1) / SUM_BLOCK;
-}
+std::ptrdiff_t dense_blocks(const Tensor &tensor) { return (dense_elements(tensor) + SUM_BLOCK - 1) / SUM_BLOCK; }
 std::ptrdiff_t means_of(const Tensor &tensor) {
     return tensor.row == 0 || tensor.sparse ? 0 : tensor.count / tensor.row;
 }
@@ -118,6 +116,15 @@ template <class Body> void Plan::share(Body body) {
     });
 }
 
+// Shares the sparse gradients among the threads: body(rows, bucket, tensor).
+template <class Body> void Plan::share_rows(Body body) {
+    concatenate(buckets_of);
+    share([&](std::size_t slot, std::ptrdiff_t begin, std::ptrdiff_t end) {
+        const Tensor &tensor = tensors[active[slot]];
+        for (std::ptrdiff_t bucket = begin; bucket < end; ++bucket) body(*tensor.rows, bucket, tensor);
+    });
+}
+
 bool Plan::step(const Options &options) {
     const threads::IeeeMode ieee;
     norm.reset();
@@ -135,18 +142,24 @@ bool Plan::step(const Options &options) {
 
 // Of all gradients, divided by grad_scale.
 double Plan::grad_norm() {
-    concatenate(sums_of);
+    for (const std::size_t index : active)
+        if (tensors[index].sparse) tensors[index].rows->clear_sums();
+    share_rows([this](Rows &rows, std::ptrdiff_t bucket, const Tensor &tensor) {
+        rows.sum_squares(bucket, scalars_[tensor.scalars]);
+    });
+    concatenate(dense_blocks);
     sums_.resize(starts_.back());
     share([this](std::size_t slot, std::ptrdiff_t begin, std::ptrdiff_t end) {
         const Tensor &tensor = tensors[active[slot]];
-        const Scalars &scalars = scalars_[tensor.scalars];
-        for (std::ptrdiff_t part = begin; part < end; ++part)
-            sums_[starts_[slot] + part] =
-                tensor.sparse ? tensor.rows->square_sum(part, scalars) : square_sum(tensor, part, scalars);
+        for (std::ptrdiff_t block = begin; block < end; ++block)
+            sums_[starts_[slot] + block] = square_sum(tensor, block, scalars_[tensor.scalars]);
     });
     double total = 0;
-    for (std::size_t slot = 0; slot < active.size(); ++slot)
-        total += std::accumulate(sums_.begin() + starts_[slot], sums_.begin() + starts_[slot + 1], 0.0);
+    for (std::size_t slot = 0; slot < active.size(); ++slot) {
+        const Tensor &tensor = tensors[active[slot]];
+        total += tensor.sparse ? tensor.rows->square_sum()
+                               : std::accumulate(sums_.begin() + starts_[slot], sums_.begin() + starts_[slot + 1], 0.0);
+    }
     return std::sqrt(total);
 }
 
@@ -181,10 +194,8 @@ void Plan::update_range(const Tensor &tensor, std::ptrdiff_t begin, std::ptrdiff
 
 void Plan::update() {
     row_means();
-    concatenate(buckets_of);
-    share([this](std::size_t slot, std::ptrdiff_t begin, std::ptrdiff_t end) {
-        const Tensor &tensor = tensors[active[slot]];
-        for (; begin < end; ++begin) tensor.rows->update(begin, scalars_[tensor.scalars], tensor.row != 0);
+    share_rows([this](const Rows &rows, std::ptrdiff_t bucket, const Tensor &tensor) {
+        rows.update(bucket, scalars_[tensor.scalars], tensor.row != 0);
     });
     concatenate(dense_elements);
     share([this](std::size_t slot, std::ptrdiff_t begin, std::ptrdiff_t end) {

@@ -65,6 +65,7 @@ class Plan {
 
     template <class Size> void concatenate(Size size);
     template <class Body> void share(Body body);
+    template <class Body> void share_rows(Body body);
     double grad_norm();
     void row_means();
     void update();

@@ -62,16 +62,15 @@ double mean_of(const Rows &rows, const Place *first, const Place *last, const Sc
 
 }  // namespace
 
-double Rows::square_sum(std::ptrdiff_t bucket, const Scalars &scalars) const {
+void Rows::sum_squares(std::ptrdiff_t bucket, const Scalars &scalars) {
     const Reduce reduce = square_sum_of(*kernels, scalars);
-    double sum = 0;
     each_row(*this, bucket, [&](const Place *first, const Place *last) {
+        double &sum = square_sums[static_cast<std::size_t>(first - grouping.begin(0))];
         each_block(*this, [&](std::ptrdiff_t offset, std::ptrdiff_t count) {
             with_grad(*this, first, last, offset, count,
                       [&](const void *grad) { sum += reduce(nullptr, grad, count, scalars); });
         });
     });
-    return sum;
 }
 
 void Rows::update(std::ptrdiff_t bucket, const Scalars &scalars, bool centralizes) const {

@@ -1,5 +1,8 @@
 // The update of a parameter of which the gradient touches some rows.
 #pragma once
+#include <numeric>
+#include <vector>
+
 #include "grouping.hpp"
 #include "kernel.hpp"
 #include "view.hpp"
@@ -19,8 +22,12 @@ struct Rows {
     // torch adds a single element in another way than many, or than a row.
     bool is_lone() const { return has_elements_alone && grouping.has_one_row(); }
 
-    // The sum of the squares of the gradient in a bucket, equal rows summed first.
-    double square_sum(std::ptrdiff_t bucket, const Scalars &scalars) const;
+    // For each place the squares of its row of the gradient, equal rows summed first; 0 for all but the first of them.
+    std::vector<double> square_sums;
+    void clear_sums() { square_sums.assign(static_cast<std::size_t>(grouping.places()), 0); }
+    double square_sum() const { return std::accumulate(square_sums.begin(), square_sums.end(), 0.0); }
+    // Fills in those of a bucket.
+    void sum_squares(std::ptrdiff_t bucket, const Scalars &scalars);
     // Moves the rows of a bucket; `centralizes` subtracts the mean of each row's gradient.
     void update(std::ptrdiff_t bucket, const Scalars &scalars, bool centralizes) const;
 };

@@ -112,7 +112,8 @@ class RowSparse:
         --------
         >>> import torch
         >>> from numpy_adagrad import RowSparse
-        >>> RowSparse.from_torch(torch.sparse_coo_tensor([[3, 1]], [[1.0, 2.0], [3.0, 4.0]], (5, 2)))
+        >>> rows = [[1.0, 2.0], [3.0, 4.0]]
+        >>> RowSparse.from_torch(torch.sparse_coo_tensor([[3, 1]], rows, (5, 2), check_invariants=False))
         RowSparse(array([3, 1]), array([[1., 2.],
                [3., 4.]], dtype=float32))
         """
