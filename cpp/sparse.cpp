@@ -82,7 +82,6 @@ void Stepper::take_rows(std::size_t index, const py::tuple &parts) {
     rows.kernels = &isa().table->of[plan_.rule == TORCH ? TORCH_ROWS : plan_.rule][types];
     tensor.sparse = true;
     entry.grad_seen = {};
-    held_.push_back(parts);
 }
 
 void Stepper::check_sparse_decay() const {

@@ -1,5 +1,7 @@
 #include "stepper.hpp"
 
+#include <algorithm>
+
 #include "dispatch.hpp"
 #include "threads.hpp"
 
@@ -152,11 +154,8 @@ void Stepper::take_gradient(std::size_t index, py::handle object) {
     if (PyArray_IsScalar(object.ptr(), Generic)) {  // what NumPy makes of a 0-d result
         held_.push_back(py::reinterpret_steal<py::object>(PyArray_FromScalar(object.ptr(), nullptr)));
         object = held_.back();
-    } else if (!PyArray_Check(object.ptr())) {
-        const py::object parts =
-            py::module_::import("numpy_adagrad.sparse")
-                .attr("parts_of")(object, entry.param.attr("shape"), label(roles_.grad, index).text());
-        if (!parts.is_none()) return take_rows(index, parts);
+    } else if (!PyArray_Check(object.ptr()) && !sparse_parts_.empty() && !sparse_parts_[index].is_none()) {
+        return take_rows(index, sparse_parts_[index]);
     }
     const arrays::Label grad_label = label(roles_.grad, index);
     PyArrayObject *const grad = arrays::plain_array(object, grad_label);
@@ -168,6 +167,17 @@ void Stepper::take_gradient(std::size_t index, py::handle object) {
     tensor.grad = arrays::view_of(grad, entry.reversed);
     tensor.ordered_grad = entry.reversed ? arrays::view_of(grad, false) : tensor.grad;
     entry.grad_seen = arrays::Snapshot(grad);
+}
+
+void Stepper::take_sparse_apart(const py::tuple &grads) {
+    sparse_parts_.clear();
+    for (std::size_t i = 0; i < std::min(grads.size(), entries_.size()); ++i) {
+        const py::handle grad = PyTuple_GET_ITEM(grads.ptr(), static_cast<Py_ssize_t>(i));
+        if (grad.is_none() || PyArray_Check(grad.ptr()) || PyArray_IsScalar(grad.ptr(), Generic)) continue;
+        sparse_parts_.resize(entries_.size(), py::none());
+        sparse_parts_[i] = py::module_::import("numpy_adagrad.sparse")
+                               .attr("parts_of")(grad, entries_[i].param.attr("shape"), label(roles_.grad, i).text());
+    }
 }
 
 void Stepper::take_gradients(const py::tuple &grads) {
@@ -200,6 +210,7 @@ int Stepper::step(const py::list &groups, const py::object &grads, const std::op
     // A tuple of our own keeps the gradients alive while the GIL is released.
     const auto own = py::reinterpret_steal<py::tuple>(PySequence_Tuple(grads.ptr()));
     if (!own) throw py::error_already_set();
+    take_sparse_apart(own);
     if (!is_current(groups)) return STALE;
     take_gradients(own);
     check_sparse_decay();
@@ -212,6 +223,7 @@ int Stepper::step(const py::list &groups, const py::object &grads, const std::op
         moved = plan_.step(options);
     }
     held_.clear();
+    sparse_parts_.clear();
     return moved ? DONE : SKIPPED;
 }
 

@@ -56,6 +56,7 @@ class Stepper {
     bool counters_current() const;
     void take_gradients(const py::tuple &grads);
     void take_gradient(std::size_t index, py::handle object);
+    void take_sparse_apart(const py::tuple &grads);
     void take_rows(std::size_t index, const py::tuple &parts);
     void check_sparse_decay() const;
     bool asks_the_same(const py::list &groups, const py::handle &grads) const;
@@ -69,8 +70,8 @@ class Stepper {
     arrays::Territory territory_;
     Asked asked_;
     Plan plan_;
-    std::vector<py::object>
-        held_;  // gradients made of NumPy scalars and the parts of sparse ones, for the time of a step
+    std::vector<py::object> sparse_parts_;  // one for each parameter; none at all without sparse gradients
+    std::vector<py::object> held_;          // gradients made of NumPy scalars
 };
 
 }  // namespace adagrad
