@@ -49,3 +49,13 @@ def test_a_differing_bit_is_the_exit_status(tmp_path):
     torch_bits, mindspore_bits = map(int, re.findall(r"(\d+) \(", output.splitlines()[0]))
     assert torch_bits > 0
     assert mindspore_bits == 0
+
+
+def test_word_vectors(tmp_path):
+    lines = run(tmp_path, EXAMPLES / "word_vectors.py", "--epochs", "2", "--out", "words.png").splitlines()
+    losses = [float(re.search(r"loss ([\d.]+)", line)[1]) for line in lines if line.startswith("pass")]
+    assert losses[1] < losses[0] < 3.5 < 9 * 0.693  # of a table that knows nothing
+    near = dict(line.split(": ", 1) for line in lines[-9:-1])
+    assert "exceptiongroup" in near["exception"] or "handler" in near["exception"]
+    assert "str" in near["string"]
+    assert (tmp_path / "words.png").read_bytes().startswith(PNG)
