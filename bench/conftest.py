@@ -4,7 +4,8 @@ import os
 import shlex
 
 from numpy_adagrad import _core
-from numpy_adagrad.bench.candidates import versions
+from numpy_adagrad.bench.candidates import CANDIDATES, versions
+from numpy_adagrad.bench.row_candidates import ROW_CANDIDATES
 
 SETTINGS = ("OMP_", "GOMP_", "MKL_", "NUMBA_", "XLA_", "NUMPY_ADAGRAD_")
 # So that what an import leaves there is not taken for the user's.
@@ -15,5 +16,5 @@ def pytest_benchmark_update_machine_info(config, machine_info):
     settings = [f"{name}={value}" for name, value in sorted(SET.items())]
     machine_info["processors"] = os.cpu_count()
     machine_info["isa"] = _core.isa
-    machine_info["versions"] = versions()
+    machine_info["versions"] = versions({**CANDIDATES, **ROW_CANDIDATES})
     machine_info["command"] = shlex.join([*settings, "pytest", *config.invocation_params.args])

@@ -8,7 +8,8 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 from numpy_adagrad.bench.candidates import CANDIDATES
-from numpy_adagrad.bench.figures import duration, kept, median_ratio, multiple
+from numpy_adagrad.bench.figures import digits, duration, kept, median_ratio, multiple
+from numpy_adagrad.bench.row_candidates import ROW_CANDIDATES
 from numpy_adagrad.bench.workloads import WORKLOADS
 
 FLOOR = "floor"
@@ -19,8 +20,9 @@ class Timing(NamedTuple):
     """The seconds of one step in the rounds that count."""
 
     seconds: list[float]
-    bytes: int
+    bytes: float
     yardstick: float
+    rows: float | None  # touched, where gradients are sparse
 
     @property
     def median(self):
@@ -32,23 +34,23 @@ class Timing(NamedTuple):
 
 
 def read(path):
-    """The machine, and the timings as {threads: {workload: {candidate: timing}}}."""
+    """The machine, and the timings of dense and of sparse gradients as {threads: {workload: {candidate: timing}}}."""
     result = json.loads(path.read_text())
-    found = {}
+    dense, sparse = {}, {}
     for benchmark in result["benchmarks"]:
         params, extra = benchmark["params"], benchmark["extra_info"]
         seconds = kept(benchmark["stats"]["data"], extra["quiet"])
         if not seconds:
             raise SystemExit(f"{benchmark['name']}: the machine was busy in every round; measure again")
-        rows = found.setdefault(params["count"], {})
-        timing = Timing(seconds, extra["bytes"], extra["yardstick"])
+        timing = Timing(seconds, extra["bytes"], extra["yardstick"], extra.get("rows"))
+        rows = (dense if timing.rows is None else sparse).setdefault(params["count"], {})
         rows.setdefault(params["workload"], {})[params["candidate"]] = timing
-    return result["machine_info"], dict(sorted(found.items(), reverse=True))
+    return result["machine_info"], *(dict(sorted(found.items(), reverse=True)) for found in (dense, sparse))
 
 
 def present(rows):
     """Who takes part in any of them."""
-    return [name for name in CANDIDATES if any(name in row for row in rows.values())]
+    return [name for name in {**CANDIDATES, **ROW_CANDIDATES} if any(name in row for row in rows.values())]
 
 
 def table(rows, cell, left_out=()):
@@ -69,9 +71,10 @@ def speedup(row, timing):
     return multiple(median_ratio(row[RIVAL].seconds, timing.seconds))
 
 
-def circumstances(machine, counts):
+def circumstances(machine, *found):
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-    rounds = [len(timing.seconds) for rows in counts.values() for row in rows.values() for timing in row.values()]
+    rows = [row for counts in found for rows in counts.values() for row in rows.values()]
+    rounds = [len(timing.seconds) for row in rows for timing in row.values()]
     return (
         f"{machine['cpu']['brand_raw']}, {machine['processors']} processors, instruction set {machine['isa']}, "
         f"{machine['system']} {machine['machine']}; Python {machine['python_version']}, {versions}. "
@@ -91,6 +94,28 @@ How many times as fast as {RIVAL}:
 
 {table(against, speedup, left_out=(FLOOR, RIVAL))}
 """
+
+
+def rows_section(count, rows):
+    return f"""### {threads_text(count)}
+
+{table(rows, time_and_yardsticks)}
+
+{table(rows, rows_and_bytes)}
+"""
+
+
+def rows_and_bytes(row, timing):
+    return f"{digits(timing.rows / timing.median / 1e6)} Mrow/s, {digits(timing.speed)} GB/s"
+
+
+def rows_introduction(counts):
+    rows = {workload: row[FLOOR].rows for found in counts.values() for workload, row in found.items()}
+    touched = "; ".join(f"{workload}: {number:,.0f}" for workload, number in rows.items())
+    return f"""## Rows
+
+Median time of a step that touches some rows of a table, and how many times the floor's; then the rows, and the bytes of
+parameter, accumulator and gradient, that it moves in a second. Different rows of a step: {touched}."""
 
 
 def threads_text(count):
@@ -157,11 +182,17 @@ def main():
     parser.add_argument("--out", type=Path, required=True, help="Markdown file: what is between two markers")
     parser.add_argument("--picture", type=Path, help="PNG file")
     arguments = parser.parse_args()
-    machine, counts = read(arguments.result)
-    sections = [section(count, rows) for count, rows in counts.items()]
-    write_between_markers(arguments.out, "\n\n".join([circumstances(machine, counts), *sections]), "figures")
-    if arguments.picture:
-        draw(counts, arguments.picture)
+    machine, dense, sparse = read(arguments.result)
+    measured = circumstances(machine, dense, sparse)
+    if dense:
+        sections = [section(count, rows) for count, rows in dense.items()]
+        write_between_markers(arguments.out, "\n\n".join([measured, *sections]), "figures")
+    if sparse:
+        sections = [rows_section(count, rows) for count, rows in sparse.items()]
+        head = [rows_introduction(sparse)] if dense else [rows_introduction(sparse), measured]
+        write_between_markers(arguments.out, "\n\n".join([*head, *sections]), "rows")
+    if arguments.picture and dense:
+        draw(dense, arguments.picture)
 
 
 if __name__ == "__main__":

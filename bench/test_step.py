@@ -14,8 +14,11 @@ import gc
 from functools import cache
 
 import pytest
-from numpy_adagrad.bench.candidates import participants
-from numpy_adagrad.bench.race import Race
+from numpy_adagrad.bench.candidates import CANDIDATES, participants
+from numpy_adagrad.bench.race import dense_race
+from numpy_adagrad.bench.row_candidates import ROW_CANDIDATES
+from numpy_adagrad.bench.row_race import row_race
+from numpy_adagrad.bench.row_workloads import TABLES, Table
 from numpy_adagrad.bench.threads import PROCESSORS, threads
 from numpy_adagrad.bench.workloads import WORKLOADS
 
@@ -37,14 +40,21 @@ class Replay:
 REPLAY = Replay()
 
 
+@cache
+def workloads(disabled):
+    """Dense and sparse ones. CI asks for answers, not for times: small arrays give all of them soon."""
+    if not disabled:
+        return {**WORKLOADS, **TABLES}
+    dense = {name: workload for name, workload in WORKLOADS.items() if workload.elements <= 10**6}
+    return {**dense, **{name: table.small() for name, table in TABLES.items()}}
+
+
 def pytest_generate_tests(metafunc):
-    # CI asks for answers, not for times: small arrays and one number of threads give all of them soon.
     disabled = metafunc.config.getoption("benchmark_disable")
-    workloads = [name for name, workload in WORKLOADS.items() if workload.elements <= 10**6 or not disabled]
     counts = [PROCESSORS] if disabled else sorted({1, PROCESSORS})
     steps = [
-        (workload, count, candidate)
-        for workload in workloads
+        (name, count, candidate)
+        for name, workload in workloads(disabled).items()
         for count in counts
         for candidate in entrants(workload, count)
     ]
@@ -53,7 +63,8 @@ def pytest_generate_tests(metafunc):
 
 def entrants(workload, count):
     """Who takes part with so many threads."""
-    return participants(WORKLOADS[workload], threads_set=count != PROCESSORS)
+    among = ROW_CANDIDATES if isinstance(workload, Table) else CANDIDATES
+    return participants(workload, threads_set=count != PROCESSORS, among=among)
 
 
 RACES = {}
@@ -61,31 +72,31 @@ RACES = {}
 
 def race_on(workload):
     """One for all tests of a workload, and no longer: there is not memory for all of them."""
-    if workload not in RACES:
+    if workload.name not in RACES:
         RACES.clear()
         gc.collect()
+        race = row_race if isinstance(workload, Table) else dense_race
         with threads(PROCESSORS):
-            RACES[workload] = Race(WORKLOADS[workload], participants(WORKLOADS[workload]))
-    return RACES[workload]
+            RACES[workload.name] = race(workload, entrants(workload, PROCESSORS))
+    return RACES[workload.name]
 
 
 @cache
-def rounds_of(workload, count, wanted):
+def rounds_of(name, count, disabled, wanted):
+    workload = workloads(disabled)[name]
     with threads(count):
         return race_on(workload).run(wanted, entrants(workload, count))
 
 
 @pytest.mark.benchmark(timer=REPLAY)
 def test_step(workload, count, candidate, benchmark, pytestconfig):
-    assert race_on(workload).complaints[candidate] == []
     disabled = pytestconfig.getoption("benchmark_disable")
-    rounds = rounds_of(workload, count, 1 if disabled else pytestconfig.getoption("benchmark_min_rounds"))
+    stepped = workloads(disabled)[workload]
+    assert race_on(stepped).complaints[candidate] == []
+    rounds = rounds_of(workload, count, disabled, 1 if disabled else pytestconfig.getoption("benchmark_min_rounds"))
     benchmark.group = f"{workload}, {count} threads"
-    benchmark.extra_info.update(
-        elements=WORKLOADS[workload].elements,
-        bytes=WORKLOADS[workload].elements * WORKLOADS[workload].element_bytes,
-        yardstick=WORKLOADS[workload].yardstick,
-        quiet=[each.quiet for each in rounds],
-    )
+    benchmark.extra_info.update(bytes=stepped.bytes, yardstick=stepped.yardstick, quiet=[each.quiet for each in rounds])
+    if isinstance(stepped, Table):
+        benchmark.extra_info["rows"] = stepped.touched
     times = iter([each.seconds[candidate] for each in rounds])
     benchmark.pedantic(REPLAY.advance, args=(times,), rounds=len(rounds))

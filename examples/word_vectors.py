@@ -1,125 +1,166 @@
-"""Word vectors from the English of Python's own help texts: skip-gram with negative sampling, both tables by rows.
+"""Word vectors from Python's own help texts: skip-gram with negative sampling, as word2vec does it.
 
-A batch touches some hundred rows of each table; `RowSparse` names them, and nothing else is read or moved. Prints the
-nearest neighbours of some words and draws the commonest words in two dimensions.
+A word's vector shall tell the words within five of it from words drawn at random. A batch touches some hundred rows of
+two tables, the words' vectors and those of their company; so the gradients are RowSparse, rows named twice included.
 
-    pip install "numpy-adagrad[cli]"
+    pip install "numpy-adagrad[demo]"
     python word_vectors.py
 """
 
 import argparse
 import re
 from collections import Counter
-from pathlib import Path
 from pydoc_data.topics import topics
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.transforms import Bbox
 from numpy_adagrad import RowSparse, TorchAdagrad
-from rich.console import Console
-from rich.progress import track
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
-SIZE = 48  # of a vector
+AT_LEAST = 8  # times that a word must occur
+OFTEN = 1e-3  # share of the text from which on a word is left out now and then
+DIMENSIONS = 64
 WINDOW = 5
-NEGATIVES = 8  # drawn words for each true neighbour
+NEGATIVES = 5
 BATCH = 512
 RATE = 0.1
-RARE = 5  # words that occur less often are left out
-FREQUENT = 1e-3  # words of a higher share are thinned out, as word2vec does
-SHOWN = ("class", "list", "exception", "integer", "string", "import", "yield", "module")
-STOP = {
-    "all", "also", "any", "but", "can", "following", "for", "has", "have", "may", "must", "not", "note", "one",
-    "only", "other", "same", "see", "should", "such", "that", "the", "then", "there", "these", "they", "this",
-    "used", "using", "when", "which", "will", "with", "from", "are", "its",
-}  # fmt: skip
+ASKED = "class", "list", "exception", "integer", "string", "import", "dictionary", "left", "true", "bytes", "async"
+DRAWN = 80
+SIDES = (5, 0), (-5, 0), (0, 9), (0, -9), (5, 8), (-5, 8), (5, -8), (-5, -8), (6, 14), (-6, 14), (6, -14), (-6, -14)
 
 
-def read_words():
-    """The words that are common enough, how often each occurs, and the texts as numbers of words."""
-    texts = [re.findall(r"[a-z]{2,}", text.lower()) for text in topics.values()]
-    counts = Counter(word for text in texts for word in text)
-    words = [word for word, count in counts.most_common() if count >= RARE]
-    number = {word: k for k, word in enumerate(words)}
-    texts = [np.array([number[word] for word in text if word in number]) for text in texts]
-    return words, np.array([counts[word] for word in words]), texts
+class Corpus(NamedTuple):
+    """A text as indices into its words, the most frequent word first, and for each the paragraph that it is in."""
+
+    words: list
+    counts: np.ndarray
+    text: np.ndarray
+    paragraph: np.ndarray
 
 
-def pairs(texts, counts, rng):
-    """All (word, neighbour) of one pass, shuffled; frequent words are left out at random."""
-    keep = np.minimum(1, np.sqrt(FREQUENT * counts.sum() / counts))
-    found = []
-    for text in texts:
-        text = text[rng.random(len(text)) < keep[text]]
-        for distance in range(1, min(WINDOW, len(text) - 1) + 1):
-            found += [(text[:-distance], text[distance:]), (text[distance:], text[:-distance])]
-    return rng.permutation(np.concatenate([np.stack(pair, axis=1) for pair in found]))
+def read_corpus():
+    # Many paragraphs stand in several texts: each is taken once.
+    paragraphs = list(dict.fromkeys("\n".join(topics.values()).lower().split("\n\n")))
+    found = [(word, i) for i, text in enumerate(paragraphs) for word in re.findall("[a-z]{2,}", text)]
+    counts = {word: n for word, n in Counter(word for word, _ in found).most_common() if n >= AT_LEAST}
+    index = {word: i for i, word in enumerate(counts)}
+    text, paragraph = np.array([(index[word], i) for word, i in found if word in index]).T
+    return Corpus(list(counts), np.array(list(counts.values())), text, paragraph)
 
 
-def loss_and_grads(inner, outer, words, neighbours):
-    """Logistic loss of words (n) with neighbours (n, 1 + NEGATIVES), of which the first is the true one."""
-    v, u = inner[words], outer[neighbours]
-    scores = np.einsum("nd,nkd->nk", v, u)
-    scores[:, 0] *= -1
-    loss = np.logaddexp(0, scores).sum(axis=1).mean()
-    d_scores = 1 / (1 + np.exp(-scores))
-    d_scores[:, 0] *= -1
-    d_v = np.einsum("nk,nkd->nd", d_scores, u)
-    d_u = d_scores[:, :, np.newaxis] * v[:, np.newaxis]
-    return float(loss), [RowSparse(words, d_v), RowSparse(neighbours.reshape(-1), d_u.reshape(-1, SIZE))]
+def draw_pairs(corpus, rng):
+    """Pair each word with those near it, in random order. Frequent words are thinned out first, as in word2vec."""
+    excess = corpus.counts / corpus.counts.sum() / OFTEN
+    kept = rng.random(len(corpus.text)) < (1 / np.sqrt(excess) + 1 / excess)[corpus.text]
+    text, paragraph = corpus.text[kept], corpus.paragraph[kept]
+    reach = rng.integers(1, WINDOW + 1, len(text))  # of each word its own, so that near ones count more
+    pairs = []
+    for apart in range(1, WINDOW + 1):
+        left, right = np.arange(len(text) - apart), np.arange(apart, len(text))
+        for word, other in ((left, right), (right, left)):
+            near = (reach[word] >= apart) & (paragraph[word] == paragraph[other])
+            pairs.append(np.stack([text[word[near]], text[other[near]]], axis=1))
+    return rng.permutation(np.concatenate(pairs))
 
 
-def train(counts, texts, epochs, rng, console):
-    inner = (rng.random((len(counts), SIZE), np.float32) - np.float32(0.5)) / SIZE
-    outer = np.zeros_like(inner)
-    optimizer = TorchAdagrad([inner, outer], lr=RATE)
-    chances = np.cumsum(counts**0.75)
-    for epoch in range(1, epochs + 1):
-        taken = pairs(texts, counts, rng)
-        losses = []
-        batches = range(0, len(taken), BATCH)
-        for begin in track(batches, f"pass {epoch}", console=console, transient=True, disable=not console.is_terminal):
-            words, true = taken[begin : begin + BATCH].T
-            drawn = np.searchsorted(chances, rng.random((len(words), NEGATIVES)) * chances[-1])
-            loss, grads = loss_and_grads(inner, outer, words, np.column_stack([true, drawn]))
-            optimizer.step(grads)
-            losses.append(loss)
-        print(f"pass {epoch}: {len(taken):,} pairs, loss {np.mean(losses):.3f}")
-    return inner
+def loss_and_grads(vectors, company, words, others):
+    """Mean loss of a pair, and its gradients in both tables.
+
+    Of each row of `others`, the first was found near the word and the rest were drawn.
+    """
+    v, c = vectors[words], company[others]
+    sign = np.ones(others.shape[1], np.float32)
+    sign[0] = -1
+    scores = np.einsum("bd,bkd->bk", v, c) * sign
+    loss = float(np.logaddexp(0, scores).sum(axis=1).mean())
+    d_scores = sign / (1 + np.exp(-scores)) / len(words)
+    d_v = np.einsum("bk,bkd->bd", d_scores, c)
+    d_c = d_scores[:, :, None] * v[:, None, :]
+    return loss, [RowSparse(words, d_v), RowSparse(others.ravel(), d_c.reshape(-1, DIMENSIONS))]
 
 
-def neighbours_of(word, words, vectors, count=6):
-    """The words whose vectors point the same way."""
-    likeness = vectors @ vectors[words.index(word)]
-    return [words[k] for k in np.argsort(-likeness)[1 : count + 1]]
+def train(corpus, epochs, rng):
+    """Return the words' vectors, scaled to length 1."""
+    count = len(corpus.words)
+    vectors = rng.uniform(-0.5, 0.5, (count, DIMENSIONS)).astype(np.float32) / DIMENSIONS
+    company = np.zeros((count, DIMENSIONS), np.float32)
+    opt = TorchAdagrad([vectors, company], lr=RATE)
+    chances = np.cumsum(corpus.counts**0.75)
+    with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()) as progress:
+        task = progress.add_task("epochs", total=epochs)
+        for epoch in range(1, epochs + 1):
+            losses, pairs = [], draw_pairs(corpus, rng)
+            for batch in np.array_split(pairs, len(pairs) // BATCH):
+                drawn = np.searchsorted(chances, rng.uniform(0, chances[-1], (len(batch), NEGATIVES)))
+                loss, grads = loss_and_grads(vectors, company, batch[:, 0], np.column_stack([batch[:, 1], drawn]))
+                opt.step(grads)
+                losses.append(loss)
+            progress.console.print(f"epoch {epoch:2}: loss {np.mean(losses):.3f}", highlight=False)
+            progress.advance(task)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
-def draw(words, vectors, path, count=90):
-    """The commonest words that mean something, on the two axes along which their vectors spread most."""
-    chosen = [k for k, word in enumerate(words) if word not in STOP and len(word) > 2][:count]
-    centred = vectors[chosen] - vectors[chosen].mean(axis=0)
-    x, y = (centred @ np.linalg.svd(centred, full_matrices=False)[2][:2].T).T
-    figure = Figure(figsize=(11, 8), layout="constrained")
+def nearest(corpus, vectors, word):
+    """The six words whose vectors lie at the smallest angles to this one's."""
+    cosines = vectors @ vectors[corpus.words.index(word)]
+    return [corpus.words[i] for i in np.argsort(-cosines)[1:7]]
+
+
+def draw(corpus, vectors, out):
+    """Draw the most frequent words that say something in the two directions in which they differ most."""
+    said = [i for i, word in enumerate(corpus.words) if len(word) > 2 and word not in ENGLISH_STOP_WORDS][:DRAWN]
+    chosen = vectors[said]
+    centred = chosen - chosen.mean(axis=0)
+    _, spread, directions = np.linalg.svd(centred, full_matrices=False)
+    x, y = (centred @ directions[:2].T).T
+    share = (spread[:2] ** 2).sum() / (spread**2).sum()
+
+    figure = Figure(figsize=(12, 8.5), dpi=130, layout="constrained")
     axes = figure.subplots()
-    axes.scatter(x, y, s=6, color="0.7")
-    for k, left, up in zip(chosen, x, y, strict=True):
-        axes.annotate(words[k], (left, up), fontsize=9, ha="center", va="bottom")
+    cosines = chosen @ chosen.T - 2 * np.eye(len(said))
+    for i, j in enumerate(cosines.argmax(axis=1)):
+        axes.plot([x[i], x[j]], [y[i], y[j]], color="#dddddd", linewidth=1, zorder=1)
+    axes.scatter(x, y, s=14, color="#1f6feb", zorder=2)
+    title = f"The vectors of {len(said)} words in two dimensions, {share:.0%} of the variance"
+    axes.set_title(f"{title}; a line leads to the nearest in all {DIMENSIONS}", fontsize=12)
     axes.set_axis_off()
-    figure.savefig(path, dpi=110)
+    axes.margins(0.06)
+    figure.draw_without_rendering()  # from here on, it is known where on paper a point lies
+    figure.set_layout_engine("none")
+    points = axes.transData.transform(np.column_stack([x, y]))
+    taken = [Bbox.from_extents(*(point - 5), *(point + 5)) for point in points]
+    for i, at in zip(said, zip(x, y, strict=True), strict=True):
+        taken.append(write_beside(axes, at, corpus.words[i], taken))
+    figure.savefig(out)
+
+
+def write_beside(axes, at, word, taken):
+    """Write a word where it covers nothing that is taken, if there is such a place; return the one that it takes."""
+    label = axes.annotate(word, at, (0, 0), textcoords="offset points", va="center", fontsize=9.5)
+    for right, up in SIDES:
+        label.set(position=(right, up), ha="center" if right == 0 else "left" if right > 0 else "right")
+        box = label.get_window_extent()
+        if not box.count_overlaps(taken):
+            break
+    return box
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=10)
-    parser.add_argument("--out", type=Path, default=Path("word_vectors.png"))
+    parser.add_argument("--epochs", type=int, default=20, help="(default: %(default)s)")
+    parser.add_argument("--out", default="word_vectors.png", help="the picture (default: %(default)s)")
     arguments = parser.parse_args()
-    words, counts, texts = read_words()
-    print(f"{sum(map(len, texts)):,} words of running text, {len(words):,} different ones")
-    vectors = train(counts, texts, arguments.epochs, np.random.default_rng(1), Console())
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    for word in SHOWN:
-        print(f"{word}: {', '.join(neighbours_of(word, words, vectors))}")
-    draw(words, vectors, arguments.out)
-    print(f"drawn: {arguments.out}")
+
+    corpus = read_corpus()
+    print(f"{len(corpus.text):,} words, {len(corpus.words):,} different ones")
+    vectors = train(corpus, arguments.epochs, np.random.default_rng(0))
+    for word in ASKED:
+        print(f"{word}: {', '.join(nearest(corpus, vectors, word))}")
+    draw(corpus, vectors, arguments.out)
+    print(f"Drawn in {arguments.out}")
 
 
 if __name__ == "__main__":

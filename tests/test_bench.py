@@ -8,16 +8,20 @@ from itertools import accumulate, repeat
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from interpreters import output
 from numpy_adagrad.bench import candidates, command, race
 from numpy_adagrad.bench.candidates import CANDIDATES, Candidate, Stepper, participants, versions
 from numpy_adagrad.bench.figures import digits, duration, kept, median_ratio
-from numpy_adagrad.bench.race import Race
+from numpy_adagrad.bench.race import dense_race
+from numpy_adagrad.bench.row_candidates import ROW_CANDIDATES
+from numpy_adagrad.bench.row_race import row_race
+from numpy_adagrad.bench.row_workloads import TABLES, Table, draw_batches, draw_indices
 from numpy_adagrad.bench.workloads import WORKLOADS, Workload
 
 REPORT = Path(__file__).parents[1] / "bench" / "report.py"
-PEERS = ("torch", "numba", "jax", "optax", "mindspore")
+PEERS = ("torch", "numba", "jax", "optax", "mindspore", "fbgemm_gpu")
 ALONE = ["floor", "TorchAdagrad", "MindSporeAdagrad", "NumPy"]
 TINY = [(1000,), (3, 5)]
 KINDS = [
@@ -79,16 +83,84 @@ def test_where_threads_are_set_only_those_who_obey_take_part(monkeypatch):
 def test_the_first_steps_are_right(workload):
     """JAX and numba, which do not get on with forking, are looked at by bench/ alone."""
     names = [name for name in participants(workload) if name not in ("numba", "optax")]
-    assert Race(workload, names).complaints == {name: [] for name in names}
+    assert dense_race(workload, names).complaints == {name: [] for name in names}
 
 
 def test_wrong_first_steps_are_seen(monkeypatch):
     monkeypatch.setitem(CANDIDATES, "lazy", Candidate(lambda *_: Stepper(lambda: None), "torch"))
     monkeypatch.setitem(CANDIDATES, "odd", Candidate(candidates.torch_rule, "torch", twin="lazy"))
-    assert Race(KINDS[0], ["lazy", "odd"]).complaints == {
+    assert dense_race(KINDS[0], ["lazy", "odd"]).complaints == {
         "lazy": ["1015 of 1015 elements are not what the formula gives"],
         "odd": ["other bits than lazy"],
     }
+
+
+# Rows
+
+
+TABLE = Table("rows", 300, 100, 3, zipf=True)
+
+
+def test_a_peer_of_rows_needs_its_modules(alone):
+    assert participants(TABLE, among=ROW_CANDIDATES) == ALONE
+    assert list(versions(ROW_CANDIDATES)) == ["numpy-adagrad", "numpy"]
+
+
+def test_batches():
+    evenly, often = (draw_indices(TABLE._replace(indices=10_000, zipf=zipf)) for zipf in (False, True))
+    for batches in (evenly, often):
+        assert [batch.shape for batch in batches] == [(10_000,)] * 3
+        assert all(batch.dtype == np.int64 and batch.min() >= 0 and batch.max() < 300 for batch in batches)
+        assert not np.array_equal(batches[0], batches[1])
+    assert np.bincount(evenly[0]).max() < 80
+    counts = np.sort(np.bincount(np.concatenate(often)))[::-1]
+    # The sum of 1, 1/2, ..., 1/300 is 6.28.
+    np.testing.assert_allclose(counts[:8], 30_000 / 6.28 / np.arange(1, 9), rtol=0.15)
+    assert np.argmax(np.bincount(often[0])) != 0
+
+
+def test_bytes_of_rows():
+    touched = [len(set(batch.indices.tolist())) for batch in draw_batches(TABLE)]
+    assert TABLE.touched == sum(touched) / 3
+    assert TABLE.bytes == TABLE.touched * 64 * 20
+    assert {table.batches * table.indices for table in TABLES.values()} == {2**19}
+
+
+def test_the_first_steps_on_rows_are_right():
+    names = [name for name in participants(TABLE, among=ROW_CANDIDATES) if name not in ("numba", "FBGEMM")]
+    assert row_race(TABLE, names).complaints == {name: [] for name in names}
+
+
+def test_wrong_first_steps_on_rows_are_seen(monkeypatch):
+    def elsewhere(table, batches):
+        right = ROW_CANDIDATES["NumPy"].make(table, batches).step
+
+        def step():
+            right()
+            table[untouched] = 1
+
+        return Stepper(step)
+
+    table = TABLE._replace(batches=1)
+    untouched = np.setdiff1d(np.arange(table.rows), draw_indices(table))[0]
+    monkeypatch.setitem(ROW_CANDIDATES, "lazy", Candidate(lambda *_: Stepper(lambda: None), "torch"))
+    monkeypatch.setitem(ROW_CANDIDATES, "elsewhere", Candidate(elsewhere, "torch"))
+    count = np.unique(draw_indices(table)).size * 64
+    assert row_race(table, ["lazy", "elsewhere"]).complaints == {
+        "lazy": [f"{count} of {count} elements are not what the formula gives"],
+        "elsewhere": ["rows have moved that no gradient names"],
+    }
+
+
+def test_batches_take_turns():
+    """The same table again would not do: each step moves the rows of another batch."""
+    batches = draw_batches(TABLE)
+    table = np.zeros(TABLE.shape, np.float32)
+    step = ROW_CANDIDATES["TorchAdagrad"].make(table, batches).step
+    for batch in (*batches, batches[0]):
+        before = table.copy()
+        step()
+        assert set(np.flatnonzero((table != before).any(1))) == set(batch.indices)
 
 
 # Rounds
@@ -96,7 +168,7 @@ def test_wrong_first_steps_are_seen(monkeypatch):
 
 @pytest.fixture
 def floor_alone(quick):
-    return Race(KINDS[0], ["floor"])
+    return dense_race(KINDS[0], ["floor"])
 
 
 def set_others(monkeypatch, *busy):
@@ -214,16 +286,14 @@ def test_the_arguments_of_the_command(arguments, status, expected):
 
 
 def made_up(workload, count, candidate, seconds, quiet):
+    info = {"bytes": 1.28e6, "yardstick": 1.0, "rows": 1000.0}
+    if workload in WORKLOADS:
+        info = {"bytes": WORKLOADS[workload].bytes, "yardstick": WORKLOADS[workload].yardstick}
     return {
         "name": f"test_step[{workload}-{count}-{candidate}]",
         "params": {"workload": workload, "count": count, "candidate": candidate},
         "stats": {"data": seconds},
-        "extra_info": {
-            "elements": WORKLOADS[workload].elements,
-            "bytes": WORKLOADS[workload].elements * WORKLOADS[workload].element_bytes,
-            "yardstick": WORKLOADS[workload].yardstick,
-            "quiet": quiet,
-        },
+        "extra_info": {**info, "quiet": quiet},
     }
 
 
@@ -231,11 +301,11 @@ def made_up(workload, count, candidate, seconds, quiet):
 def report(tmp_path):
     """Write a page and a picture from times that are made up; what others take spoils the last of three rounds."""
 
-    def run(quiet=(True, True, False)):
+    def run(quiet=(True, True, False), workloads=("1e3", "1e4", "2000x256", "clipped 1e5")):
         microseconds = {"floor": 10, "TorchAdagrad": 12, "torch-fused": 24}
         benchmarks = [
             made_up(workload, count, name, [each * 1e-6 / count, each * 3e-6 / count, 1.0], list(quiet))
-            for workload in ("1e3", "1e4", "2000x256", "clipped 1e5")
+            for workload in workloads
             for count in (1, 2)
             for name, each in microseconds.items()
             if (workload, name) != ("1e4", "torch-fused")
@@ -283,3 +353,27 @@ def test_the_report_of_a_busy_machine(report, tmp_path):
     assert done.returncode == 1
     assert done.stderr.endswith(": the machine was busy in every round; measure again\n")
     assert not (tmp_path / "page.md").exists()
+
+
+def test_the_report_of_rows(report, tmp_path):
+    page = tmp_path / "page.md"
+    assert report(workloads=["1e3", "zipf 4096", "uniform 4096"]).returncode == 0
+    figures, rows = page.read_text().split("<!-- end of figures -->\n")
+    assert "zipf" not in figures
+    assert rows.startswith("<!-- rows: written by bench/ -->\n## Rows\n")
+    assert rows.endswith("\n<!-- end of rows -->\n")
+    assert "Different rows of a step: zipf 4096: 1,000; uniform 4096: 1,000." in rows
+    two_threads = rows.split("### 2 threads")[1].split("### 1 thread\n")[0]
+    assert "| zipf 4096 | 10.0 µs (1.00x) | 12.0 µs (1.20x) | 24.0 µs (2.40x) |" in two_threads
+    assert "| zipf 4096 | 100 Mrow/s, 128 GB/s | 83.3 Mrow/s, 107 GB/s | 41.7 Mrow/s, 53.3 GB/s |" in two_threads
+    assert rows.count("A processor") == 0
+
+
+def test_the_report_of_rows_alone(report, tmp_path):
+    page, picture = tmp_path / "page.md", tmp_path / "page.png"
+    page.write_text("<!-- figures: written by bench/ -->\nkept\n<!-- end of figures -->\n")
+    assert report(workloads=["zipf 4096"]).returncode == 0
+    text = page.read_text()
+    assert text.startswith("<!-- figures: written by bench/ -->\nkept\n<!-- end of figures -->\n<!-- rows: ")
+    assert text.count("A processor, 2 processors, ") == 1
+    assert not picture.exists()

@@ -59,3 +59,23 @@ def test_word_vectors(tmp_path):
     assert "exceptiongroup" in near["exception"] or "handler" in near["exception"]
     assert "str" in near["string"]
     assert (tmp_path / "words.png").read_bytes().startswith(PNG)
+
+
+def test_a_table_larger_than_memory_learns_in_files(tmp_path):
+    output = run(tmp_path, EXAMPLES / "big_table.py", "--folder", ".", "--letters", "30000")
+    assert re.match(r"in memory, limited to [1-9]\d* MB: Unable to allocate 2.00 GiB", output)
+    small, big = (
+        [float(loss) for loss in re.findall(rf"^{size} MB, .*: (\S+) bits", output, re.MULTILINE)]
+        for size in ("2", "2,048")
+    )
+    assert small[0] == big[0] == 5
+    assert big[2] < small[2] < 2.5
+
+    megabytes = re.search(r"4,096 MB long, (\d+) MB on disk\nmemory: (\d+) MB, and (\d+) MB of files", output)
+    on_disk, own, of_files = map(int, megabytes.groups())
+    assert on_disk < of_files < 400
+    assert own < 200
+
+    refusal = "refused: sum[0]: expected a file of 2147483648 bytes, got one cut short to 1073741824\n"
+    assert output.endswith(refusal + "changed by that step: nothing\n")
+    assert list(tmp_path.iterdir()) == []

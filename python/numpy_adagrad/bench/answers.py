@@ -66,18 +66,10 @@ class Answers:
     def complaints(self, name: str, params: list[Array]) -> list[str]:
         """What is wrong with where a candidate took the parameters."""
         rule = CANDIDATES[name].rule
-        answer, expected = joined(params), self.expected(rule)
         # Clipping rounds the factor and the norm in ways of its own.
         exact = RULES[rule].exact and self.workload.max_norm is None and self.workload.dtype != "bfloat16"
-        if exact:
-            bits = f"u{answer.itemsize}"
-            wrong = answer.view(bits) != expected.view(bits)
-        else:
-            rtol, atol = CLOSE[self.workload.dtype] if self.workload.max_norm is None else CLIPPED
-            wide = computing_type(answer)
-            wrong = ~np.isclose(answer.astype(wide, copy=False), expected.astype(wide, copy=False), rtol, atol)
-        count = np.count_nonzero(wrong)
-        return [f"{count} of {answer.size} elements are not what the formula gives"] if count else []
+        close = CLOSE[self.workload.dtype] if self.workload.max_norm is None else CLIPPED
+        return differences(joined(params), self.expected(rule), None if exact else close)
 
     def _expected(self, name: str) -> Array:
         rule, workload = RULES[name], self.workload
@@ -102,6 +94,18 @@ class Answers:
         assert self.workload.max_norm is not None
         squares = np.square(self.grads, dtype=np.float64)
         return min(1.0, self.workload.max_norm / (float(np.sqrt(squares.sum())) + 1e-6))
+
+
+def differences(answer: Array, expected: Array, close: tuple[float, float] | None) -> list[str]:
+    """What is wrong with an answer, by rtol and atol or, without them, by its bits."""
+    if close is None:
+        bits = f"u{answer.itemsize}"
+        wrong = answer.view(bits) != expected.view(bits)
+    else:
+        wide = computing_type(answer)
+        wrong = ~np.isclose(answer.astype(wide, copy=False), expected.astype(wide, copy=False), *close)
+    count = np.count_nonzero(wrong)
+    return [f"{count} of {answer.size} elements are not what the formula gives"] if count else []
 
 
 def computing_type(array: Array) -> np.dtype[np.generic]:

@@ -5,7 +5,7 @@ have pages of another size): what differs is the code alone.
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cache, partial
 from importlib.metadata import version
 from importlib.util import find_spec
@@ -15,8 +15,11 @@ import numpy as np
 
 from .. import MindSporeAdagrad, TorchAdagrad, _core
 from ..parameters import Array
+from .row_workloads import Table
 from .workloads import Workload
 
+# Whose distribution has another name.
+DISTRIBUTIONS = {"fbgemm_gpu": "fbgemm-gpu-cpu"}
 # Both exact in bfloat16 too, so that torch's bits can be asked for there: elsewhere it rounds them.
 LR = 2.0**-7
 EPS = 2.0**-33
@@ -36,12 +39,18 @@ class Stepper(NamedTuple):
 
 def floor(workload: Workload, params: Arrays, grads: Arrays) -> Stepper:
     """No optimizer but the package's loop with next to no arithmetic: the time that memory alone takes."""
-    plan = _core.Plan("floor", params, zeros(workload), [], (), ("params", "state_sums", "grads"))
+    still = [np.broadcast_to(np.zeros((), p.dtype), p.shape) for p in params]
+    return Stepper(floor_step(params, zeros(workload), still, grads))
+
+
+def floor_step(params: Arrays, sums: Arrays, still: list[Any], grads: list[Any]) -> Callable[[], object]:
+    """Step with the gradients, after a first step with those that move nothing."""
+    plan = _core.Plan("floor", params, sums, [], (), ("params", "state_sums", "grads"))
     groups, options = [{"params": params}], _core.Options()
     asked = [(0.0, 0.0, 0.0, 0.0, False, False)], np.zeros(len(params), np.int32)
-    # A step that moves nothing: after it the plan knows what is asked, as an optimizer's does.
-    plan.step(groups, [np.broadcast_to(np.zeros((), p.dtype), p.shape) for p in params], asked, options)
-    return Stepper(partial(plan.step, groups, grads, None, options))
+    # After it the plan knows what is asked, as an optimizer's does.
+    plan.step(groups, still, asked, options)
+    return partial(plan.step, groups, grads, None, options)
 
 
 def torch_rule(workload: Workload, params: Arrays, grads: Arrays) -> Stepper:
@@ -107,10 +116,7 @@ def numba_loop(workload: Workload, params: Arrays, grads: Arrays) -> Stepper:
 @cache
 def compiled_loops() -> tuple[Any, ...]:
     """The obvious loop, compiled for one thread and for many."""
-    # numba starts as many threads as there are processors, whatever OMP_NUM_THREADS says, and raises the limit of
-    # the OpenMP runtime that it has in common with the package.
-    os.environ.setdefault("NUMBA_NUM_THREADS", str(_core.thread_limit()))
-    import numba
+    numba = imported_numba()
 
     def loop(p: Any, s: Any, g: Any, lr: Any, eps: Any) -> None:
         for i in numba.prange(p.size):
@@ -118,6 +124,15 @@ def compiled_loops() -> tuple[Any, ...]:
             p[i] -= lr * g[i] / (np.sqrt(s[i]) + eps)
 
     return tuple(numba.njit(parallel=parallel, error_model="numpy")(loop) for parallel in (False, True))
+
+
+def imported_numba() -> Any:
+    # numba starts as many threads as there are processors, whatever OMP_NUM_THREADS says, and raises the limit of
+    # the OpenMP runtime that it has in common with the package.
+    os.environ.setdefault("NUMBA_NUM_THREADS", str(_core.thread_limit()))
+    import numba
+
+    return numba
 
 
 def optax_jitted(workload: Workload, params: Arrays, grads: Arrays) -> Stepper:
@@ -173,7 +188,7 @@ EVERY_KIND = (*FUSED_KINDS, "bfloat16/float32")
 class Candidate(NamedTuple):
     """How a step is made, whose formula it follows, and where it takes part."""
 
-    make: Callable[[Workload, Arrays, Arrays], Stepper]
+    make: Callable[..., Stepper]
     rule: str
     modules: tuple[str, ...] = ()
     kinds: tuple[str, ...] = ("float32",)
@@ -200,18 +215,21 @@ CANDIDATES = {
 }
 
 
-def participants(workload: Workload, *, threads_set: bool = False) -> list[str]:
+def participants(
+    workload: Workload | Table, *, threads_set: bool = False, among: Mapping[str, Candidate] = CANDIDATES
+) -> list[str]:
     """Who takes part in a workload; with `threads_set`, where all must keep to a number of threads."""
     return [
         name
-        for name, candidate in CANDIDATES.items()
+        for name, candidate in among.items()
         if workload.kind in candidate.kinds
         and candidate.is_installed()
         and (candidate.obeys_threads or not threads_set)
     ]
 
 
-def versions() -> dict[str, str]:
+def versions(among: Mapping[str, Candidate] = CANDIDATES) -> dict[str, str]:
     """The versions of all that is installed and may take part."""
-    modules = [module for candidate in CANDIDATES.values() if candidate.is_installed() for module in candidate.modules]
-    return {name: version(name) for name in dict.fromkeys(["numpy-adagrad", "numpy", *modules])}
+    modules = [module for candidate in among.values() if candidate.is_installed() for module in candidate.modules]
+    names = dict.fromkeys(DISTRIBUTIONS.get(module, module) for module in ("numpy-adagrad", "numpy", *modules))
+    return {name: version(name) for name in names}

@@ -11,7 +11,7 @@ from rich.table import Table
 from .. import _core
 from .candidates import participants, versions
 from .figures import duration, kept, median_ratio, multiple
-from .race import Race, Round
+from .race import Round, dense_race
 from .workloads import WORKLOADS
 
 SHORT = ("1e3", "1e5", "1e6", "1e7", "2000x256")
@@ -31,7 +31,7 @@ def run(rounds: int, workloads: Sequence[str] = SHORT) -> None:
         task = progress.add_task("", total=rounds * len(workloads))
         for name in workloads:
             progress.update(task, description=f"{name}: first steps", refresh=True)
-            race = Race(WORKLOADS[name], participants(WORKLOADS[name]))
+            race = dense_race(WORKLOADS[name], participants(WORKLOADS[name]))
             notes += [f"{name}, {who}: {what}" for who, wrong in race.complaints.items() for what in wrong]
             progress.update(task, description=f"{name}: timing", refresh=True)
             done[name] = []

@@ -9,7 +9,7 @@ import os
 import random
 import time
 import timeit
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,6 +30,8 @@ SECONDS = 40.0
 ENOUGH = 7
 PROC_STAT = Path("/proc/stat")
 
+Step = Callable[[], object]
+
 
 class Round(NamedTuple):
     """For each candidate the seconds of one step, and whether the machine was quiet meanwhile."""
@@ -39,30 +41,27 @@ class Round(NamedTuple):
 
 
 class Race:
-    """The named candidates, ready to step, and what is wrong with where their first steps led."""
+    """The named candidates, ready to step, and what is wrong with where their first steps led.
 
-    def __init__(self, workload: Workload, names: Sequence[str]) -> None:
-        starts = random_arrays(workload, seed=1)
-        grads = random_arrays(workload, seed=2)
-        answers = Answers(workload, starts, grads)
-        params = [np.empty_like(start) for start in starts]
-        self.steps: dict[str, Callable[[], object]] = {}
+    `begin` makes a step, takes the first ones and returns where they led; `twins` must have equal bits there.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        begin: Callable[[str], tuple[Step, list[Array]]],
+        complaints: Callable[[str, list[Array]], list[str]],
+        twins: Mapping[str, str] | None = None,
+    ) -> None:
+        self.steps: dict[str, Step] = {}
         self.complaints: dict[str, list[str]] = {}
         bits = {}
         for name in names:
-            for p, start in zip(params, starts, strict=True):
-                p[...] = start
-            step, own_params = CANDIDATES[name].make(workload, params, grads)
-            for _ in range(CHECKED_STEPS):
-                step()
-            moved = own_params() if own_params else params
-            self.steps[name] = step
-            self.complaints[name] = answers.complaints(name, moved)
+            self.steps[name], moved = begin(name)
+            self.complaints[name] = complaints(name, moved)
             bits[name] = digest(moved)
-        for name in names:
-            twin = CANDIDATES[name].twin
-            # Clipped gradients are rounded in other places; without clipping the bits are the same.
-            if twin in bits and workload.max_norm is None and bits[name] != bits[twin]:
+        for name, twin in (twins or {}).items():
+            if twin in bits and bits[name] != bits[twin]:
                 self.complaints[name].append(f"other bits than {twin}")
 
     def rounds(self, names: Sequence[str] | None = None) -> Iterator[Round]:
@@ -94,10 +93,28 @@ class Race:
         return done
 
 
+def dense_race(workload: Workload, names: Sequence[str]) -> Race:
+    """A race with a gradient for every element."""
+    starts, grads = random_arrays(workload, seed=1), random_arrays(workload, seed=2)
+    params = [np.empty_like(start) for start in starts]
+
+    def begin(name: str) -> tuple[Step, list[Array]]:
+        for p, start in zip(params, starts, strict=True):
+            p[...] = start
+        step, own_params = CANDIDATES[name].make(workload, params, grads)
+        for _ in range(CHECKED_STEPS):
+            step()
+        return step, own_params() if own_params else params
+
+    # Clipped gradients are rounded in other places; without clipping the bits are the same.
+    twins = {name: CANDIDATES[name].twin for name in names} if workload.max_norm is None else {}
+    return Race(names, begin, Answers(workload, starts, grads).complaints, twins)
+
+
 class Block:
     """As many steps as take long against the timer's resolution."""
 
-    def __init__(self, step: Callable[[], object]) -> None:
+    def __init__(self, step: Step) -> None:
         self.timer = timeit.Timer(step)
         self.repeats = 1
 

@@ -45,6 +45,11 @@ class Workload(NamedTuple):
         return self.floor_bytes + (dtype_of(self.dtype).itemsize if self.max_norm is not None else 0)
 
     @property
+    def bytes(self) -> int:
+        """What a step must move in all."""
+        return self.elements * self.element_bytes
+
+    @property
     def yardstick(self) -> float:
         """The time of a step that is bound by memory alone, in times of the floor's."""
         return self.element_bytes / self.floor_bytes
