@@ -60,5 +60,12 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
              "indexed"_a = true)
         .def("is_current", &Stepper::is_current, "groups"_a)
         .def("step", &Stepper::step, "groups"_a, "grads"_a, "asked"_a, "options"_a)
+        .def(
+            "repeat",
+            // As `step`, with neither asked nor options: fewer arguments are read sooner.
+            [](Stepper &self, const py::list &groups, const py::object &grads) {
+                return self.step(groups, grads, std::nullopt, {}) == Stepper::DONE;
+            },
+            "groups"_a, "grads"_a)
         .def_property_readonly("grad_norm", &Stepper::grad_norm);
 }

@@ -19,7 +19,6 @@ from .parameters import Array, Grads, Group, Hyper, flat_grads, norm_limit, posi
 
 ON_NONFINITE = ("propagate", "skip", "raise")
 DONE, SKIPPED, STALE = _core.DONE, _core.SKIPPED, _core.STALE
-PLAIN = _core.Options()
 
 
 Allocate: TypeAlias = Callable[[Array, "np.dtype[Any]", complex], Array]
@@ -153,7 +152,7 @@ class Optimizer(ABC):
                 check_files(self._files)
             plain = closure is None and grad_scale is None and max_norm is None and on_nonfinite == "propagate"
             # Nearly every step finds nothing new but the gradients' values.
-            if plain and not self._busy and self._plan.step(self.param_groups, grads, None, PLAIN) == DONE:
+            if plain and not self._busy and self._plan.repeat(self.param_groups, grads):
                 return None
             if (grads is None) == (closure is None):
                 raise TypeError("step: expected either grads or closure")

@@ -56,7 +56,8 @@ class TorchAdagrad(Optimizer):
         the rows that the gradient touches, once each.
     allocate : callable, optional
         Called as ``allocate(param, dtype, value)`` for each new accumulator; returns the array to use, which holds
-        `value` already. A `numpy.memmap` makes room for more than fits into memory.
+        `value` already. A `numpy.memmap` makes room for more than fits into memory; where rows lie far apart, its
+        ``base.madvise(mmap.MADV_RANDOM)`` keeps the system from reading around each.
 
     Raises
     ------
