@@ -9,7 +9,7 @@ namespace adagrad {
 namespace {
 
 // Rows of a table lie anywhere, so the processor cannot guess which one comes next.
-constexpr std::ptrdiff_t AHEAD = 32, CACHE_LINE = 64, MOST_LINES = 16;
+constexpr std::ptrdiff_t AHEAD = 16, CACHE_LINE = 64, MOST_LINES = 16;
 
 void prefetch_row(const View &view, std::ptrdiff_t row, std::ptrdiff_t width) {
     if (!view.contiguous()) return;
