@@ -32,11 +32,12 @@ void update(void *param, void *state, const void *grad, std::ptrdiff_t count, co
 }
 
 // Each sum is rounded to the gradients' type.
-template <class G> void add(void *sum, const void *next, std::ptrdiff_t count) {
+template <class Rule, class G> void add(void *sum, const void *next, std::ptrdiff_t count, const Scalars &scalars) {
+    const Rule rule(scalars);
     G *__restrict const sums = static_cast<G *>(sum);
     const G *__restrict const nexts = static_cast<const G *>(next);
 #pragma omp simd
-    for (std::ptrdiff_t i = 0; i < count; ++i) sums[i] = narrow<G>(widen(sums[i]) + widen(nexts[i]));
+    for (std::ptrdiff_t i = 0; i < count; ++i) sums[i] = narrow<G>(rule.added(widen(sums[i]), widen(nexts[i])));
 }
 
 // Sums value(0) ... value(count - 1) in an order that neither the instruction set nor threads can change.
@@ -77,7 +78,7 @@ template <template <class> class Rule, class P, class S, class G> constexpr Kern
     using R = Rule<P>;
     return {{update<R, P, S, G, 0>, update<R, P, S, G, 1>, update<R, P, S, G, 2>, update<R, P, S, G, 3>,
              update<R, P, S, G, 4>, update<R, P, S, G, 5>, update<R, P, S, G, 6>, update<R, P, S, G, 7>},
-            add<G>,
+            add<R, G>,
             square_sum<R, G, PLAIN>,
             square_sum<R, G, DIVIDED>,
             decayed_sum<P, G>};

@@ -30,7 +30,7 @@ struct Scalars {
 enum Path : int { PLAIN = 0, PREPARED = 1, CLIPPED = 2, DIVIDED = 4, PATHS = 8 };
 
 using Update = void (*)(void *param, void *state, const void *grad, std::ptrdiff_t count, const Scalars &);
-using Add = void (*)(void *sum, const void *next, std::ptrdiff_t count);
+using Add = void (*)(void *sum, const void *next, std::ptrdiff_t count, const Scalars &);
 using Reduce = double (*)(const void *param, const void *grad, std::ptrdiff_t count, const Scalars &);
 
 struct Kernels {

@@ -37,14 +37,14 @@ template <class Body> void each_block(const Rows &rows, Body body) {
 // Calls body(grad) with the sum of a block of equal rows, added in the order in which they came.
 template <class Body>
 void with_grad(const Rows &rows, const Place *first, const Place *last, std::ptrdiff_t offset, std::ptrdiff_t count,
-               Body body) {
+               const Scalars &scalars, Body body) {
     const Stage one(rows.values, first->position * rows.width + offset, count);
     if (last - first == 1) return body(one.data());
     alignas(CACHE_LINE) char sum[SUM_BLOCK * sizeof(double)];
     std::memcpy(sum, one.data(), static_cast<std::size_t>(count * rows.values.itemsize));
     while (++first != last) {
         const Stage next(rows.values, first->position * rows.width + offset, count);
-        rows.kernels->add(sum, next.data(), count);
+        rows.kernels->add(sum, next.data(), count, scalars);
     }
     body(sum);
 }
@@ -54,7 +54,7 @@ double mean_of(const Rows &rows, const Place *first, const Place *last, const Sc
     double sum = 0;
     each_block(rows, [&](std::ptrdiff_t offset, std::ptrdiff_t count) {
         const Stage params(rows.param, first->row * rows.width + offset, count);
-        with_grad(rows, first, last, offset, count,
+        with_grad(rows, first, last, offset, count, scalars,
                   [&](const void *grad) { sum += rows.kernels->decayed_sum(params.data(), grad, count, scalars); });
     });
     return sum / static_cast<double>(rows.width);
@@ -67,7 +67,7 @@ void Rows::sum_squares(std::ptrdiff_t bucket, const Scalars &scalars) {
     each_row(*this, bucket, [&](const Place *first, const Place *last) {
         double &sum = square_sums[static_cast<std::size_t>(first - grouping.begin(0))];
         each_block(*this, [&](std::ptrdiff_t offset, std::ptrdiff_t count) {
-            with_grad(*this, first, last, offset, count,
+            with_grad(*this, first, last, offset, count, scalars,
                       [&](const void *grad) { sum += reduce(nullptr, grad, count, scalars); });
         });
     });
@@ -88,7 +88,7 @@ void Rows::update(std::ptrdiff_t bucket, const Scalars &scalars, bool centralize
         each_block(*this, [&](std::ptrdiff_t offset, std::ptrdiff_t count) {
             const std::ptrdiff_t begin = first->row * width + offset;
             const Stage params(param, begin, count), states(state, begin, count);
-            with_grad(*this, first, last, offset, count,
+            with_grad(*this, first, last, offset, count, scalars,
                       [&](const void *grad) { update(params.data(), states.data(), grad, count, own); });
             params.write_back();
             states.write_back();

@@ -3,6 +3,7 @@
 // A rule is built from the scalars of one update. P is the parameter's element type, C the type of the
 // computation. Each written operation is rounded once in C; a fused multiply-add is written `fma`.
 //   divided, clipped   the gradient by `grad_scale` and to `max_norm`, common to all rules but for its rounding
+//   added              gradients of one row
 //   prepared           what the rule does to the gradient before the accumulator sees it
 //   update             moves the accumulator s and the parameter p
 #pragma once
@@ -31,6 +32,9 @@ template <class P> struct Torch {
         g = sign * g;
         return decays.choose(fma(p, decay, g), g);
     }
+
+    // torch negates before it adds, which shows in the sign of a sum that is zero.
+    C added(C a, C b) const { return sign * (sign * a + sign * b); }
 
     void update(C &p, C &s, C g) const {
         s = fma(g, g, s);
@@ -80,6 +84,8 @@ template <class P> struct MindSpore {
 
     C prepared(C p, C g) const { return rounded(rounded(decayed(p, g) - mean) * unscale); }
 
+    C added(C a, C b) const { return a + b; }
+
     void update(C &p, C &s, C g) const {
         s = update_slots.choose(s + g * g, s);
         p = p - rate * g * (C(1) / sqrt(s + C(1e-8)));
@@ -92,6 +98,7 @@ template <class P> struct Floor {
     explicit Floor(const Scalars &) {}
     C divided(C g) const { return g; }
     C clipped(C g) const { return g; }
+    C added(C a, C b) const { return a + b; }
     C prepared(C, C g) const { return g; }
     void update(C &p, C &s, C g) const {
         s = s + g;

@@ -44,15 +44,14 @@ def rows_norm(g, loss_scale=1.0):
 
 
 @np.errstate(all="ignore")
-def torch_rows(
-    param, accum, step, rows, g, *, lone=False, lr=1e-2, lr_decay=0, weight_decay=0, eps=1e-10, maximize=False
-):
-    """torch.optim.Adagrad on the given rows of a sparse gradient, with weight decay as "touched" means it."""
+def torch_rows(param, accum, step, rows, g, *, lone=False, lr=1e-2, lr_decay=0, weight_decay=0, eps=1e-10):
+    """torch.optim.Adagrad on the given rows of a sparse gradient, with weight decay as "touched" means it.
+
+    To maximise, the values are negated before equal rows are summed.
+    """
     step += np.float32(1)
     p, s = (array[rows].astype(computing_type(param.dtype)) for array in (param, accum))
     scalar = p.dtype.type
-    if maximize:
-        g = -g
     if weight_decay != 0:
         g = fma(p, scalar(weight_decay), g)
     s = s + g * g

@@ -66,13 +66,14 @@ class Oracle:
         self.accum = np.full(param.shape, start, state_dtype or param.dtype)
 
     def move(self, indices, values, **scaling):
-        rows, totals = total_rows(indices, values)
+        options = {key: value for key, value in self.options.items() if key != "maximize"}
+        rows, totals = total_rows(indices, -values if self.options.get("maximize") else values)
         loss = {"loss_scale": self.options["loss_scale"]} if "loss_scale" in self.options else {}
         kept_in = computing_type if self.rule is TorchAdagrad else real_type
         g = scaled_totals(totals, kept_in, **scaling, **loss)
         if self.rule is TorchAdagrad:
             lone = len(rows) == 1 and self.param.ndim == 1
-            torch_rows(self.param, self.accum, self.step, rows, g, lone=lone, **self.options)
+            torch_rows(self.param, self.accum, self.step, rows, g, lone=lone, **options)
         else:
             mindspore_rows(self.param, self.accum, rows, g, **self.options)
 
