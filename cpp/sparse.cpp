@@ -68,7 +68,7 @@ void Stepper::take_rows(std::size_t index, const py::tuple &parts) {
     const bool is_known = plan_.rule == FLOOR && rows.grouped == data && rows.grouping.places() == count;
     const auto itemsize = static_cast<std::size_t>(PyArray_ITEMSIZE(given));
     const std::ptrdiff_t wrong = is_known ? count : rows.grouping.make(data, itemsize, count, highest);
-    rows.grouped = data;
+    rows.grouped = wrong == count ? data : nullptr;
     if (wrong != count)
         throw py::index_error(part.text() + ": expected " + (elements ? "elements" : "rows") + " below " +
                               std::to_string(highest) + ", got " +

@@ -145,6 +145,14 @@ def test_from_scipy():
     np.testing.assert_array_equal(rows.indices, [0, 3])
     np.testing.assert_array_equal(rows.values, [[0, 0, 2], [8, 5, 0]])
     assert RowSparse.from_scipy(sparse.csr_array((5, 0))).values.shape == (0, 0)
+    for wrong, error, message in (
+        (np.ones((2, 2)), TypeError, "matrix: expected a sparse array of SciPy, got ndarray"),
+        (entries.tolil(), TypeError, "matrix: expected the format csr, csc or coo, got lil"),
+        (sparse.coo_array(np.ones(3)), ValueError, "matrix: expected two dimensions, got shape (3,)"),
+    ):
+        with pytest.raises(error) as caught:
+            RowSparse.from_scipy(wrong)
+        assert str(caught.value) == message
 
 
 def test_from_torch():

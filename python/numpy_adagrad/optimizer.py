@@ -132,8 +132,11 @@ class Optimizer(ABC):
             A gradient or option that does not fit; the message names it.
         FloatingPointError
             See `on_nonfinite`.
+        IndexError
+            For a row of a sparse gradient that its parameter does not have.
         RuntimeError
-            Called from inside a closure or schedule of this optimizer.
+            Called from inside a closure or schedule of this optimizer; weight decay with a sparse gradient, where
+            torch refuses it.
 
         Examples
         --------

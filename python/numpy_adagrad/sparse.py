@@ -77,6 +77,13 @@ class RowSparse:
         RowSparse
             Its indices ascend, its values are new.
 
+        Raises
+        ------
+        TypeError
+            For anything else, or a format other than csr, csc and coo.
+        ValueError
+            For an array that has not two dimensions.
+
         Examples
         --------
         >>> import numpy as np
@@ -85,6 +92,8 @@ class RowSparse:
         >>> RowSparse.from_scipy(csr_array(np.array([[0.0, 0.0], [0.0, 7.0]])))
         RowSparse(array([1]), array([[0., 7.]]))
         """
+        if not is_scipy(matrix):
+            raise TypeError(f"matrix: expected a sparse array of SciPy, got {type(matrix).__name__}")
         indices, values = scipy_elements(matrix, matrix.shape, "matrix")
         columns = matrix.shape[1]
         rows, places = np.unique(indices // max(columns, 1), return_inverse=True)
@@ -161,7 +170,9 @@ def scipy_elements(matrix: Any, shape: tuple[int, ...], label: str) -> tuple[Arr
     """Return where in C order the stored entries lie, in the order in which they are stored, and their values."""
     if matrix.format not in ("csr", "csc", "coo"):
         raise TypeError(f"{label}: expected the format csr, csc or coo, got {matrix.format}")
-    if matrix.shape != shape or len(shape) != 2:
+    if len(matrix.shape) != 2:
+        raise ValueError(f"{label}: expected two dimensions, got shape {matrix.shape}")
+    if matrix.shape != shape:
         raise ValueError(f"{label}: expected shape {shape}, got {matrix.shape}")
     entries = matrix.tocoo(copy=False)
     return entries.row.astype(np.int64) * shape[1] + entries.col, entries.data
