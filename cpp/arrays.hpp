@@ -31,6 +31,8 @@ struct Label {
     std::string text() const;
 };
 
+inline PyArrayObject *array_of(const py::handle &object) { return reinterpret_cast<PyArrayObject *>(object.ptr()); }
+
 Dtype dtype_of(PyArrayObject *array);
 bool is_complex(Dtype dtype);
 

@@ -3,9 +3,10 @@
 #include "stepper.hpp"
 
 namespace adagrad {
-namespace {
 
-PyArrayObject *array_of(const py::handle &object) { return reinterpret_cast<PyArrayObject *>(object.ptr()); }
+using arrays::array_of;
+
+namespace {
 
 std::string shape_text(const py::handle &array) { return py::str(array.attr("shape")); }
 

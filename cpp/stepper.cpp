@@ -6,9 +6,10 @@
 #include "threads.hpp"
 
 namespace adagrad {
-namespace {
 
-PyArrayObject *array_of(const py::object &object) { return reinterpret_cast<PyArrayObject *>(object.ptr()); }
+using arrays::array_of;
+
+namespace {
 
 Rule rule_of(const std::string &name) {
     if (name == "torch") return TORCH;
