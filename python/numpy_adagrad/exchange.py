@@ -1,7 +1,8 @@
-"""State from and to elsewhere: tensors of torch and MindSpore, the checks of what is loaded, its taking over."""
+"""State from and to elsewhere: tensors of torch and MindSpore, the checks of what comes, its taking over."""
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -19,7 +20,7 @@ def to_array(value: Any) -> Any:
         return value.asnumpy()
     if not type(value).__module__.startswith("torch") or not hasattr(value, "detach"):
         return value
-    tensor = value.detach().cpu()
+    tensor = value.detach().cpu().resolve_conj().resolve_neg()
     if str(tensor.dtype) != "torch.bfloat16":
         return tensor.numpy()
     import ml_dtypes
@@ -38,11 +39,20 @@ def to_tensor(array: Array) -> Any:
     try:
         import torch
     except ImportError:
-        raise ImportError("state_dict(tensors=True): expected torch to be installed") from None
+        raise ImportError("tensors=True: expected torch to be installed") from None
     copy = np.array(array, order="C", subok=False)
     if copy.dtype.name != "bfloat16":
         return torch.from_numpy(copy)
     return torch.from_numpy(copy.view(np.int16)).view(torch.bfloat16)
+
+
+def to_parameter(name: str, array: Array) -> Any:
+    """Copy an array into a parameter of MindSpore's, which is what its checkpoints hold."""
+    try:
+        import mindspore
+    except ImportError:
+        raise ImportError("tensors=True: expected mindspore to be installed") from None
+    return mindspore.Parameter(mindspore.Tensor(np.array(array, order="C", subok=False)), name=name)
 
 
 def fitted(value: Any, array: Array, label: str) -> Array:
@@ -57,6 +67,34 @@ def fitted(value: Any, array: Array, label: str) -> Array:
         raise TypeError(f"{label}: expected values that {array.dtype} can hold, got {value.dtype}")
     with np.errstate(all="ignore"):
         return value.astype(array.dtype, copy=False)
+
+
+def check_kind(label: str, value: Any, module: str, name: str) -> None:
+    """Refuse what is no instance of a class, without importing the library that it is of."""
+    library = sys.modules.get(module)
+    if library is None or not isinstance(value, getattr(library, name)):
+        kind = type(value)
+        raise TypeError(f"{label}: expected a {module}.{name}, got {kind.__module__}.{kind.__qualname__}")
+
+
+def check_same(label: str, ours: Any, theirs: Any) -> None:
+    """Refuse what must be the same on both sides and is not."""
+    if ours != theirs:
+        raise ValueError(f"{label}: expected {ours}, got {theirs}")
+
+
+def check_fit(label: str, array: Array, value: Array) -> None:
+    """Refuse an array that cannot take a value as it is."""
+    if array.shape != value.shape:
+        raise ValueError(f"{label}: expected shape {value.shape}, got {array.shape}")
+    if array.dtype != value.dtype:
+        raise TypeError(f"{label}: expected dtype {value.dtype}, got {array.dtype}")
+
+
+def same_memory(one: Array, other: Array) -> bool:
+    """Tell whether two arrays of one dtype are the same elements."""
+    keys = ("data", "shape", "strides")
+    return all(one.__array_interface__[key] == other.__array_interface__[key] for key in keys)
 
 
 def fill(array: Array, value: Any) -> Callable[[], None]:

@@ -1,0 +1,85 @@
+"""What a live ``mindspore.nn.Adagrad`` asks for each parameter, read from it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ..exchange import to_array
+from ..mindspore_arguments import SHARED_RATE
+
+
+class FromCell:
+    """A schedule of MindSpore's as a callable of the step, compiled as MindSpore's optimizer compiles it."""
+
+    def __init__(self, cell: Any) -> None:
+        self.cell = cell
+        self._compiled: Any = None
+
+    def __call__(self, step: int) -> float:
+        import mindspore
+
+        if self._compiled is None:
+            self._compiled = mindspore.jit(self.cell)
+        return float(np.asarray(to_array(self._compiled(mindspore.Tensor([step], mindspore.int32)))).item())
+
+    def __repr__(self) -> str:
+        return f"FromCell({type(self.cell).__name__})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, FromCell) and other.cell is self.cell
+
+    def __hash__(self) -> int:
+        return id(self.cell)
+
+
+class Asked(NamedTuple):
+    """What is asked for one parameter."""
+
+    rate: Any
+    """MindSpore's own: a Parameter of 0 or 1 dimensions, or a schedule."""
+
+    decay: float | FromCell
+    centralizes: bool
+
+    @property
+    def rate_name(self) -> str | None:
+        """What the rate is called in a checkpoint; a schedule has no name."""
+        return getattr(self.rate, "name", None) if hasattr(self.rate, "asnumpy") else None
+
+
+def asked(optimizer: Any) -> list[Asked]:
+    """Read rate, decay and centralisation of each parameter."""
+    count = len(optimizer.parameters)
+    rates = optimizer.get_lr_parameter(list(optimizer.parameters))
+    decays = optimizer.weight_decay if optimizer.is_group else [optimizer.weight_decay] * count
+    flags = optimizer.grad_centralization_flags if optimizer.is_group else [False] * count
+    return [
+        Asked(rate, read_decay(decay, optimizer.loss_scale), bool(flag))
+        for rate, decay, flag in zip(rates, decays, flags, strict=True)
+    ]
+
+
+def read_rate(rate: Any) -> Any:
+    """Return a rate as `MindSporeAdagrad` takes it: an array of its own, or a callable."""
+    return np.array(rate.asnumpy()) if hasattr(rate, "asnumpy") else FromCell(rate)
+
+
+def read_decay(decay: Any, loss_scale: float) -> float | FromCell:
+    """Return a decay as it was given: MindSpore keeps it multiplied by `loss_scale`."""
+    return float(decay.asnumpy()) / loss_scale if hasattr(decay, "asnumpy") else FromCell(decay.weight_decay)
+
+
+def default_rate(optimizer: Any, rates: list[Asked]) -> Any:
+    """Return the rate of groups that have none of their own."""
+    for entry in rates:
+        if not optimizer.is_group_lr or entry.rate_name == SHARED_RATE:
+            return read_rate(entry.rate)
+    return _not_kept if optimizer.init_learning_rate is None else optimizer.init_learning_rate
+
+
+def _not_kept(step: int) -> float:
+    raise RuntimeError(
+        "learning_rate: expected a rate for the new group, as MindSpore does not keep a default schedule"
+    )

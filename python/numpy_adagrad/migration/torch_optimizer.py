@@ -1,0 +1,215 @@
+"""A live ``torch.optim.Adagrad``, taken over in its own memory, and given back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from operator import setitem
+from typing import Any
+
+from ..exchange import check_fit, check_kind, check_same, fill, run_together, same_memory, to_array
+from ..parameters import Array, number
+from ..sparse import RowSparse
+from ..torch_adagrad import TorchAdagrad
+
+CARRIED = ("lr_decay", "eps", "weight_decay", "maximize")
+"""Beside the rate, what a group asks of a step."""
+DEFAULTS = ("lr", *CARRIED, "initial_accumulator_value", "differentiable", "fused")
+
+
+def from_torch(optimizer: Any) -> TorchAdagrad:
+    """Make a `TorchAdagrad` over the memory of a live ``torch.optim.Adagrad``.
+
+    Nothing is copied: a step of ours moves torch's parameters, accumulators and step counters, and torch can take
+    the next step at any time. Groups, options and names come along; a rate that is a tensor stays shared. bfloat16
+    tensors are shared through a view of their integers.
+
+    The bits of a run that is switched this way are those of the unswitched run with ``fused=True``. torch's other
+    paths take MKL's square root, which is one unit off in the last place for up to 0.7 % of float32 numbers on
+    machines with AVX-512.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Adagrad
+        With parameters on the CPU. State that torch would create at its next step, of a group added later, is created
+        now. A step counter that is not float32 (torch with a default dtype of float64) is replaced by one that is.
+
+    Returns
+    -------
+    TorchAdagrad
+        Give its `step` the gradients of `torch_grads`.
+
+    Raises
+    ------
+    TypeError
+        For anything but a ``torch.optim.Adagrad``, or for parameters of a dtype that `TorchAdagrad` does not take.
+    ValueError
+        For parameters that are not strided tensors on the CPU, and for ``differentiable=True``.
+
+    Notes
+    -----
+    An option that is changed in torch's groups afterwards, by a scheduler of torch's for example, is not seen: change
+    it in `param_groups` here, or call `from_torch` again. Hooks of torch's optimizer are not called. As with every
+    change that autograd does not see, take no step between a forward pass and its backward pass.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from numpy_adagrad import from_torch, torch_grads
+    >>> w = torch.tensor([1.0, 2.0], requires_grad=True)
+    >>> theirs = torch.optim.Adagrad([w], lr=0.5)
+    >>> (w**2).sum().backward()
+    >>> ours = from_torch(theirs)
+    >>> ours.step(torch_grads(theirs))
+    >>> w.tolist()
+    [0.5, 1.5]
+    """
+    check_kind("optimizer", optimizer, "torch.optim", "Adagrad")
+    tensors = [tensor for group in optimizer.param_groups for tensor in group["params"]]
+    arrays = [shared(tensor, f"params[{i}]") for i, tensor in enumerate(tensors)]
+    states = [_own_state(optimizer, tensor) for tensor in tensors]
+    sums = [shared(state["sum"], f"sum[{i}]") for i, state in enumerate(states)]
+    by_param = {id(array): state_sum for array, state_sum in zip(arrays, sums, strict=True)}
+
+    given = iter(arrays)
+    groups = [_group(group, [next(given) for _ in group["params"]]) for group in optimizer.param_groups]
+    defaults = {key: to_array(optimizer.defaults[key]) for key in DEFAULTS if key in optimizer.defaults}
+    initial = optimizer.defaults["initial_accumulator_value"]
+    ours = TorchAdagrad(
+        [{**group, "initial_accumulator_value": initial} for group in groups],
+        **defaults,
+        allocate=lambda param, dtype, value: by_param[id(param)],
+    )
+    ours._allocate = None
+    for own, group in zip(ours.param_groups, groups, strict=True):
+        # torch ignores a group's own, and so does loading; it is kept for the way back.
+        own["initial_accumulator_value"] = group["initial_accumulator_value"]
+    for slot, state in zip(ours._slots, states, strict=True):
+        slot.state["step"] = state["step"].numpy()
+    ours._rebuild()
+    optimizer.state.update(zip(tensors, states, strict=True))
+    return ours
+
+
+def to_torch(opt: TorchAdagrad, optimizer: Any) -> None:
+    """Write parameters, state and options into a live ``torch.optim.Adagrad``, which then goes on where `opt` stands.
+
+    What lies in shared memory already is left alone, so that after `from_torch` only options are written.
+
+    Parameters
+    ----------
+    opt : TorchAdagrad
+        Where from. A callable rate is written as the value last used.
+    optimizer : torch.optim.Adagrad
+        Where to: with as many groups, and in them parameters of the same shapes and dtypes, on the CPU.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For what does not fit, a float32 accumulator of a half parameter among it; nothing has changed then.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import torch
+    >>> from numpy_adagrad import TorchAdagrad, to_torch
+    >>> w = np.array([1.0, 2.0], np.float32)
+    >>> ours = TorchAdagrad([w], lr=0.5)
+    >>> ours.step([np.array([3.0, -4.0], np.float32)])
+    >>> theirs = torch.optim.Adagrad([torch.zeros(2)])
+    >>> to_torch(ours, theirs)
+    >>> theirs.param_groups[0]["params"], theirs.param_groups[0]["lr"]
+    ([tensor([0.5000, 2.5000])], 0.5)
+    """
+    check_kind("opt", opt, "numpy_adagrad", "TorchAdagrad")
+    check_kind("optimizer", optimizer, "torch.optim", "Adagrad")
+    with opt._lock:
+        opt._refuse_reentry()
+        opt._settle()
+        _check_groups(opt, optimizer)
+        tensors = [tensor for group in optimizer.param_groups for tensor in group["params"]]
+        states = [_own_state(optimizer, tensor) for tensor in tensors]
+        actions: list[Callable[[], None]] = []
+        for i, (slot, tensor, state) in enumerate(zip(opt._slots, tensors, states, strict=True)):
+            actions += _filled(f"params[{i}]", tensor, slot.param)
+            actions += _filled(f"sum[{i}]", state["sum"], slot.state["sum"])
+            actions += _filled(f"step[{i}]", state["step"], slot.state["step"])
+        for k, (own, group) in enumerate(zip(opt.param_groups, optimizer.param_groups, strict=True)):
+            rate = number(opt._saved_rate(k), "lr")
+            keeps = hasattr(group["lr"], "fill_")  # a tensor, which a compiled step or a scheduler may hold
+            actions.append(partial(group["lr"].fill_, rate) if keeps else partial(setitem, group, "lr", rate))
+            actions += [partial(setitem, group, key, own[key]) for key in CARRIED]
+        optimizer.state.update(zip(tensors, states, strict=True))
+        run_together(actions)
+
+
+def torch_grads(optimizer: Any) -> list[Array | RowSparse | None]:
+    """Return the gradients of a torch optimizer's parameters, in the form that `step` takes.
+
+    Parameters
+    ----------
+    optimizer : torch.optim.Optimizer
+        Its parameters' ``grad`` are taken, flat over all groups.
+
+    Returns
+    -------
+    list
+        Arrays over torch's own memory, a `RowSparse` for a sparse COO gradient, None for none.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from numpy_adagrad import torch_grads
+    >>> w = torch.ones(2, requires_grad=True)
+    >>> (3 * w).sum().backward()
+    >>> torch_grads(torch.optim.Adagrad([w]))
+    [array([3., 3.], dtype=float32)]
+    """
+    check_kind("optimizer", optimizer, "torch.optim", "Optimizer")
+    grads = [tensor.grad for group in optimizer.param_groups for tensor in group["params"]]
+    return [RowSparse.from_torch(g) if g is not None and g.is_sparse else to_array(g) for g in grads]
+
+
+def shared(tensor: Any, label: str) -> Array:
+    """Return an array over a tensor's memory."""
+    if tensor.device.type != "cpu" or tensor.layout.__repr__() != "torch.strided":
+        raise ValueError(f"{label}: expected a strided tensor on the CPU, got {tensor.layout} on {tensor.device}")
+    if tensor.is_conj() or tensor.is_neg():
+        raise ValueError(f"{label}: expected a tensor with its own values, got a conjugated or negated view")
+    array: Array = to_array(tensor)
+    return array
+
+
+def _own_state(optimizer: Any, tensor: Any) -> dict[str, Any]:
+    """Return torch's state of a parameter, or what torch would create for it."""
+    import torch
+
+    state: dict[str, Any] = dict(optimizer.state.get(tensor, {}))
+    if not state:
+        initial = optimizer.defaults["initial_accumulator_value"]
+        value = complex(initial, initial) if tensor.is_complex() else initial
+        state["step"] = torch.zeros((), dtype=torch.float32)
+        state["sum"] = torch.full_like(tensor, value, requires_grad=False, memory_format=torch.preserve_format)
+    elif not isinstance(state["step"], torch.Tensor) or state["step"].dtype != torch.float32:
+        state["step"] = torch.tensor(float(state["step"]), dtype=torch.float32)
+    return state
+
+
+def _group(group: dict[str, Any], arrays: list[Array]) -> dict[str, Any]:
+    """Return a group of torch's as one of ours; there is no path to choose."""
+    options = {key: to_array(value) for key, value in group.items() if key != "params"}
+    return {"initial_accumulator_value": 0, **options, "params": arrays, "foreach": None}
+
+
+def _check_groups(opt: TorchAdagrad, optimizer: Any) -> None:
+    check_same("sizes of groups", *([len(group["params"]) for group in o.param_groups] for o in (opt, optimizer)))
+    theirs = [name for group in optimizer.param_groups for name in group.get("param_names", [])]
+    if opt.names and theirs:
+        check_same("names", opt.names, theirs)
+
+
+def _filled(label: str, tensor: Any, value: Array) -> list[Callable[[], None]]:
+    """Check that an array fits a tensor; return what fills it, nothing where both are one memory."""
+    array = shared(tensor, label)
+    check_fit(label, array, value)
+    return [] if same_memory(array, value) else [fill(array, value)]
