@@ -1,5 +1,6 @@
 """translate_state: what one framework saved goes on in the other, and what cannot be carried is refused."""
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 from bits import assert_same_bits
-from mindspore_arrays import mindspore_adagrad, mindspore_step
+from mindspore_arrays import mindspore_adagrad, mindspore_step, parameter
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad, translate_state
 from numpy_adagrad.parameters import Array
 from torch_arrays import to_numpy, torch_step
@@ -91,8 +92,10 @@ def test_real_libraries_load_what_is_translated_and_translate_what_they_save(tmp
     for seed in range(3):
         torch_step(theirs, tensors, arrays(10 + seed))
     optimizer = mindspore_adagrad(list(zip(NAMES, arrays(2), strict=True)), learning_rate=9.0)
-    made = translate_state("torch", "mindspore", theirs.state_dict(), tensors=True)
-    mindspore.load_param_into_net(optimizer, made)
+    made = translate_state("torch", "mindspore", theirs.state_dict(), parameters=tensors, tensors=True)
+    assert mindspore.load_param_into_net(optimizer, made) == ([], [])
+    for param, tensor in zip(optimizer.parameters, tensors, strict=True):
+        assert_same_bits(param.asnumpy(), to_numpy(tensor))
     assert optimizer.global_step.asnumpy().tolist() == [3]
     assert float(optimizer.learning_rate.asnumpy()) == 0.5
     for accum, tensor in zip(optimizer.accum, tensors, strict=True):
@@ -108,6 +111,15 @@ def test_real_libraries_load_what_is_translated_and_translate_what_they_save(tmp
     for accum, state in zip(optimizer.accum, resumed.state.values(), strict=True):
         assert_same_bits(to_numpy(state["sum"]), accum.asnumpy())
         assert float(state["step"]) == 4
+
+
+def test_mindspore_loads_accumulators_into_parameters_that_are_missing() -> None:
+    """Why tensors=True needs the parameters: MindSpore takes `accum.` for a prefix of the network's."""
+    optimizer = mindspore_adagrad([("a", np.ones(2, np.float32))])
+    mindspore.load_param_into_net(optimizer, {"accum.a": parameter("accum.a", np.full(2, 9, np.float32))})
+    assert optimizer.parameters[0].asnumpy().tolist() == [9, 9]
+    with pytest.raises(TypeError, match=r"^parameters: expected them beside tensors=True, got None$"):
+        translate_state("torch", "mindspore", torch_saved(), tensors=True)
 
 
 def test_names_are_given_or_counted() -> None:
@@ -219,15 +231,25 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         ValueError,
         "names: expected those of the accumulators, ['a', 'b', 'c'], got ['a', 'b', 'd']",
     ),
+    "parameters too few": (
+        lambda: translate_state("torch", "mindspore", torch_saved(), parameters=arrays(1)[:2]),
+        ValueError,
+        "parameters: expected 3, got 2",
+    ),
+    "parameters for torch": (
+        lambda: translate_state("mindspore", "torch", mindspore_saved(), parameters=arrays(1)),
+        TypeError,
+        "parameters: expected None for torch, whose state dicts have none",
+    ),
     "options for MindSpore": (
         lambda: translate_state("torch", "mindspore", torch_saved(), accum=0.5),
         TypeError,
-        "accum: expected nothing but names for MindSpore",
+        "accum: expected no options for MindSpore, which saves none",
     ),
     "groups for MindSpore": (
         lambda: translate_state("torch", "mindspore", torch_saved(), groups=GROUPS),
         TypeError,
-        "groups: expected nothing but names for MindSpore",
+        "groups: expected no options for MindSpore, which saves none",
     ),
     "an option torch does not know": (
         lambda: translate_state("mindspore", "torch", mindspore_saved(), accum=0.5),
@@ -267,9 +289,16 @@ def test_refusals(case: str) -> None:
     assert message in str(refusal.value.args[0])
 
 
-@pytest.mark.parametrize(("target", "module"), [("mindspore", "mindspore"), ("torch", "torch")])
-def test_tensors_need_the_target_s_library(monkeypatch: pytest.MonkeyPatch, target: str, module: str) -> None:
-    monkeypatch.setitem(__import__("sys").modules, module, None)
-    source, saved = ("torch", torch_saved()) if target == "mindspore" else ("mindspore", mindspore_saved())
-    with pytest.raises(ImportError, match=f"^tensors=True: expected {module} to be installed$"):
-        translate_state(source, target, saved, tensors=True)
+@pytest.mark.parametrize(
+    ("target", "call"),
+    [
+        ("mindspore", lambda: translate_state("torch", "mindspore", torch_saved(), parameters=arrays(1), tensors=True)),
+        ("torch", lambda: translate_state("mindspore", "torch", mindspore_saved(), tensors=True)),
+    ],
+)
+def test_tensors_need_the_target_s_library(
+    monkeypatch: pytest.MonkeyPatch, target: str, call: Callable[[], Any]
+) -> None:
+    monkeypatch.setitem(sys.modules, target, None)
+    with pytest.raises(ImportError, match=f"^tensors=True: expected {target} to be installed$"):
+        call()

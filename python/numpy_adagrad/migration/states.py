@@ -23,6 +23,7 @@ def translate_state(
     *,
     names: Sequence[str] | None = None,
     groups: Sequence[Sequence[str]] | None = None,
+    parameters: Sequence[Any] | None = None,
     tensors: bool = False,
     **options: Any,
 ) -> dict[str, Any]:
@@ -53,9 +54,12 @@ def translate_state(
     groups : sequence of sequences of str, optional
         For torch: the names of each group's parameters, which MindSpore does not save. Needed where there are rates
         of several groups; group `k` takes ``learning_rate_group_<k>`` if there is one.
+    parameters : sequence of arrays or tensors, optional
+        For MindSpore: the parameters themselves in torch's order, to be saved beside the accumulators.
     tensors : bool, default False
         Copy arrays into what the target framework loads: torch tensors, or MindSpore parameters. Otherwise arrays
-        are those of `state_dict` where they can be.
+        are those of `state_dict` where they can be. For MindSpore this needs `parameters`: where they are missing,
+        ``mindspore.load_param_into_net`` 2.10 takes ``accum.`` for a prefix and loads accumulators into parameters.
     **options
         For torch: options of its groups, with the defaults of `TorchAdagrad`. `lr` takes the place of a rate that is
         not in `state_dict`, because it is a schedule, or that is a list.
@@ -86,11 +90,13 @@ def translate_state(
     """
     if (source, target) == ("torch", "mindspore"):
         if options or groups is not None:
-            raise TypeError(
-                f"{next(iter(options), 'groups')}: expected nothing but names for MindSpore, which saves no options"
-            )
-        return _to_mindspore(state_dict, names, to_parameter if tensors else _named)
+            raise TypeError(f"{next(iter(options), 'groups')}: expected no options for MindSpore, which saves none")
+        if tensors and parameters is None:
+            raise TypeError("parameters: expected them beside tensors=True, got None")
+        return _to_mindspore(state_dict, names, parameters, to_parameter if tensors else _named)
     if (source, target) == ("mindspore", "torch"):
+        if parameters is not None:
+            raise TypeError("parameters: expected None for torch, whose state dicts have none")
         return _to_torch(state_dict, names, groups, to_tensor if tensors else itself, options)
     raise ValueError(f"source, target: expected 'torch' and 'mindspore' or the reverse, got {source!r} and {target!r}")
 
@@ -100,7 +106,10 @@ def _named(name: str, array: Array) -> Array:
 
 
 def _to_mindspore(
-    state_dict: Mapping[str, Any], names: Sequence[str] | None, convert: Callable[[str, Array], Any]
+    state_dict: Mapping[str, Any],
+    names: Sequence[str] | None,
+    parameters: Sequence[Any] | None,
+    convert: Callable[[str, Array], Any],
 ) -> dict[str, Any]:
     groups, state = _entry(state_dict, "param_groups"), _entry(state_dict, "state")
     keys = [key for group in groups for key in group["params"]]
@@ -118,6 +127,10 @@ def _to_mindspore(
         if number(group.get("lr_decay", 0), "lr_decay") == 0:
             name = SHARED_RATE if len(groups) == 1 else f"{SHARED_RATE}_group_{k}"
             arrays[name] = np.array(number(to_array(_entry(group, "lr", f"param_groups[{k}]")), "lr"), np.float32)
+    if parameters is not None:
+        if len(parameters) != len(keys):
+            raise ValueError(f"parameters: expected {len(keys)}, got {len(parameters)}")
+        arrays.update((name, _real(name, param)) for name, param in zip(names, parameters, strict=True))
     arrays.update((f"{ACCUM}{name}", _real(name, entry["sum"])) for name, entry in zip(names, entries, strict=True))
     return {name: convert(name, array) for name, array in arrays.items()}
 
