@@ -1,4 +1,4 @@
-"""Tasks: `nox -s tests`, `nox -s lint`, `nox -s bench`."""
+"""Tasks: `nox -s tests`, `nox -s lint`, `nox -s docs`, `nox -s bench`."""
 
 import nox
 
@@ -21,6 +21,13 @@ def lint(session):
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
     session.run("clang-format", "--dry-run", "--Werror", *_sources())
+
+
+@nox.session
+def docs(session):
+    """Build the documentation into site/; a warning is an error."""
+    session.install(".[docs]")
+    session.run("mkdocs", "build", "--strict", env={"NO_MKDOCS_2_WARNING": "1"})
 
 
 @nox.session

@@ -41,16 +41,20 @@ def adagrad(
         Parameters, their gradients and accumulators, of one shape each; dtypes as `TorchAdagrad` takes them.
     state_steps : sequence of arrays
         Writeable float32 arrays of shape (), one for each parameter, which count its steps.
-    fused, foreach, differentiable
+    fused, foreach, differentiable : bool or None
         As in `TorchAdagrad`.
     grad_scale : float, optional
         Divides the gradients first. They are only read, while torch writes the quotient back into them.
     found_inf : float, optional
         Other than 0, nothing changes.
-    has_sparse_grad, has_complex : bool
-        Accepted for torch's sake; `has_sparse_grad=True` is refused, complex parameters are recognised.
-    lr, weight_decay, lr_decay, eps, maximize
+    has_sparse_grad : bool, default False
+        Accepted for torch's sake; True is refused.
+    has_complex : bool, default False
+        Accepted for torch's sake: complex parameters are recognised.
+    lr, weight_decay, lr_decay, eps : float
         As in `TorchAdagrad`; torch gives them no default here.
+    maximize : bool
+        As in `TorchAdagrad`; no default either.
 
     Raises
     ------

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class RowSparse:
     r"""A gradient that is zero but for some rows.
 
-    A parameter moves in the rows that `indices` name, and there as if its whole gradient had been given::
+    A parameter moves in the rows that `indices` name, and there as if its whole gradient had been given:
 
         total[indices[k]] += values[k]      for k in order, from the first value on, each sum rounded to their dtype
 
@@ -26,8 +26,8 @@ class RowSparse:
     ----------
     indices : array of int32 or int64, shape (n,)
         Rows of the parameter, in any order, some of them perhaps more than once; what is no array is made one.
-    values : array, shape (n, *param.shape[1:])
-        The rows of the gradient, of the dtype that a dense gradient would have.
+    values : array
+        The rows of the gradient, of shape ``(n, *param.shape[1:])`` and of the dtype that a dense gradient would have.
 
     Raises
     ------
@@ -70,7 +70,8 @@ class RowSparse:
 
         Parameters
         ----------
-        matrix : sparse array or matrix of SciPy, shape (rows, columns)
+        matrix : sparse array or matrix of SciPy
+            Of shape (rows, columns).
 
         Returns
         -------

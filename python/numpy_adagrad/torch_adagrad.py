@@ -18,7 +18,7 @@ from .torch_state import loaded, saved
 class TorchAdagrad(Optimizer):
     r"""Adagrad as ``torch.optim.Adagrad`` computes it, in place on NumPy arrays.
 
-    At step `t` of a parameter `p` with gradient `g` and accumulator `s` (``state[i]["sum"]``)::
+    At step `t` of a parameter `p` with gradient `g` and accumulator `s` (``state[i]["sum"]``):
 
         g = -g                                  where maximize
         g = fma(p, weight_decay, g)             where weight_decay != 0
@@ -37,14 +37,17 @@ class TorchAdagrad(Optimizer):
     lr : float, 1-element array or callable, default 1e-2
         The learning rate. A callable is called with the number of steps that the parameter has taken.
     lr_decay : float, default 0
+        How fast the rate falls, see above.
     weight_decay : float, default 0
         L2 penalty, added to the gradient.
     initial_accumulator_value : float, default 0
+        Where accumulators start.
     eps : float, default 1e-10
         Added to the root. With ``eps=0`` a zero gradient on a zero accumulator gives NaN, as in torch.
     foreach : None or False
         Accepted for torch's sake; True is refused.
     maximize : bool, default False
+        Climb the gradient.
     differentiable : False
         Accepted for torch's sake; True is refused.
     fused : bool or None
@@ -218,6 +221,11 @@ class TorchAdagrad(Optimizer):
 
         Arrays and tensors are copied, accumulators cast to the dtype that they have here. What a parameter has no
         entry for starts anew, as in torch. Callable rates stay in place.
+
+        Parameters
+        ----------
+        state_dict : mapping
+            As `state_dict` returns it, with arrays or tensors.
 
         Raises
         ------
