@@ -110,6 +110,19 @@ def test_one_loss_scale_multiplies_and_the_other_divides() -> None:
     assert_same_bits(tensor.grad.numpy(), quotient)  # written back
 
 
+def test_mindspore_unscales_a_half_gradient_before_it_widens_it() -> None:
+    grad, scale = np.arange(1, 100, dtype=np.float16), np.float32(1 / 10)
+    start = np.ones(len(grad), np.float32)
+    narrow = (grad * np.float16(scale)).astype(np.float32)
+    wide = grad.astype(np.float32) * scale
+    assert (narrow != wide).any()
+    assert_same_bits(after_mindspore(grad, start, accum=0.0, loss_scale=10.0)[1], narrow * narrow)
+
+    ours = MindSporeAdagrad([start.copy()], 0.0, loss_scale=10.0)
+    ours.step([grad])
+    assert_same_bits(ours.state[0]["accum"], wide * wide)
+
+
 def test_mindspore_has_an_epsilon() -> None:
     grad = singles(1e-4)
     w, accum = after_mindspore(grad, accum=0.0, learning_rate=0.5)

@@ -1,19 +1,21 @@
-"""docs/api.md shows all that is public."""
+"""docs/api.md shows all that is public; the tests that other pages name are there."""
 
 import inspect
+import re
 from pathlib import Path
 
 import numpy_adagrad
 import pytest
 
-PAGE = (Path(__file__).parent.parent / "docs" / "api.md").read_text()
+ROOT = Path(__file__).parent.parent
+API, DIFFERENCES, FIDELITY = ((ROOT / "docs" / f"{name}.md").read_text() for name in ("api", "differences", "fidelity"))
 PUBLIC = [name for name in numpy_adagrad.__all__ if not inspect.ismodule(getattr(numpy_adagrad, name))]
 PUBLIC += [f"functional.{name}" for name in numpy_adagrad.functional.__all__]
 CLASSES = [thing for thing in vars(numpy_adagrad).values() if inspect.isclass(thing)]
 
 
 def test_every_public_name_has_its_line() -> None:
-    lines = [line.removeprefix("::: numpy_adagrad.") for line in PAGE.splitlines() if line.startswith(":::")]
+    lines = [line.removeprefix("::: numpy_adagrad.") for line in API.splitlines() if line.startswith(":::")]
     assert sorted(lines) == sorted(PUBLIC)
 
 
@@ -24,3 +26,12 @@ def test_every_public_member_has_a_docstring(owner: type) -> None:
     shown = [name for name, member in members.items() if callable(member) or isinstance(member, property)]
     assert shown != []
     assert [name for name in shown if not members[name].__doc__] == []
+
+
+def test_every_test_that_is_named_exists() -> None:
+    _, table = DIFFERENCES.split("`test_*.py` |\n|---|---|---|---|---|\n")
+    cells = [line.split(" | ")[-1].removesuffix(" |") for line in table.split("\n\n")[0].splitlines()]
+    names = {f"test_{name}.py" for cell in cells for name in cell.split(", ")}
+    assert len(names) > 5
+    names |= set(re.findall(r"`tests/(\w+\.py)`", DIFFERENCES + FIDELITY))
+    assert [name for name in sorted(names) if not (ROOT / "tests" / name).is_file()] == []
