@@ -1,12 +1,14 @@
 """Tasks: `nox -s tests`, `nox -s lint`, `nox -s docs`, `nox -s bench`."""
 
+from pathlib import Path
+
 import nox
 
 nox.options.sessions = ["lint", "tests"]
 
 
 @nox.session(python=["3.10", "3.11", "3.12"])
-def tests(session):
+def tests(session: nox.Session) -> None:
     """Run the test suite, torch and MindSpore included."""
     session.install("torch==2.13.0")
     session.install(".[test]")
@@ -14,9 +16,10 @@ def tests(session):
 
 
 @nox.session
-def lint(session):
+def lint(session: nox.Session) -> None:
     """Run ruff, mypy and clang-format."""
-    session.install(".[demo,lint]")  # demo: the types of what the command line is made of
+    session.install("torch==2.13.0")
+    session.install(".[test,bench,lint]")  # the types of what tests and bench/ are made of
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
@@ -24,14 +27,14 @@ def lint(session):
 
 
 @nox.session
-def docs(session):
+def docs(session: nox.Session) -> None:
     """Build the documentation into site/; a warning is an error."""
     session.install(".[docs]")
     session.run("mkdocs", "build", "--strict", env={"NO_MKDOCS_2_WARNING": "1"})
 
 
 @nox.session
-def bench(session):
+def bench(session: nox.Session) -> None:
     """Measure everything and write the figures into docs/performance.md."""
     session.install("torch==2.13.0")
     session.install(".[bench]")
@@ -40,7 +43,5 @@ def bench(session):
     session.run("python", "bench/report.py", "result.json", *page)
 
 
-def _sources():
-    from pathlib import Path
-
+def _sources() -> list[str]:
     return [str(path) for path in sorted(Path("cpp").glob("*.[ch]pp"))]

@@ -1,9 +1,12 @@
 """All that an optimizer holds, as plain values: to see that a refused call has changed nothing."""
 
+from typing import Any
+
 import numpy as np
+from numpy_adagrad.optimizer import Optimizer
 
 
-def frozen(value):
+def frozen(value: Any) -> Any:
     if isinstance(value, np.ndarray):
         return value.dtype, value.shape, value.tobytes()
     if isinstance(value, dict):
@@ -13,7 +16,7 @@ def frozen(value):
     return value
 
 
-def contents(optimizer):
+def contents(optimizer: Optimizer) -> Any:
     states = {i: dict(state) for i, state in optimizer.state.items()}
     counter = getattr(optimizer, "global_step", None)
     return frozen([optimizer.param_groups, states, optimizer.names, counter, optimizer.skipped_steps])

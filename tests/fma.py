@@ -3,13 +3,15 @@
 from fractions import Fraction
 
 import numpy as np
+import numpy.typing as npt
+from numpy_adagrad.parameters import Array
 
 # Beyond this many binary places the smaller operand of a float64 sum acts by its sign alone.
 FAR = 200
 
 
 @np.errstate(all="ignore")
-def fma(a, b, c):
+def fma(a: npt.ArrayLike, b: npt.ArrayLike, c: npt.ArrayLike) -> Array:
     """a * b + c rounded once. The arrays are all float32 or all float64."""
     a, b, c = np.broadcast_arrays(a, b, c)
     assert a.dtype == b.dtype == c.dtype, (a.dtype, b.dtype, c.dtype)
@@ -21,14 +23,14 @@ def fma(a, b, c):
     raise TypeError(f"fma: expected float32 or float64, got {a.dtype}")
 
 
-def _two_sum(a, b):
+def _two_sum(a: Array, b: Array) -> tuple[Array, Array]:
     """The rounded sum and its exact error (Knuth)."""
     total = a + b
     part = total - a
     return total, (a - (total - part)) + (b - part)
 
 
-def _two_product(a, b):
+def _two_product(a: Array, b: Array) -> tuple[Array, Array]:
     """The rounded product and its exact error (Dekker), for operands near 1."""
     a_high, b_high = (134217729.0 * x - (134217729.0 * x - x) for x in (a, b))
     a_low, b_low = a - a_high, b - b_high
@@ -36,7 +38,7 @@ def _two_product(a, b):
     return product, a_low * b_low - (((product - a_high * b_high) - a_low * b_high) - a_high * b_low)
 
 
-def _sum_to_odd(a, b):
+def _sum_to_odd(a: Array, b: Array) -> Array:
     """a + b rounded to odd: rounding the result once more, to fewer digits, is then correct."""
     total, error = _two_sum(a, b)
     even = (total.view(np.uint64) & 1) == 0
@@ -44,7 +46,7 @@ def _sum_to_odd(a, b):
     return np.where(inexact & even, np.nextafter(total, np.copysign(np.inf, error)), total)
 
 
-def _fma64(a, b, c):
+def _fma64(a: Array, b: Array, c: Array) -> Array:
     """Boldo and Melquiond's algorithm on the significands, so that no step overflows or underflows."""
     (a_part, a_power), (b_part, b_power), (c_part, c_power) = np.frexp(a), np.frexp(b), np.frexp(c)
     power = a_power + b_power

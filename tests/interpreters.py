@@ -5,7 +5,7 @@ import subprocess
 import sys
 
 
-def run(code, **environment):
+def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run code to its good end; what it writes is in `stdout` and `stderr`."""
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -19,7 +19,7 @@ def run(code, **environment):
     return done
 
 
-def output(code, **environment):
+def output(code: str, **environment: str) -> str:
     """What code prints; it must write nothing to stderr."""
     done = run(code, **environment)
     assert done.stderr == ""

@@ -1,13 +1,17 @@
 """MindSpore's side of the comparisons, with arrays in and out."""
 
 import os
+from collections.abc import Iterable
+from typing import Any
 
 os.environ.setdefault("GLOG_v", "3")
 
 import mindspore
 import numpy as np
+import numpy.typing as npt
 from mindspore import Parameter, Tensor, nn, ops
-from values import draw
+from numpy_adagrad.parameters import Array
+from values import Shape, draw
 
 mindspore.set_device("CPU")
 
@@ -17,7 +21,7 @@ SMALLEST = {"float16": 0.0, "float32": 1e-12, "float64": 1e-100}
 
 
 @np.errstate(all="ignore")
-def draw_normal(rng, shape, dtype, kind):
+def draw_normal(rng: np.random.Generator, shape: Shape, dtype: npt.DTypeLike, kind: str) -> Array:
     """Random values, awkward ones among them, whose results are zero or normal numbers."""
     x = draw(rng, shape, dtype, kind)
     least = x.dtype.type(SMALLEST[x.dtype.name])
@@ -25,38 +29,38 @@ def draw_normal(rng, shape, dtype, kind):
 
 
 class TableSchedule(nn.learning_rate_schedule.LearningRateSchedule):
-    def __init__(self, table):
+    def __init__(self, table: npt.ArrayLike) -> None:
         super().__init__()
         self.table = Tensor(table)
 
-    def construct(self, global_step):
+    def construct(self, global_step: Tensor) -> Tensor:
         return self.table[global_step]
 
 
 class TableDecay(nn.Cell):
-    def __init__(self, table):
+    def __init__(self, table: npt.ArrayLike) -> None:
         super().__init__()
         self.table = Tensor(table)
 
-    def construct(self, global_step):
+    def construct(self, global_step: Tensor) -> Tensor:
         return self.table[global_step]
 
 
-def parameter(name, array):
+def parameter(name: str, array: Array) -> Parameter:
     return Parameter(Tensor(array.copy()), name=name)
 
 
-def mindspore_adagrad(params, **arguments):
+def mindspore_adagrad(params: Iterable[Array | tuple[str, Array]], **arguments: Any) -> nn.Adagrad:
     """nn.Adagrad over arrays, or over (name, array) pairs."""
     pairs = [p if isinstance(p, tuple) else (f"param{i}", p) for i, p in enumerate(params)]
     return nn.Adagrad([parameter(name, array) for name, array in pairs], **arguments)
 
 
-def mindspore_step(optimizer, grads):
+def mindspore_step(optimizer: nn.Adagrad, grads: Iterable[Array]) -> None:
     optimizer(tuple(Tensor(g.copy()) for g in grads))
 
 
-def apply_adagrad(param, accum, rate, grad):
+def apply_adagrad(param: Array, accum: Array, rate: float, grad: Array) -> tuple[Array, Array]:
     """The new parameter and accumulator of ops.ApplyAdagrad, at the float32 rate of nn.Adagrad."""
     var, slot = parameter("var", param), parameter("accum", accum)
     ops.ApplyAdagrad()(var, slot, Tensor(param.dtype.type(np.float32(rate))), Tensor(grad.copy()))

@@ -1,28 +1,43 @@
 """One step of either rule beside the oracle, which sees ordinary copies of the same numbers."""
 
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 from bits import assert_same_bits
-from numpy_adagrad import TorchAdagrad
+from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
+from numpy_adagrad.parameters import Array, Params
 from reference import computing_type, mindspore_update, scaled_gradients, torch_update
-from refusals import accumulator
+from refusals import Rule, accumulator
 from values import real_type
 
 RATE, START = 0.037, 0.1
 
 
-def make(rule, params, **more):
+def make(rule: Rule, params: Params, **more: Any) -> TorchAdagrad | MindSporeAdagrad:
     if rule is TorchAdagrad:
-        return rule(params, lr=RATE, initial_accumulator_value=START, **more)
-    return rule(params, learning_rate=RATE, accum=START, **more)
+        return TorchAdagrad(params, lr=RATE, initial_accumulator_value=START, **more)
+    return MindSporeAdagrad(params, learning_rate=RATE, accum=START, **more)
 
 
-def plain(array):
+def plain(array: npt.ArrayLike | None) -> Any:
     return None if array is None else np.array(array, order="C", subok=False)
 
 
-def oracle_step(rule, params, accums, grads, *, scaling=None, loss_scale=1.0, **options):
+def oracle_step(
+    rule: Rule,
+    params: Sequence[Array],
+    accums: Sequence[Array],
+    grads: Sequence[Array | None],
+    *,
+    scaling: Mapping[str, Any] | None = None,
+    loss_scale: float = 1.0,
+    **options: Any,
+) -> None:
     """Move ordinary arrays by the first step of the rule."""
-    kept_in, norm = (computing_type, {}) if rule is TorchAdagrad else (real_type, {"loss_scale": loss_scale})
+    kept_in = computing_type if rule is TorchAdagrad else real_type
+    norm: dict[str, Any] = {} if rule is TorchAdagrad else {"loss_scale": loss_scale}
     scaled = scaled_gradients(params, grads, kept_in, **(scaling or {}), **norm)
     for param, accum, grad in zip(params, accums, scaled, strict=True):
         if grad is None:
@@ -33,7 +48,16 @@ def oracle_step(rule, params, accums, grads, *, scaling=None, loss_scale=1.0, **
             mindspore_update(param, accum, grad, rate=RATE, **norm, **options)
 
 
-def check_step(rule, params, grads, *, groups=None, make_with=None, scaling=None, **options):
+def check_step(
+    rule: Rule,
+    params: Iterable[Array],
+    grads: Iterable[npt.ArrayLike | None],
+    *,
+    groups: Any = None,
+    make_with: Mapping[str, Any] | None = None,
+    scaling: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> TorchAdagrad | MindSporeAdagrad:
     """Step and compare. `options` go to the oracle, `make_with` and `groups` say the same to the optimizer."""
     params, grads = list(params), list(grads)
     opt = make(rule, params if groups is None else groups, **(options if make_with is None else make_with))

@@ -3,36 +3,45 @@
 Arrays are moved in place. Gradients are arrays of the parameter's shape or what `scaled_gradients` returns.
 """
 
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeAlias
+
 import numpy as np
+import numpy.typing as npt
 from bits import reals
 from fma import fma
+from numpy_adagrad.parameters import Array
 from values import real_type
+
+DType: TypeAlias = np.dtype[Any]
+KeptIn: TypeAlias = Callable[[npt.DTypeLike], DType]
+"""The type that a dtype's gradients are rounded to: `computing_type` or `real_type`."""
 
 SUM_BLOCK = 4096
 SUM_LANES = 16
 
 
-def computing_type(dtype):
+def computing_type(dtype: npt.DTypeLike) -> DType:
     """Half types are computed in float32, complex ones as their parts."""
     part = real_type(dtype)
     return part if part.itemsize == 8 else np.dtype(np.float32)
 
 
-def widened(array, dtype):
+def widened(array: Array, dtype: npt.DTypeLike) -> Array:
     """The reals of an array in the type that its parameter, of the given dtype, is computed in."""
     return reals(array).astype(computing_type(dtype))
 
 
-def rounded(x, dtype):
+def rounded(x: Any, dtype: npt.DTypeLike) -> Any:
     """Values of a computing type rounded to a dtype, still in the computing type."""
     return x.astype(real_type(dtype)).astype(x.dtype)
 
 
-def store(array, x):
+def store(array: Array, x: Array) -> None:
     array[...] = x.astype(real_type(array.dtype)).view(array.dtype).reshape(array.shape)
 
 
-def fixed_sum(x):
+def fixed_sum(x: Array) -> float:
     """The sum in double, in the one order that every instruction set and any number of threads keeps to."""
     total = 0.0
     for start in range(0, x.size, SUM_BLOCK):
@@ -49,16 +58,25 @@ def fixed_sum(x):
 
 
 @np.errstate(all="ignore")
-def gradient_norm(gradients, loss_scale=1.0):
+def gradient_norm(gradients: Iterable[Array | None], loss_scale: float = 1.0) -> np.float64:
     total = 0.0
     for g in gradients:
         if g is not None:
             total = total + fixed_sum(np.square(g.astype(np.float64)))
-    return np.sqrt(np.float64(total)) / np.float64(loss_scale)
+    norm: np.float64 = np.sqrt(np.float64(total)) / np.float64(loss_scale)
+    return norm
 
 
 @np.errstate(all="ignore")
-def scaled_gradients(params, grads, kept_in, *, grad_scale=None, max_norm=None, loss_scale=1.0):
+def scaled_gradients(
+    params: Iterable[Array],
+    grads: Iterable[Array | None],
+    kept_in: KeptIn,
+    *,
+    grad_scale: float | None = None,
+    max_norm: float | None = None,
+    loss_scale: float = 1.0,
+) -> list[Array | None]:
     """The gradients after scaling and clipping, each operation rounded to `kept_in(dtype)`.
 
     That is `computing_type` for the torch rule and `real_type` for MindSpore's.
@@ -74,21 +92,34 @@ def scaled_gradients(params, grads, kept_in, *, grad_scale=None, max_norm=None, 
     return scaled
 
 
-def _each(operation, gradients, factor, kept):
+def _each(
+    operation: np.ufunc, gradients: Sequence[Array | None], factor: float | np.floating[Any], kept: Sequence[DType]
+) -> list[Array | None]:
     return [
         None if u is None else rounded(operation(u, rounded(u.dtype.type(factor), dtype)), dtype)
         for u, dtype in zip(gradients, kept, strict=True)
     ]
 
 
-def torch_rate(lr, lr_decay, step):
+def torch_rate(lr: float, lr_decay: float, step: float | Array) -> np.float64:
     """torch's effective rate at a step counted from 1."""
     before = np.float64(step) - 1
-    return np.float64(lr) / fma(before, np.float64(lr_decay), np.float64(1))[()]
+    return np.float64(lr) / float(fma(before, np.float64(lr_decay), np.float64(1)))
 
 
 @np.errstate(all="ignore")
-def torch_update(param, accum, step, grad, *, lr=1e-2, lr_decay=0, weight_decay=0, eps=1e-10, maximize=False):
+def torch_update(
+    param: Array,
+    accum: Array,
+    step: Array,
+    grad: Array,
+    *,
+    lr: float = 1e-2,
+    lr_decay: float = 0,
+    weight_decay: float = 0,
+    eps: float = 1e-10,
+    maximize: bool = False,
+) -> None:
     """torch.optim.Adagrad(fused=True). `step` is a writable 0-d float32 array, which stops at 2^24."""
     step += np.float32(1)
     p, s, g = (widened(array, param.dtype) for array in (param, accum, grad))
@@ -103,20 +134,28 @@ def torch_update(param, accum, step, grad, *, lr=1e-2, lr_decay=0, weight_decay=
     store(param, p)
 
 
-def rate_among_schedules(rate):
+def rate_among_schedules(rate: float) -> np.float32:
     """What MindSpore makes of a fixed rate when another group's rate is a schedule."""
     return np.float32(rate) + np.float32(1) - np.float32(1)
 
 
 @np.errstate(all="ignore")
 def mindspore_update(
-    param, accum, grad, *, rate, weight_decay=0.0, loss_scale=1.0, update_slots=True, centralize=False
-):
+    param: Array,
+    accum: Array,
+    grad: Array,
+    *,
+    rate: float | np.floating[Any],
+    weight_decay: float = 0.0,
+    loss_scale: float = 1.0,
+    update_slots: bool = True,
+    centralize: bool = False,
+) -> None:
     """mindspore.nn.Adagrad. `weight_decay` is 0 where the parameter is exempt."""
     p, s, g = (widened(array, param.dtype) for array in (param, accum, grad))
     scalar = p.dtype.type
 
-    def low(x):
+    def low(x: Any) -> Any:
         return rounded(x, param.dtype)
 
     if weight_decay * loss_scale > 0:
@@ -134,5 +173,5 @@ def mindspore_update(
     store(param, p)
 
 
-def _means(rows):
+def _means(rows: Array) -> Array:
     return np.array([fixed_sum(row) / row.size for row in rows]).astype(rows.dtype)

@@ -1,21 +1,29 @@
 """A refusal is one exception with one message, compared whole."""
 
+from collections.abc import Callable
+from typing import TypeAlias
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
+from numpy_adagrad.optimizer import Optimizer
+from numpy_adagrad.parameters import Array
+from values import Shape
 
+Rule: TypeAlias = type[TorchAdagrad] | type[MindSporeAdagrad]
 RULES = (TorchAdagrad, MindSporeAdagrad)
 
 
-def zeros(shape=3, dtype=np.float32):
+def zeros(shape: Shape = 3, dtype: npt.DTypeLike = np.float32) -> Array:
     return np.zeros(shape, dtype)
 
 
-def accumulator(opt, index):
+def accumulator(opt: Optimizer, index: int) -> Array:
     return next(value for key, value in opt.state[index].items() if key != "step")
 
 
-def refuses(error, message, action):
+def refuses(error: type[Exception], message: str, action: Callable[[], object]) -> None:
     with pytest.raises(error) as caught:
         action()
     assert type(caught.value) is error

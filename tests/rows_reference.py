@@ -3,13 +3,16 @@
 Stated a second time on purpose, like reference.py, from which the rest of each rule comes.
 """
 
+from typing import Any
+
 import numpy as np
 from fma import fma
-from reference import computing_type, fixed_sum, mindspore_update, rounded, store, torch_rate
+from numpy_adagrad.parameters import Array
+from reference import KeptIn, computing_type, fixed_sum, mindspore_update, rounded, store, torch_rate
 
 
 @np.errstate(all="ignore")
-def total_rows(indices, values):
+def total_rows(indices: Array, values: Array) -> tuple[Array, Array]:
     """The rows that occur, in order, and the sums of their values; each addition is rounded to the values' dtype."""
     order = np.argsort(indices, kind="stable")
     rows, starts, counts = np.unique(indices[order], return_index=True, return_counts=True)
@@ -21,7 +24,14 @@ def total_rows(indices, values):
 
 
 @np.errstate(all="ignore")
-def scaled_totals(totals, kept_in, *, grad_scale=None, max_norm=None, loss_scale=1.0):
+def scaled_totals(
+    totals: Array,
+    kept_in: KeptIn,
+    *,
+    grad_scale: float | None = None,
+    max_norm: float | None = None,
+    loss_scale: float = 1.0,
+) -> Array:
     """The sums after scaling and clipping, for one parameter alone."""
     kept = kept_in(totals.dtype)
     g = totals.astype(computing_type(totals.dtype))
@@ -35,16 +45,29 @@ def scaled_totals(totals, kept_in, *, grad_scale=None, max_norm=None, loss_scale
 
 
 @np.errstate(all="ignore")
-def rows_norm(g, loss_scale=1.0):
+def rows_norm(g: Array, loss_scale: float = 1.0) -> np.float64:
     """Row by row, in ascending order."""
     total = np.float64(0)
     for row in g:
         total += fixed_sum(np.square(np.ravel(row).astype(np.float64)))
-    return np.sqrt(total) / np.float64(loss_scale)
+    norm: np.float64 = np.sqrt(total) / np.float64(loss_scale)
+    return norm
 
 
 @np.errstate(all="ignore")
-def torch_rows(param, accum, step, rows, g, *, lone=False, lr=1e-2, lr_decay=0, weight_decay=0, eps=1e-10):
+def torch_rows(
+    param: Array,
+    accum: Array,
+    step: Array,
+    rows: Array,
+    g: Array,
+    *,
+    lone: bool = False,
+    lr: float = 1e-2,
+    lr_decay: float = 0,
+    weight_decay: float = 0,
+    eps: float = 1e-10,
+) -> None:
     """torch.optim.Adagrad on the given rows of a sparse gradient, with weight decay as "touched" means it.
 
     To maximise, the values are negated before equal rows are summed.
@@ -62,14 +85,14 @@ def torch_rows(param, accum, step, rows, g, *, lone=False, lr=1e-2, lr_decay=0, 
     put(param, rows, p)
 
 
-def mindspore_rows(param, accum, rows, g, **options):
+def mindspore_rows(param: Array, accum: Array, rows: Array, g: Array, **options: Any) -> None:
     """mindspore.nn.Adagrad's dense rule on the given rows."""
     some_params, some_accums = param[rows], accum[rows]
     mindspore_update(some_params, some_accums, g, **options)
     param[rows], accum[rows] = some_params, some_accums
 
 
-def put(array, rows, x):
+def put(array: Array, rows: Array, x: Array) -> None:
     some = array[rows]
     store(some, x)
     array[rows] = some

@@ -7,18 +7,25 @@ threadpoolctl, 0 leaves the limit to OMP_NUM_THREADS.
 import hashlib
 import json
 import sys
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from functools import cache
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 from bits import reals
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad, _core
+from numpy_adagrad.parameters import Array
 from threadpoolctl import threadpool_limits
 from values import bfloat16, draw
 
+Triple: TypeAlias = tuple[npt.DTypeLike, npt.DTypeLike, npt.DTypeLike | None]
+Case: TypeAlias = tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]
+
 HALVES = (np.dtype(np.float16), bfloat16)
 # (parameter, gradient, state_dtype)
-REALS = [
+REALS: list[Triple] = [
     ("f4", "f4", None),
     ("f8", "f8", None),
     *((half, half, None) for half in HALVES),
@@ -27,9 +34,12 @@ REALS = [
 ]
 FINITE = ("normal", "wide")
 ALL = ("awkward", "bits", *FINITE)
-TRIPLES = {TorchAdagrad: [*REALS, ("c8", "c8", None), ("c16", "c16", None)], MindSporeAdagrad: REALS}
+TRIPLES: dict[type, list[Triple]] = {
+    TorchAdagrad: [*REALS, ("c8", "c8", None), ("c16", "c16", None)],
+    MindSporeAdagrad: REALS,
+}
 # The arguments of the constructor, those of the step, and the kinds of numbers.
-TORCH = {
+TORCH: dict[str, Case] = {
     "plain": ({}, {}, ALL),
     "decay": ({"weight_decay": 0.013, "lr_decay": 0.1}, {}, ALL),
     "maximize": ({"maximize": True}, {}, ALL),
@@ -37,7 +47,7 @@ TORCH = {
     "clipping": ({}, {"max_norm": 0.7}, FINITE),
     "all": ({"weight_decay": 0.013}, {"grad_scale": 0.3, "max_norm": 30.0}, ("normal",)),
 }
-MINDSPORE = {
+MINDSPORE: dict[str, Case] = {
     "plain": ({}, {}, ALL),
     "decay": ({"weight_decay": 0.013}, {}, ALL),
     "loss_scale": ({"loss_scale": 3.7, "weight_decay": 0.013}, {}, ALL),
@@ -51,12 +61,12 @@ LARGE = [(100_003, 1), (2 * 100_003, 3)]
 
 
 @cache
-def pool(dtype, kinds, seed):
+def pool(dtype: np.dtype[Any], kinds: tuple[str, ...], seed: int) -> Array:
     rng = np.random.default_rng(seed)
     return np.concatenate([draw(rng, 240_000 // len(kinds), dtype, kind) for kind in kinds])
 
 
-def tensors(dtype, kinds, seed):
+def tensors(dtype: npt.DTypeLike, kinds: tuple[str, ...], seed: int) -> Iterator[Array]:
     """Arrays of every length at every offset, large ones, and two that MindSpore can centralise.
 
     Parameters (seed 0) and gradients get other offsets.
@@ -72,7 +82,7 @@ def tensors(dtype, kinds, seed):
     yield numbers[-3 * 16 * 400 :].reshape(3, 16, 400).copy()
 
 
-def digest(arrays):
+def digest(arrays: Iterable[Array]) -> str:
     """Of the bits, all NaN alike."""
     total = hashlib.sha256()
     for array in arrays:
@@ -82,7 +92,14 @@ def digest(arrays):
     return total.hexdigest()
 
 
-def run(rule, triple, arguments, step_arguments, kinds, centralize):
+def run(
+    rule: type[TorchAdagrad] | type[MindSporeAdagrad],
+    triple: Triple,
+    arguments: dict[str, Any],
+    step_arguments: dict[str, Any],
+    kinds: tuple[str, ...],
+    centralize: bool,
+) -> Iterator[str]:
     param_dtype, grad_dtype, state_dtype = triple
     params = list(tensors(param_dtype, kinds, 0))
     groups = [{"params": params, "grad_centralization": True}] if centralize else params
@@ -94,8 +111,8 @@ def run(rule, triple, arguments, step_arguments, kinds, centralize):
     yield digest(state["sum" if rule is TorchAdagrad else "accum"] for state in opt.state.values())
 
 
-def main():
-    results = {"instruction set": _core.isa, "threads": _core.thread_limit()}
+def main() -> None:
+    results: dict[str, object] = {"instruction set": _core.isa, "threads": _core.thread_limit()}
     for rule, table in ((TorchAdagrad, TORCH), (MindSporeAdagrad, MINDSPORE)):
         for triple in TRIPLES[rule]:
             for name, case in table.items():

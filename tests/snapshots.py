@@ -1,20 +1,24 @@
 """Two groups of five parameters of either rule, and whether something changed them."""
 
 import copy
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
-from numpy_adagrad import MindSporeAdagrad
-from refusals import refuses
-from values import draw
+from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
+from numpy_adagrad.optimizer import Optimizer
+from numpy_adagrad.parameters import Array
+from refusals import Rule, refuses
+from values import Shape, draw
 
-SHAPES = {"a": (3, 4), "b": (70_000,), "c": (), "d": (5, 6), "e": (2, 16)}
+SHAPES: dict[str, tuple[int, ...]] = {"a": (3, 4), "b": (70_000,), "c": (), "d": (5, 6), "e": (2, 16)}
 
 
-def normal(shape, seed=1):
+def normal(shape: Shape, seed: int = 1) -> Array:
     return draw(np.random.default_rng(seed), shape, np.float32, "normal")
 
 
-def start(rule, **more):
+def start(rule: Rule, **more: Any) -> tuple[TorchAdagrad | MindSporeAdagrad, dict[str, Array]]:
     """Five parameters, one strided and one in F order, after a step that moved them all."""
     params = {name: normal(shape) for name, shape in SHAPES.items()}
     params["a"], params["d"] = np.asfortranarray(params["a"]), normal((5, 12))[:, ::2]
@@ -24,13 +28,13 @@ def start(rule, **more):
     return opt, params
 
 
-def gradients():
+def gradients() -> list[Array]:
     return [normal(shape, seed=2) for shape in SHAPES.values()]
 
 
-def snapshot(opt, params, grads=()):
+def snapshot(opt: Optimizer, params: Mapping[str, Array], grads: Sequence[Any] = ()) -> dict[str, Any]:
     """The bytes of everything that a step may and may not change."""
-    seen = {f"parameter {name}": p.tobytes() for name, p in params.items()}
+    seen: dict[str, Any] = {f"parameter {name}": p.tobytes() for name, p in params.items()}
     for i in range(len(params)):
         seen |= {f"{key} {i}": array.tobytes() for key, array in opt.state[i].items()}
     for i, grad in enumerate(grads):
@@ -43,7 +47,14 @@ def snapshot(opt, params, grads=()):
     return seen | {"norm": repr(opt.grad_norm), "skipped": opt.skipped_steps, "groups": groups, "arrays": arrays}
 
 
-def unchanged(opt, params, grads, error, message, action):
+def unchanged(
+    opt: Optimizer,
+    params: Mapping[str, Array],
+    grads: Sequence[Any],
+    error: type[Exception],
+    message: str,
+    action: Callable[[], object],
+) -> None:
     before = copy.deepcopy(snapshot(opt, params, grads))
     refuses(error, message, action)
     assert snapshot(opt, params, grads) == before

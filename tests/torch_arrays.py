@@ -1,10 +1,13 @@
 """Arrays to torch and back, bfloat16 included."""
 
+from collections.abc import Iterable
+
 import torch
+from numpy_adagrad.parameters import Array
 from values import bfloat16
 
 
-def to_torch(array):
+def to_torch(array: Array) -> torch.Tensor:
     """A tensor with its own memory."""
     array = array.copy()
     if array.dtype == bfloat16:
@@ -12,14 +15,17 @@ def to_torch(array):
     return torch.from_numpy(array)
 
 
-def to_numpy(tensor):
+def to_numpy(tensor: torch.Tensor) -> Array:
     tensor = tensor.detach().clone()
     if tensor.dtype == torch.bfloat16:
-        return tensor.view(torch.int16).numpy().view(bfloat16)
-    return tensor.numpy()
+        return to_numpy(tensor.view(torch.int16)).view(bfloat16)
+    array: Array = tensor.numpy()
+    return array
 
 
-def torch_step(optimizer, tensors, grads):
+def torch_step(
+    optimizer: torch.optim.Optimizer, tensors: Iterable[torch.Tensor], grads: Iterable[Array | None]
+) -> None:
     """One step with the gradients given as arrays, which stay as they are."""
     for tensor, grad in zip(tensors, grads, strict=True):
         tensor.grad = None if grad is None else to_torch(grad)

@@ -145,7 +145,7 @@ class MindSporeAdagrad(Optimizer):
         if isinstance(params, Iterator):
             params = list(params)
         groups, self._grouped = read_groups(params)
-        self._given = len(params) if self._grouped else 1
+        self._given = len(list(params)) if self._grouped else 1
         super().__init__(groups, bare=isinstance(params, np.ndarray), state_dtype=state_dtype, allocate=allocate)
         check_lengths(self.param_groups)
 

@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from .sparse import is_sparse
+from .sparse import RowSparse, is_sparse
 
 Array: TypeAlias = npt.NDArray[Any]
 Group: TypeAlias = dict[str, Any]
@@ -19,9 +19,9 @@ Hyper: TypeAlias = tuple[Any, ...]
 whether sparse gradients decay rows; for MindSpore's lr, weight_decay, whether it decays, update_slots,
 1 / loss_scale, grad_centralization."""
 Params: TypeAlias = (
-    "Array | Mapping[str, Array] | Sequence[Array] | Sequence[tuple[str, Array]] | Sequence[Mapping[str, Any]]"
+    "Array | Mapping[str, Array] | Iterable[Array] | Iterable[tuple[str, Array]] | Iterable[Mapping[str, Any]]"
 )
-Grads: TypeAlias = "Array | Mapping[str, Any] | Iterable[Any] | Iterable[tuple[str, Any]]"
+Grads: TypeAlias = "Array | RowSparse | Mapping[str, Any] | Iterable[Any] | Iterable[tuple[str, Any]]"
 
 
 def number(value: Any, label: str) -> float:
