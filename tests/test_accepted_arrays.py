@@ -1,44 +1,50 @@
 """Unusual arrays that are taken as they are, with the numbers of ordinary ones."""
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Literal
+
 import ml_dtypes
 import numpy as np
+import numpy.typing as npt
 import pytest
 from bits import assert_same_bits
 from numpy.lib.stride_tricks import as_strided
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
+from numpy_adagrad.parameters import Array
 from oracle_step import check_step
-from refusals import RULES
+from refusals import RULES, Rule
 from values import draw
 
 
-def normal(*shape, dtype=np.float32, seed=1):
+def normal(*shape: int, dtype: npt.DTypeLike = np.float32, seed: int = 1) -> Array:
     return draw(np.random.default_rng(seed), shape, dtype, "normal")
 
 
-def like(params, seed=2):
+def like(params: Sequence[Array], seed: int = 2) -> list[Array]:
     return [normal(*p.shape, dtype=p.dtype, seed=seed + i) for i, p in enumerate(params)]
 
 
-def misaligned_empty():
+def misaligned_empty() -> Array:
     return np.zeros(9, np.uint8)[1:5].view(np.float32)[:0]
 
 
-def tiles():
+def tiles() -> list[Array]:
     a = normal(1000)
     return [a[:1], a[1:300], a[300:300], a[300:999], a[999:]]
 
 
-def interleaved():
+def interleaved() -> list[Array]:
     a = normal(9, 30)
     return [a[:, ::3], a[:, 1::3], a[::2, 2::3], a[1::2, 2::3]]
 
 
-def crossed_halves():
+def crossed_halves() -> list[Array]:
     a = normal(8, 8)
     return [a[:4, :4], a[4:, 4:].T, a[:4, 4:][::-1], a[4:, :4][:, ::-1]]
 
 
-PARAMETERS = {
+PARAMETERS: dict[str, Callable[[], list[Array]]] = {
     "tiles": tiles,
     "interleaved": interleaved,
     "crossed_halves": crossed_halves,
@@ -64,7 +70,7 @@ PARAMETERS = {
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("make", PARAMETERS.values(), ids=PARAMETERS)
-def test_parameters(rule, make):
+def test_parameters(rule: Rule, make: Callable[[], list[Array]]) -> None:
     params = make()
     addresses = [p.__array_interface__["data"][0] for p in params]
     check_step(rule, params, like(params))
@@ -74,7 +80,7 @@ def test_parameters(rule, make):
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_elements_between_the_parameters_stay(rule):
+def test_elements_between_the_parameters_stay(rule: Rule) -> None:
     buffer = normal(9, 30)
     before = buffer.copy()
     params = [buffer[1:-1:2, 3:20:4], buffer[::-8, 4::5]]
@@ -86,7 +92,7 @@ def test_elements_between_the_parameters_stay(rule):
 
 
 # Gradients of one parameter of shape (4, 6).
-GRADIENTS = {
+GRADIENTS: dict[str, Callable[[], Array | None]] = {
     "broadcast": lambda: np.broadcast_to(normal(1)[0], (4, 6)),
     "broadcast_row": lambda: np.broadcast_to(normal(6), (4, 6)),
     "broadcast_column": lambda: np.broadcast_to(normal(4, 1), (4, 6)),
@@ -106,7 +112,7 @@ GRADIENTS = {
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("make", GRADIENTS.values(), ids=GRADIENTS)
-def test_gradients(rule, order, make):
+def test_gradients(rule: Rule, order: Literal["C", "F"], make: Callable[[], Array | None]) -> None:
     params = [np.array(normal(4, 6), order=order), normal(4, 6)[:, ::-1]]
     grad = make()
     check_step(rule, params, [grad, normal(4, 6)])
@@ -114,21 +120,21 @@ def test_gradients(rule, order, make):
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_read_only_gradient(rule):
+def test_read_only_gradient(rule: Rule) -> None:
     grad = normal(5)
     grad.flags.writeable = False
     check_step(rule, [normal(5)], [grad])
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_gradients_that_overlap_each_other(rule):
+def test_gradients_that_overlap_each_other(rule: Rule) -> None:
     buffer = normal(9)
     check_step(rule, [normal(5), normal(5), normal(5)], [buffer[:5], buffer[2:7], buffer[6:1:-1]])
 
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("dtype", ["f4", "f8", "f2", ml_dtypes.bfloat16])
-def test_scalar_gradient_of_a_0d_parameter(rule, dtype):
+def test_scalar_gradient_of_a_0d_parameter(rule: Rule, dtype: npt.DTypeLike) -> None:
     params = [normal(dtype=dtype), normal(dtype=dtype)]
     grads = [g[()] for g in like(params)]
     assert isinstance(grads[0], np.generic)
@@ -136,7 +142,7 @@ def test_scalar_gradient_of_a_0d_parameter(rule, dtype):
     check_step(rule, params, grads, scaling={"max_norm": 0.5})
 
 
-def test_complex_views():
+def test_complex_views() -> None:
     a = normal(6, 8, dtype=np.complex128)
     params = [a[:, ::2], a[::-1, 1::4], a[:, 3::4].T]
     check_step(TorchAdagrad, params, like(params), weight_decay=0.1)
@@ -146,7 +152,7 @@ def test_complex_views():
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_memmap(rule, tmp_path):
+def test_memmap(rule: Rule, tmp_path: Path) -> None:
     path = tmp_path / "w"
     w = np.memmap(path, np.float32, "w+", shape=(50, 3))
     w[:] = normal(50, 3)

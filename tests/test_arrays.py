@@ -1,12 +1,18 @@
 """Every refusal of an array, with its whole message."""
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 import ml_dtypes
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from numpy.lib.stride_tricks import as_strided
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
-from refusals import RULES, refuses, zeros
+from numpy_adagrad.parameters import Array
+from refusals import RULES, Rule, refuses, zeros
 
 NO_FLOATS = "expected a real or complex floating-point array of at most 64 bits a part, got "
 LONG, LONG_COMPLEX = np.dtype(np.longdouble).name, np.dtype(np.clongdouble).name
@@ -14,11 +20,11 @@ SWAPPED = np.dtype(np.float32).newbyteorder("S").str
 OWN_ELEMENTS = "expected memory of its own for each element, got strides "
 
 
-def misaligned(dtype=np.float32, count=3):
+def misaligned(dtype: npt.DTypeLike = np.float32, count: int = 3) -> Array:
     return np.zeros(count * np.dtype(dtype).itemsize + 1, np.uint8)[1:].view(dtype)
 
 
-def read_only(array):
+def read_only(array: Array) -> Array:
     array.flags.writeable = False
     return array
 
@@ -115,30 +121,30 @@ PAIRS = {
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize(("make", "error", "message"), PARAMETERS.values(), ids=PARAMETERS)
-def test_parameter(rule, make, error, message):
+def test_parameter(rule: Rule, make: Callable[[], Any], error: type[Exception], message: str) -> None:
     refuses(error, f"params[1] ('b'): {message}", lambda: rule({"w": zeros(), "b": make()}))
     opt = rule([{"params": {"w": zeros()}}])
     refuses(error, f"params[1] ('b'): {message}", lambda: opt.add_param_group({"params": {"b": make()}}))
 
 
 @pytest.mark.parametrize(("rule", "make", "error", "message"), COMPLEX_PARAMETERS.values(), ids=COMPLEX_PARAMETERS)
-def test_complex_parameter(rule, make, error, message):
+def test_complex_parameter(rule: Rule, make: Callable[[], Any], error: type[Exception], message: str) -> None:
     refuses(error, f"params[1] ('b'): {message}", lambda: rule({"w": zeros(), "b": make()}))
 
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize(("make", "error", "message"), GRADIENTS.values(), ids=GRADIENTS)
-def test_gradient(rule, make, error, message):
+def test_gradient(rule: Rule, make: Callable[[], Any], error: type[Exception], message: str) -> None:
     opt = rule({"w": zeros(), "b": zeros()})
     refuses(error, f"grads[1] ('b'): {message}", lambda: opt.step([zeros(), make()]))
     refuses(error, f"grads[1] ('b'): {message}", lambda: opt.step({"b": make(), "w": None}))
 
 
 @pytest.mark.parametrize(("param", "grad", "message"), PAIRS.values(), ids=PAIRS)
-def test_pair_of_dtypes(param, grad, message):
+def test_pair_of_dtypes(param: npt.DTypeLike, grad: npt.DTypeLike, message: str) -> None:
     for rule in RULES[: 1 if np.dtype(param).kind == "c" else 2]:
         opt = rule({"w": zeros(3, param)})
-        refuses(TypeError, f"grads[0] ('w'): {message}", lambda opt=opt: opt.step([zeros(3, grad)]))
+        refuses(TypeError, f"grads[0] ('w'): {message}", partial(opt.step, [zeros(3, grad)]))
 
 
 STATE_DTYPES = {
@@ -155,7 +161,7 @@ STATE_DTYPES = {
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize(("param", "state", "message"), STATE_DTYPES.values(), ids=STATE_DTYPES)
-def test_state_dtype(rule, param, state, message):
+def test_state_dtype(rule: Rule, param: npt.DTypeLike, state: npt.DTypeLike, message: str) -> None:
     refuses(TypeError, f"state_dtype: {message}", lambda: rule([zeros(3, param)], state_dtype=state))
 
 
@@ -185,12 +191,12 @@ FORMS = {
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize(("action", "error", "message"), FORMS.values(), ids=FORMS)
-def test_form_of_gradients(rule, action, error, message):
+def test_form_of_gradients(rule: Rule, action: Callable[[Any], Any], error: type[Exception], message: str) -> None:
     opt = rule({"w": zeros(), "b": zeros()})
     refuses(error, f"grads: {message}", lambda: action(opt))
 
 
-def test_mapping_for_nameless_parameters():
+def test_mapping_for_nameless_parameters() -> None:
     opt = TorchAdagrad([zeros()])
     refuses(
         TypeError,

@@ -1,14 +1,19 @@
 """All or nothing: a refused or skipped step changes no byte of anything."""
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NoReturn
+
 import numpy as np
 import pytest
 from bits import assert_same_bits
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
-from refusals import RULES, refuses
+from numpy_adagrad.parameters import Array
+from refusals import RULES, Rule, refuses
 from snapshots import SHAPES, gradients, snapshot, start, unchanged
 
 
-def misaligned(array):
+def misaligned(array: Array) -> Array:
     """The same numbers one byte off."""
     moved = np.zeros(array.nbytes + 1, np.uint8)[1:].view(np.float32).reshape(array.shape)
     moved[...] = array
@@ -60,7 +65,9 @@ WRONG = {
 @pytest.mark.parametrize("position", range(5))
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize(("spoil", "error", "message"), WRONG.values(), ids=WRONG)
-def test_wrong_gradient(rule, position, spoil, error, message):
+def test_wrong_gradient(
+    rule: Rule, position: int, spoil: Callable[[Array, Array], Any], error: type[Exception], message: str
+) -> None:
     opt, params = start(rule)
     name, grads = list(SHAPES)[position], gradients()
     grads[position] = spoil(grads[position], params[name])
@@ -73,11 +80,11 @@ def test_wrong_gradient(rule, position, spoil, error, message):
     unchanged(opt, params, grads, error, message, lambda: opt.step(grads, on_nonfinite="skip"))
 
 
-def fail(*_):
+def fail(*_: object) -> NoReturn:
     raise LookupError("no rate today")
 
 
-LATER = {
+LATER: dict[str, dict[str, Any]] = {
     "first_rate": {"lr": (fail, 0.1)},
     "second_rate": {"lr": (0.1, fail)},
     "rate_of_a_wrong_kind": {"lr": (lambda step: 0.1 + step, lambda step: "0.1")},
@@ -87,19 +94,18 @@ LATER = {
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("rates", [case["lr"] for case in LATER.values()], ids=LATER)
-def test_failing_schedule(rule, rates):
+def test_failing_schedule(rule: Rule, rates: tuple[Any, Any]) -> None:
     opt, params = start(rule)
     for group, rate in zip(opt.param_groups, rates, strict=True):
         group["lr"] = rate
     name = "lr" if rule is TorchAdagrad else "learning_rate"
-    error, message = LookupError, "no rate today"
-    if fail not in rates:
-        error, message = TypeError, f"{name}: expected a number or a 1-element array, got str"
+    error = LookupError if fail in rates else TypeError
+    message = "no rate today" if fail in rates else f"{name}: expected a number or a 1-element array, got str"
     grads = gradients()
     unchanged(opt, params, grads, error, message, lambda: opt.step(grads))
 
 
-def test_failing_decay():
+def test_failing_decay() -> None:
     opt, params = start(MindSporeAdagrad)
     opt.param_groups[1]["weight_decay"] = fail
     grads = gradients()
@@ -107,11 +113,11 @@ def test_failing_decay():
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_failing_closure(rule):
+def test_failing_closure(rule: Rule) -> None:
     opt, params = start(rule)
     unchanged(opt, params, (), LookupError, "no rate today", lambda: opt.step(closure=fail))
 
-    def inner():
+    def inner() -> Any:
         opt.step(gradients())
 
     name = rule.__name__
@@ -123,15 +129,16 @@ def test_failing_closure(rule):
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("position", range(5))
 @pytest.mark.parametrize("rule", RULES)
-def test_not_finite(rule, position, value):
+def test_not_finite(rule: Rule, position: int, value: float) -> None:
     opt, params = start(rule)
     grads = gradients()
     grads[position][(0,) * grads[position].ndim] = value
     before = snapshot(opt, params, grads)
     norm = abs(value)
     message = f"grads: expected finite values, got a norm of {norm}"
-    for clipping in ({}, {"max_norm": 1.0}):
-        refuses(FloatingPointError, message, lambda options=clipping: opt.step(grads, on_nonfinite="raise", **options))
+    clippings: list[dict[str, Any]] = [{}, {"max_norm": 1.0}]
+    for clipping in clippings:
+        refuses(FloatingPointError, message, partial(opt.step, grads, on_nonfinite="raise", **clipping))
         assert_same_bits(np.float64(opt.grad_norm), np.float64(norm), "norm")
         assert snapshot(opt, params, grads) == before | {"norm": repr(opt.grad_norm)}
     for skipped in (1, 2):
@@ -143,7 +150,7 @@ def test_not_finite(rule, position, value):
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_gradients_are_only_read(rule):
+def test_gradients_are_only_read(rule: Rule) -> None:
     opt, params = start(rule)
     for options in ({}, {"grad_scale": 3.7}, {"max_norm": 0.1}, {"on_nonfinite": "raise"}):
         grads, before = gradients(), snapshot(opt, params)
@@ -154,14 +161,14 @@ def test_gradients_are_only_read(rule):
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_a_refused_step_uses_no_rate(rule):
+def test_a_refused_step_uses_no_rate(rule: Rule) -> None:
     """The state dict holds the rates that a step has used, and no others."""
     opt, _ = start(rule)
     for group in opt.param_groups:
         group["lr"] = lambda step: 1.0 + step
     opt.step(gradients())
     before = opt.state_dict()
-    grads = gradients()
+    grads: list[Any] = gradients()
     grads[4] = None if rule is TorchAdagrad else grads[4]
     grads[3][0, 0] = np.inf
     opt.step(grads, on_nonfinite="skip")

@@ -1,24 +1,28 @@
 """What changes between two steps: accumulators, counters, and gradients that are given again."""
 
+from collections.abc import Callable
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 from bits import assert_same_bits
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
+from numpy_adagrad.parameters import Array
 from oracle_step import make, oracle_step, plain
-from refusals import RULES, accumulator, refuses
+from refusals import RULES, Rule, accumulator, refuses
 from values import draw
 
 
-def normal(*shape, seed=1, dtype=np.float32):
+def normal(*shape: int, seed: int = 1, dtype: npt.DTypeLike = np.float32) -> Array:
     return draw(np.random.default_rng(seed), shape, dtype, "normal").copy()
 
 
-def label(rule, index):
+def label(rule: Rule, index: int) -> str:
     return f"[{index}]" if rule is TorchAdagrad else f"[{index}] ('param{index}')"
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_accumulator_changed_by_its_owner(rule):
+def test_accumulator_changed_by_its_owner(rule: Rule) -> None:
     w = normal(6)
     opt = make(rule, [w])
     accumulator(opt, 0).flags.writeable = False
@@ -28,12 +32,12 @@ def test_accumulator_changed_by_its_owner(rule):
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_counter_changed_by_its_owner(rule):
+def test_counter_changed_by_its_owner(rule: Rule) -> None:
     """A step writes it too, and must not write where it once was."""
     w = normal(6)
     opt = make(rule, [w])
     torch = rule is TorchAdagrad
-    counter = opt.state[0]["step"] if torch else opt.global_step
+    counter = opt.global_step if isinstance(opt, MindSporeAdagrad) else opt.state[0]["step"]
     label, kind = (
         ("state_steps[0]", "float32 array of shape ()") if torch else ("global_step", "int32 array of shape (1,)")
     )
@@ -49,7 +53,7 @@ def test_counter_changed_by_its_owner(rule):
     assert (w != normal(6)).all()
 
 
-def test_counter_of_mindspore_is_changed_in_place():
+def test_counter_of_mindspore_is_changed_in_place() -> None:
     opt = MindSporeAdagrad([normal(6)])
     counter = opt.global_step
     opt.global_step[...] = 5
@@ -79,7 +83,7 @@ REUSED = {
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize(("change", "error", "message"), REUSED.values(), ids=REUSED)
-def test_gradient_changed(rule, change, error, message):
+def test_gradient_changed(rule: Rule, change: Callable[[Array], None], error: type[Exception], message: str) -> None:
     w, grad = normal(6), normal(6)
     opt = make(rule, [w])
     opt.step([grad])
@@ -91,10 +95,11 @@ def test_gradient_changed(rule, change, error, message):
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_gradient_given_again(rule):
+def test_gradient_given_again(rule: Rule) -> None:
     """New numbers, other strides and narrower types in memory that the last gradient had."""
     memory = normal(48)
-    views = [memory[:6], memory[:6], memory[:12:2], memory.view(np.float16)[:6], memory.view(np.float16)[:12:2]]
+    views: list[Array | None] = [memory[:6], memory[:6], memory[:12:2]]
+    views += [memory.view(np.float16)[:6], memory.view(np.float16)[:12:2]]
     views += [None, memory[:6], memory[5::-1], np.broadcast_to(memory[:1], 6), memory[:6].view(np.matrix)[0].A1]
     w = normal(6, seed=2)
     opt, expected, accum = make(rule, [w]), w.copy(), np.full(6, 0.1, np.float32)
@@ -107,7 +112,7 @@ def test_gradient_given_again(rule):
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_masked_gradient_over_the_last_one(rule):
+def test_masked_gradient_over_the_last_one(rule: Rule) -> None:
     opt, grad = make(rule, [normal(6)]), normal(6)
     opt.step([grad])
     message = f"grads{label(rule, 0)}: expected an array without a mask, got MaskedArray"
@@ -115,7 +120,7 @@ def test_masked_gradient_over_the_last_one(rule):
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_gradient_that_becomes_a_parameter(rule):
+def test_gradient_that_becomes_a_parameter(rule: Rule) -> None:
     opt, grad = make(rule, [normal(6)]), normal(6)
     opt.step([grad])
     opt.param_groups[0]["params"][0] = grad
