@@ -3,10 +3,12 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from itertools import accumulate, repeat
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
@@ -14,14 +16,17 @@ from interpreters import output
 from numpy_adagrad.bench import candidates, command, race
 from numpy_adagrad.bench.candidates import CANDIDATES, Candidate, Stepper, participants, versions
 from numpy_adagrad.bench.figures import digits, duration, kept, median_ratio
-from numpy_adagrad.bench.race import dense_race
+from numpy_adagrad.bench.race import Race, dense_race
 from numpy_adagrad.bench.row_candidates import ROW_CANDIDATES
 from numpy_adagrad.bench.row_race import row_race
-from numpy_adagrad.bench.row_workloads import TABLES, Table, draw_batches, draw_indices
+from numpy_adagrad.bench.row_workloads import TABLES, Batch, Table, draw_batches, draw_indices
 from numpy_adagrad.bench.workloads import WORKLOADS, Workload
+from numpy_adagrad.parameters import Array
 
 REPORT = Path(__file__).parents[1] / "bench" / "report.py"
 PEERS = ("torch", "numba", "jax", "optax", "mindspore", "fbgemm_gpu")
+Report: TypeAlias = Callable[..., subprocess.CompletedProcess[str]]
+
 ALONE = ["floor", "TorchAdagrad", "MindSporeAdagrad", "NumPy"]
 TINY = [(1000,), (3, 5)]
 KINDS = [
@@ -34,43 +39,43 @@ KINDS = [
 
 
 @pytest.fixture
-def alone(monkeypatch):
+def alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """No other library is installed."""
     for name in PEERS:
         monkeypatch.setitem(sys.modules, name, None)
 
 
 @pytest.fixture
-def quick(monkeypatch):
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(race, "BLOCK_SECONDS", 1e-5)
 
 
 # Workloads and candidates
 
 
-def test_bytes_of_an_element():
+def test_bytes_of_an_element() -> None:
     assert [workload.element_bytes for workload in KINDS] == [20, 40, 10, 14, 24]
     assert [workload.yardstick for workload in KINDS] == [1, 1, 1, 1, 1.2]
     assert [workload.kind for workload in KINDS] == [workload.name for workload in KINDS]
 
 
-def test_every_workload_is_of_a_kind_that_somebody_steps():
+def test_every_workload_is_of_a_kind_that_somebody_steps() -> None:
     assert {workload.kind for workload in WORKLOADS.values()} == set(candidates.EVERY_KIND)
     assert all("floor" in participants(workload) for workload in WORKLOADS.values())
 
 
-def test_without_peers_the_package_and_numpy_take_part(alone):
+def test_without_peers_the_package_and_numpy_take_part(alone: None) -> None:
     assert participants(WORKLOADS["1e3"]) == ALONE
     assert list(versions()) == ["numpy-adagrad", "numpy"]
 
 
 @pytest.mark.parametrize("missing", ["jax", "optax"])
-def test_a_peer_needs_all_its_modules(monkeypatch, missing):
+def test_a_peer_needs_all_its_modules(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     monkeypatch.setattr(candidates, "find_spec", lambda name: None if name == missing else object())
     assert set(CANDIDATES) - set(participants(WORKLOADS["1e3"])) == {"optax"}
 
 
-def test_where_threads_are_set_only_those_who_obey_take_part(monkeypatch):
+def test_where_threads_are_set_only_those_who_obey_take_part(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(candidates, "find_spec", lambda name: object())
     assert participants(WORKLOADS["1e3"]) == list(CANDIDATES)
     assert set(CANDIDATES) - set(participants(WORKLOADS["1e3"], threads_set=True)) == {"optax", "MindSpore"}
@@ -80,13 +85,13 @@ def test_where_threads_are_set_only_those_who_obey_take_part(monkeypatch):
 
 
 @pytest.mark.parametrize("workload", KINDS, ids=lambda workload: workload.name)
-def test_the_first_steps_are_right(workload):
+def test_the_first_steps_are_right(workload: Workload) -> None:
     """JAX and numba, which do not get on with forking, are looked at by bench/ alone."""
     names = [name for name in participants(workload) if name not in ("numba", "optax")]
     assert dense_race(workload, names).complaints == {name: [] for name in names}
 
 
-def test_wrong_first_steps_are_seen(monkeypatch):
+def test_wrong_first_steps_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(CANDIDATES, "lazy", Candidate(lambda *_: Stepper(lambda: None), "torch"))
     monkeypatch.setitem(CANDIDATES, "odd", Candidate(candidates.torch_rule, "torch", twin="lazy"))
     assert dense_race(KINDS[0], ["lazy", "odd"]).complaints == {
@@ -101,12 +106,12 @@ def test_wrong_first_steps_are_seen(monkeypatch):
 TABLE = Table("rows", 300, 100, 3, zipf=True)
 
 
-def test_a_peer_of_rows_needs_its_modules(alone):
+def test_a_peer_of_rows_needs_its_modules(alone: None) -> None:
     assert participants(TABLE, among=ROW_CANDIDATES) == ALONE
     assert list(versions(ROW_CANDIDATES)) == ["numpy-adagrad", "numpy"]
 
 
-def test_batches():
+def test_batches() -> None:
     evenly, often = (draw_indices(TABLE._replace(indices=10_000, zipf=zipf)) for zipf in (False, True))
     for batches in (evenly, often):
         assert [batch.shape for batch in batches] == [(10_000,)] * 3
@@ -119,23 +124,23 @@ def test_batches():
     assert np.argmax(np.bincount(often[0])) != 0
 
 
-def test_bytes_of_rows():
+def test_bytes_of_rows() -> None:
     touched = [len(set(batch.indices.tolist())) for batch in draw_batches(TABLE)]
     assert TABLE.touched == sum(touched) / 3
     assert TABLE.bytes == TABLE.touched * 64 * 20
     assert {table.batches * table.indices for table in TABLES.values()} == {2**19}
 
 
-def test_the_first_steps_on_rows_are_right():
+def test_the_first_steps_on_rows_are_right() -> None:
     names = [name for name in participants(TABLE, among=ROW_CANDIDATES) if name not in ("numba", "FBGEMM")]
     assert row_race(TABLE, names).complaints == {name: [] for name in names}
 
 
-def test_wrong_first_steps_on_rows_are_seen(monkeypatch):
-    def elsewhere(table, batches):
+def test_wrong_first_steps_on_rows_are_seen(monkeypatch: pytest.MonkeyPatch) -> None:
+    def elsewhere(table: Array, batches: list[Batch]) -> Stepper:
         right = ROW_CANDIDATES["NumPy"].make(table, batches).step
 
-        def step():
+        def step() -> None:
             right()
             table[untouched] = 1
 
@@ -152,7 +157,7 @@ def test_wrong_first_steps_on_rows_are_seen(monkeypatch):
     }
 
 
-def test_batches_take_turns():
+def test_batches_take_turns() -> None:
     """The same table again would not do: each step moves the rows of another batch."""
     batches = draw_batches(TABLE)
     table = np.zeros(TABLE.shape, np.float32)
@@ -167,31 +172,31 @@ def test_batches_take_turns():
 
 
 @pytest.fixture
-def floor_alone(quick):
+def floor_alone(quick: None) -> Race:
     return dense_race(KINDS[0], ["floor"])
 
 
-def set_others(monkeypatch, *busy):
+def set_others(monkeypatch: pytest.MonkeyPatch, *busy: bool) -> None:
     """What others take in each round: very much or nothing; the last goes on."""
     changes = [change for each in busy for change in (0, 1e9 if each else 0)]
     taken = accumulate([*changes, *repeat(changes[-1], 1000)])
     monkeypatch.setattr(race, "others_seconds", lambda: next(taken))
 
 
-def test_rounds_that_count(monkeypatch, floor_alone):
+def test_rounds_that_count(monkeypatch: pytest.MonkeyPatch, floor_alone: Race) -> None:
     set_others(monkeypatch, False, True, False, True, False)
     rounds = floor_alone.run(3)
     assert [one.quiet for one in rounds] == [True, False, True, False, True]
     assert all(list(one.seconds) == ["floor"] and one.seconds["floor"] > 0 for one in rounds)
 
 
-def test_a_busy_machine_is_not_waited_for_without_end(monkeypatch, floor_alone):
+def test_a_busy_machine_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch, floor_alone: Race) -> None:
     set_others(monkeypatch, True)
     assert [one.quiet for one in floor_alone.run(2)] == [False] * 10
 
 
 @pytest.mark.parametrize(("busy", "count"), [(False, 7), (True, 17)])
-def test_time_is_limited(monkeypatch, floor_alone, busy, count):
+def test_time_is_limited(monkeypatch: pytest.MonkeyPatch, floor_alone: Race, busy: bool, count: int) -> None:
     """A round takes three looks at this clock, so three seconds of ten; a busy machine has fifty."""
     clock = accumulate(repeat(1.0))
     monkeypatch.setattr(race, "time", SimpleNamespace(perf_counter=lambda: next(clock)))
@@ -223,14 +228,14 @@ tell()
 """
 
 
-def test_threads_are_set_for_everybody():
+def test_threads_are_set_for_everybody() -> None:
     assert output(THREADS, OMP_NUM_THREADS="2") == "{2}\n{1}\n{2}\n{1}\n{2}\n"
 
 
 # Figures
 
 
-def test_figures():
+def test_figures() -> None:
     assert kept([1.0, 2.0, 3.0], [True, False, True]) == [1, 3]
     assert median_ratio([2, 6, 20], [1, 2, 4]) == 3
     assert [digits(number) for number in (0.01234, 1, 9.996, 123.4, 999.6, 12345)] == [
@@ -242,7 +247,7 @@ def test_figures():
 # The command
 
 
-def test_the_command_without_peers(alone, quick, capsys):
+def test_the_command_without_peers(alone: None, quick: None, capsys: pytest.CaptureFixture[str]) -> None:
     command.run(rounds=2, workloads=["1e3", "1e4"])
     printed = capsys.readouterr()
     assert printed.err == ""
@@ -256,7 +261,9 @@ def test_the_command_without_peers(alone, quick, capsys):
     assert "threads, instruction set" in printed.out
 
 
-def test_the_command_says_what_went_wrong(alone, quick, monkeypatch, capsys):
+def test_the_command_says_what_went_wrong(
+    alone: None, quick: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     set_others(monkeypatch, True)
     monkeypatch.setitem(CANDIDATES, "NumPy", Candidate(lambda *_: Stepper(lambda: None), "torch"))
     command.run(rounds=1, workloads=["1e3"])
@@ -274,7 +281,7 @@ def test_the_command_says_what_went_wrong(alone, quick, monkeypatch, capsys):
         (["more"], 2, "more"),
     ],
 )
-def test_the_arguments_of_the_command(arguments, status, expected):
+def test_the_arguments_of_the_command(arguments: list[str], status: int, expected: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "numpy_adagrad", "bench", *arguments], capture_output=True, text=True, check=False
     )
@@ -285,7 +292,7 @@ def test_the_arguments_of_the_command(arguments, status, expected):
 # The report
 
 
-def made_up(workload, count, candidate, seconds, quiet):
+def made_up(workload: str, count: int, candidate: str, seconds: list[float], quiet: list[bool]) -> dict[str, Any]:
     info = {"bytes": 1.28e6, "yardstick": 1.0, "rows": 1000.0}
     if workload in WORKLOADS:
         info = {"bytes": WORKLOADS[workload].bytes, "yardstick": WORKLOADS[workload].yardstick}
@@ -298,10 +305,13 @@ def made_up(workload, count, candidate, seconds, quiet):
 
 
 @pytest.fixture
-def report(tmp_path):
+def report(tmp_path: Path) -> Report:
     """Write a page and a picture from times that are made up; what others take spoils the last of three rounds."""
 
-    def run(quiet=(True, True, False), workloads=("1e3", "1e4", "2000x256", "clipped 1e5")):
+    def run(
+        quiet: Sequence[bool] = (True, True, False),
+        workloads: Sequence[str] = ("1e3", "1e4", "2000x256", "clipped 1e5"),
+    ) -> subprocess.CompletedProcess[str]:
         microseconds = {"floor": 10, "TorchAdagrad": 12, "torch-fused": 24}
         benchmarks = [
             made_up(workload, count, name, [each * 1e-6 / count, each * 3e-6 / count, 1.0], list(quiet))
@@ -328,7 +338,7 @@ def report(tmp_path):
     return run
 
 
-def test_the_report_writes_between_its_markers(report, tmp_path):
+def test_the_report_writes_between_its_markers(report: Report, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- figures: written by bench/ -->\nold\n<!-- end of figures -->\nafter\n")
     done = report()
@@ -348,14 +358,14 @@ def test_the_report_writes_between_its_markers(report, tmp_path):
     assert (tmp_path / "page.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
 
 
-def test_the_report_of_a_busy_machine(report, tmp_path):
+def test_the_report_of_a_busy_machine(report: Report, tmp_path: Path) -> None:
     done = report(quiet=(False, False, False))
     assert done.returncode == 1
     assert done.stderr.endswith(": the machine was busy in every round; measure again\n")
     assert not (tmp_path / "page.md").exists()
 
 
-def test_the_report_of_rows(report, tmp_path):
+def test_the_report_of_rows(report: Report, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     assert report(workloads=["1e3", "zipf 4096", "uniform 4096"]).returncode == 0
     figures, rows = page.read_text().split("<!-- end of figures -->\n")
@@ -369,7 +379,7 @@ def test_the_report_of_rows(report, tmp_path):
     assert rows.count("A processor") == 0
 
 
-def test_the_report_of_rows_alone(report, tmp_path):
+def test_the_report_of_rows_alone(report: Report, tmp_path: Path) -> None:
     page, picture = tmp_path / "page.md", tmp_path / "page.png"
     page.write_text("<!-- figures: written by bench/ -->\nkept\n<!-- end of figures -->\n")
     assert report(workloads=["zipf 4096"]).returncode == 0

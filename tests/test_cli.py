@@ -3,20 +3,24 @@
 import subprocess
 import sys
 import sysconfig
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 import pytest
 from numpy_adagrad import show_config
+
+Call: TypeAlias = Callable[..., subprocess.CompletedProcess[str]]
 
 SCRIPT = [str(Path(sysconfig.get_path("scripts"), "numpy-adagrad"))]
 MODULE = [sys.executable, "-m", "numpy_adagrad"]
 
 
 @pytest.fixture
-def call(tmp_path, monkeypatch):
+def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
     """Run a command in an empty folder, with the named modules as if not installed."""
 
-    def run(command, *, without=()):
+    def run(command: list[str], *, without: Sequence[str] = ()) -> subprocess.CompletedProcess[str]:
         hidden = tmp_path / "hidden"
         hidden.mkdir()
         for name in without:
@@ -27,7 +31,7 @@ def call(tmp_path, monkeypatch):
     return run
 
 
-def assert_one_line(result, status, *expected):
+def assert_one_line(result: subprocess.CompletedProcess[str], status: int, *expected: str) -> None:
     assert result.returncode == status
     assert result.stdout == ""
     assert result.stderr.count("\n") == 1
@@ -38,7 +42,9 @@ def assert_one_line(result, status, *expected):
 
 @pytest.mark.parametrize("command", [SCRIPT, MODULE], ids=["script", "module"])
 @pytest.mark.parametrize("without", [(), ("typer",)], ids=["with typer", "without typer"])
-def test_info_says_what_show_config_says(call, monkeypatch, command, without):
+def test_info_says_what_show_config_says(
+    call: Call, monkeypatch: pytest.MonkeyPatch, command: list[str], without: Sequence[str]
+) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "3")  # MindSpore, once imported here, leaves a number of its own
     result = call([*command, "info"], without=without)
     assert result.stderr == ""
@@ -48,19 +54,19 @@ def test_info_says_what_show_config_says(call, monkeypatch, command, without):
 
 
 @pytest.mark.parametrize("arguments", [[], ["demo"], ["--help"], ["bogus"]])
-def test_other_commands_without_typer_name_the_extra(call, arguments):
+def test_other_commands_without_typer_name_the_extra(call: Call, arguments: list[str]) -> None:
     result = call([*MODULE, *arguments], without=["typer"])
     assert_one_line(result, 1, "typer", 'pip install "numpy-adagrad[cli]"')
 
 
 @pytest.mark.parametrize("module", ["sklearn", "rich", "matplotlib"])
-def test_demo_names_the_module_that_it_misses(call, module):
+def test_demo_names_the_module_that_it_misses(call: Call, module: str) -> None:
     result = call([*MODULE, "demo"], without=[module])
     assert_one_line(result, 1, f"module {module} ", 'pip install "numpy-adagrad[demo]"')
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"]])
-def test_help_lists_the_commands(call, arguments):
+def test_help_lists_the_commands(call: Call, arguments: list[str]) -> None:
     result = call([*MODULE, *arguments])
     assert result.returncode == 0
     for word in ("Usage", "numpy-adagrad", "demo", "info"):
@@ -81,5 +87,5 @@ def test_help_lists_the_commands(call, arguments):
         (["demo", "--out", "absent/demo.png"], "'--out': there is no folder absent"),
     ],
 )
-def test_wrong_arguments_take_one_line(call, arguments, expected):
+def test_wrong_arguments_take_one_line(call: Call, arguments: list[str], expected: str) -> None:
     assert_one_line(call([*MODULE, *arguments]), 2, expected)

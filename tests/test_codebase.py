@@ -4,6 +4,7 @@ import inspect
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -13,32 +14,32 @@ from numpy_adagrad import _core
 
 ROOT = Path(__file__).parents[1]
 CMAKE = (ROOT / "CMakeLists.txt").read_text()
-COMPILER = shutil.which("g++") or shutil.which("c++")
-NM, OBJDUMP = shutil.which("nm"), shutil.which("objdump")
+COMPILER = shutil.which("g++") or "c++"
+NM, OBJDUMP = "nm", "objdump"
 REGISTERS = {"baseline": {"xmm"}, "v3": {"xmm", "ymm"}, "v4": {"xmm", "ymm", "zmm"}}
 
 
-def command_output(*command):
+def command_output(*command: str | Path) -> str:
     run = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     return run.stdout
 
 
-def kernel_flags(isa):
+def kernel_flags(isa: str) -> list[str]:
     """The flags that CMakeLists.txt gives the kernels of an instruction set, all but the level of optimisation."""
-    common = re.search(r"target_compile_options\(\s*kernel_\$\{isa\} PRIVATE (.*?)\$\{ARGN\}\)", CMAKE, re.DOTALL)[1]
-    own = re.search(rf"add_kernels\({isa}(.*?)\)", CMAKE)[1]
+    (common,) = re.findall(r"target_compile_options\(\s*kernel_\$\{isa\} PRIVATE (.*?)\$\{ARGN\}\)", CMAKE, re.DOTALL)
+    (own,) = re.findall(rf"add_kernels\({isa}(.*?)\)", CMAKE)
     flags = [*common.split(), *own.split()]
     assert "-O3" in flags
     return [flag for flag in flags if not flag.startswith("-O")]
 
 
 @pytest.fixture(scope="module")
-def compiled(tmp_path_factory):
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], Path]:
     """The object file of the kernels of an instruction set at a level of optimisation."""
 
     @cache
-    def compile_kernels(isa, level):
+    def compile_kernels(isa: str, level: str) -> Path:
         target = tmp_path_factory.mktemp("kernels") / "kernel.o"
         flags = [*kernel_flags(isa), level, "-std=c++20", "-fPIC", f"-DADAGRAD_TABLE=table_{isa}"]
         command_output(COMPILER, *flags, "-c", ROOT / "cpp" / "kernel.cpp", "-o", target)
@@ -49,7 +50,7 @@ def compiled(tmp_path_factory):
 
 @pytest.mark.parametrize("level", ["-O0", "-O3"])
 @pytest.mark.parametrize("isa", REGISTERS)
-def test_kernels_export_their_table_alone(isa, level, compiled):
+def test_kernels_export_their_table_alone(isa: str, level: str, compiled: Callable[[str, str], Path]) -> None:
     """A weak symbol compiled for AVX could be the one that the linker keeps for everybody."""
     lines = command_output(NM, "-C", compiled(isa, level)).splitlines()
     symbols = [line[17:].split(maxsplit=1) for line in lines]
@@ -61,27 +62,27 @@ def test_kernels_export_their_table_alone(isa, level, compiled):
 
 
 @pytest.mark.parametrize("isa", REGISTERS)
-def test_kernels_use_the_registers_of_their_instruction_set(isa, compiled):
+def test_kernels_use_the_registers_of_their_instruction_set(isa: str, compiled: Callable[[str, str], Path]) -> None:
     code = command_output(OBJDUMP, "-d", compiled(isa, "-O3"))
     used = set(re.findall(r"%([xyz]mm)\d", code))
     assert used == REGISTERS[isa]
     assert ("vfmadd" in code) == (isa != "baseline")
 
 
-def test_only_kernels_are_compiled_for_an_instruction_set():
+def test_only_kernels_are_compiled_for_an_instruction_set() -> None:
     """The rest must run on every machine, to choose."""
     lines = [line for line in CMAKE.splitlines() if re.search(r"-m(arch|cpu|tune|avx|fma|prefer)", line.split("# ")[0])]
     assert len(lines) == 2
     assert all(line.strip().startswith("add_kernels(") for line in lines)
 
 
-def test_built_module_exports_its_initialisation_alone():
+def test_built_module_exports_its_initialisation_alone() -> None:
     lines = command_output(NM, "-D", "--defined-only", _core.__file__).splitlines()
     strong = [line.split()[-1] for line in lines if line.split()[-2] not in "wWvVu"]
     assert strong == ["PyInit__core"]
 
 
-def test_no_flag_that_changes_the_meaning_of_arithmetic():
+def test_no_flag_that_changes_the_meaning_of_arithmetic() -> None:
     """On GCC these change the floating-point mode of a process that loads the library."""
     wrong = re.compile(r"-Ofast|-ffast-math|-funsafe|-fassociative|-ffinite|-freciprocal|-fno-signed|-mdaz|-mrecip")
     files = [ROOT / "CMakeLists.txt", ROOT / "pyproject.toml", *(ROOT / "cpp").iterdir()]
@@ -93,7 +94,7 @@ def test_no_flag_that_changes_the_meaning_of_arithmetic():
     assert "-ffp-contract=off" in kernel_flags("baseline")
 
 
-def test_kernels_include_nothing_shared():
+def test_kernels_include_nothing_shared() -> None:
     """No header of the library, whose inline functions would be compiled for AVX."""
     seen, waiting = set(), ["kernel.cpp"]
     while waiting:
@@ -105,7 +106,7 @@ def test_kernels_include_nothing_shared():
     assert seen == {"kernel.cpp", "kernel.hpp", "rules.hpp", "number.hpp"}
 
 
-def test_update_formulas_stand_in_one_place():
+def test_update_formulas_stand_in_one_place() -> None:
     """Square roots and fused multiply-adds are written in rules.hpp and number.hpp; one square root is the norm's."""
     roots = {path.name: len(re.findall(r"\b(?:sqrt|fma)f?\(", path.read_text())) for path in (ROOT / "cpp").iterdir()}
     assert {name: count for name, count in roots.items() if count and name not in ("rules.hpp", "number.hpp")} == {
@@ -113,20 +114,20 @@ def test_update_formulas_stand_in_one_place():
     }
 
 
-def test_version():
-    stated = re.search(r'^version = "(.*)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)[1]
+def test_version() -> None:
+    (stated,) = re.findall(r'^version = "(.*)"$', (ROOT / "pyproject.toml").read_text(), re.MULTILINE)
     assert stated == numpy_adagrad.__version__ == numpy_adagrad.show_config()["numpy_adagrad"]
 
 
-def test_size_of_the_built_module():
+def test_size_of_the_built_module() -> None:
     assert Path(_core.__file__).stat().st_size < 2_000_000
 
 
-def public(thing):
+def public(thing: object) -> set[str]:
     return {name for name in vars(thing) if not name.startswith("_")}
 
 
-def test_stub_of_the_core():
+def test_stub_of_the_core() -> None:
     """The names in _core.pyi are those of _core, with the same arguments."""
     stub = (Path(_core.__file__).parent / "_core.pyi").read_text()
     top, *parts = re.split(r"^class (\w+):\n", stub, flags=re.MULTILINE)
@@ -141,13 +142,15 @@ def test_stub_of_the_core():
         assert_arguments(getattr(_core, name), [*methods, "__init__"], text)
 
 
-def assert_arguments(owner, names, text):
+def assert_arguments(owner: object, names: list[str], text: str) -> None:
     for name in names:
-        stated = re.search(rf"def {name}\((.*?)\) ->", text, re.DOTALL)[1]
+        (stated,) = re.findall(rf"def {name}\((.*?)\) ->", text, re.DOTALL)
         assert re.findall(r"(\w+):", stated) == arguments_of(getattr(owner, name)), name
 
 
-def arguments_of(function):
+def arguments_of(function: object) -> list[str]:
     """The names of a pybind11 function's arguments, from the signature that it writes first."""
-    signature = inspect.getdoc(function).splitlines()[0]
+    doc = inspect.getdoc(function)
+    assert doc is not None
+    signature = doc.splitlines()[0]
     return [name for name in re.findall(r"[(,] ?(\w+):", signature) if name != "self"]

@@ -3,63 +3,78 @@
 import copy
 import pickle
 import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from bits import assert_same_bits
 from contents import contents
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
+from numpy_adagrad.optimizer import Optimizer
+from numpy_adagrad.parameters import Array, Group
+from refusals import Rule
 from values import bfloat16, draw
 
-COPIERS = {"deepcopy": copy.deepcopy}
+Copier: TypeAlias = Callable[[Any], Any]
+Maker: TypeAlias = Callable[[list[Array]], TorchAdagrad | MindSporeAdagrad]
+
+
+def pickled(value: Any, protocol: int) -> Any:
+    return pickle.loads(pickle.dumps(value, protocol))
+
+
+COPIERS: dict[str, Copier] = {"deepcopy": copy.deepcopy}
 for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
-    COPIERS[f"pickle {protocol}"] = lambda value, protocol=protocol: pickle.loads(pickle.dumps(value, protocol))
+    COPIERS[f"pickle {protocol}"] = partial(pickled, protocol=protocol)
 each_copier = pytest.mark.parametrize("duplicate", COPIERS.values(), ids=COPIERS)
 
 SHAPES = [(), (0,), (7,), (4, 5)]
 
 
-def falling(step):
+def falling(step: int) -> float:
     return 0.5 / (1 + step)
 
 
-def draw_all(dtypes=("float32", "float64", "float16", bfloat16)):
+def draw_all(dtypes: Sequence[npt.DTypeLike] = ("float32", "float64", "float16", bfloat16)) -> list[Array]:
     rng = np.random.default_rng(1)
     return [draw(rng, shape, dtype, "normal") for shape, dtype in zip(SHAPES, dtypes, strict=True)]
 
 
-def torch_plain(params):
+def torch_plain(params: list[Array]) -> TorchAdagrad:
     return TorchAdagrad(params, lr=np.array(0.3), lr_decay=0.1, initial_accumulator_value=0.5)
 
 
-def torch_groups(params):
+def torch_groups(params: list[Array]) -> TorchAdagrad:
     groups = [{"params": params[:3], "lr": falling}, {"params": params[3:], "weight_decay": 0.1, "maximize": True}]
     return TorchAdagrad(groups)
 
 
-def torch_named(params):
+def torch_named(params: list[Array]) -> TorchAdagrad:
     return TorchAdagrad({f"w{i}": param for i, param in enumerate(params)}, lr=0.3)
 
 
-def mindspore_plain(params):
+def mindspore_plain(params: list[Array]) -> MindSporeAdagrad:
     return MindSporeAdagrad(params, learning_rate=[0.5, 0.3, 0.1, 0.7, 0.9], loss_scale=3.7, weight_decay=0.1)
 
 
-def mindspore_groups(params):
+def mindspore_groups(params: list[Array]) -> MindSporeAdagrad:
     order = {"order_params": params[::-1]}
-    groups = [{"params": params[:2], "lr": falling}, {"params": params[2:], "weight_decay": falling}]
+    groups: list[Group] = [{"params": params[:2], "lr": falling}, {"params": params[2:], "weight_decay": falling}]
     return MindSporeAdagrad([*groups, order], update_slots=False)
 
 
-MAKERS = [torch_plain, torch_groups, torch_named, mindspore_plain, mindspore_groups]
+MAKERS: list[Maker] = [torch_plain, torch_groups, torch_named, mindspore_plain, mindspore_groups]
 each_maker = pytest.mark.parametrize("make", MAKERS)
 
 
-def members(optimizer):
+def members(optimizer: Optimizer) -> list[Array]:
     return [param for group in optimizer.param_groups for param in group["params"]]
 
 
-def step(optimizer, seed=0):
+def step(optimizer: Optimizer, seed: int = 0) -> None:
     rng = np.random.default_rng(seed)
     params = members(optimizer)
     grads = [draw(rng, p.shape, p.dtype, "normal") for p in params]
@@ -68,7 +83,7 @@ def step(optimizer, seed=0):
 
 @each_maker
 @each_copier
-def test_a_copy_is_private_and_goes_on_alike(duplicate, make):
+def test_a_copy_is_private_and_goes_on_alike(duplicate: Copier, make: Maker) -> None:
     optimizer = make(draw_all())
     step(optimizer)
     twin = duplicate(optimizer)
@@ -85,7 +100,7 @@ def test_a_copy_is_private_and_goes_on_alike(duplicate, make):
 
 @each_maker
 @each_copier
-def test_copied_together_with_its_arrays_it_moves_those(duplicate, make):
+def test_copied_together_with_its_arrays_it_moves_those(duplicate: Copier, make: Maker) -> None:
     arrays = draw_all()
     optimizer = make(arrays)
     step(optimizer)
@@ -101,7 +116,7 @@ def test_copied_together_with_its_arrays_it_moves_those(duplicate, make):
 
 
 @each_copier
-def test_a_copy_of_a_copy(duplicate):
+def test_a_copy_of_a_copy(duplicate: Copier) -> None:
     optimizer = torch_groups(draw_all())
     step(optimizer)
     twin = duplicate(duplicate(optimizer))
@@ -112,7 +127,7 @@ def test_a_copy_of_a_copy(duplicate):
 
 @each_copier
 @pytest.mark.parametrize("rule", [TorchAdagrad, MindSporeAdagrad])
-def test_layouts(duplicate, rule):
+def test_layouts(duplicate: Copier, rule: Rule) -> None:
     rng = np.random.default_rng(2)
     rows, columns = rng.random((4, 6)), np.asfortranarray(rng.random((4, 6)))
     spread, backward = rng.random((4, 12))[:, ::2], rng.random(9)[::-1]
@@ -131,7 +146,7 @@ def test_layouts(duplicate, rule):
 
 
 @each_copier
-def test_callables_and_options_are_kept(duplicate):
+def test_callables_and_options_are_kept(duplicate: Copier) -> None:
     twin = duplicate(torch_groups(draw_all()))
     assert twin.param_groups[0]["lr"] is falling
     other = duplicate(mindspore_groups(draw_all()))
@@ -145,7 +160,7 @@ def test_callables_and_options_are_kept(duplicate):
 
 
 @each_copier
-def test_counts_are_kept(duplicate):
+def test_counts_are_kept(duplicate: Copier) -> None:
     optimizer = TorchAdagrad([np.ones(3)])
     optimizer.step([np.full(3, np.inf)], on_nonfinite="skip")
     twin = duplicate(optimizer)
@@ -155,11 +170,11 @@ def test_counts_are_kept(duplicate):
 
 @each_maker
 @each_copier
-def test_a_copy_made_in_a_closure_has_a_lock_of_its_own(duplicate, make):
+def test_a_copy_made_in_a_closure_has_a_lock_of_its_own(duplicate: Copier, make: Maker) -> None:
     """The original's lock is held there, and it is in the midst of a step."""
     optimizer, twins = make(draw_all()), []
 
-    def closure():
+    def closure() -> tuple[float, Any]:
         twins.append(duplicate(optimizer))
         stepping = threading.Thread(target=step, args=(twins[0],), daemon=True)
         stepping.start()
@@ -175,7 +190,7 @@ def test_a_copy_made_in_a_closure_has_a_lock_of_its_own(duplicate, make):
 
 
 @each_copier
-def test_a_copy_made_in_another_thread(duplicate):
+def test_a_copy_made_in_another_thread(duplicate: Copier) -> None:
     optimizer, twins = torch_groups(draw_all()), []
     step(optimizer)
     copying = threading.Thread(target=lambda: twins.append(duplicate(optimizer)))

@@ -5,6 +5,7 @@ import importlib
 import pkgutil
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy_adagrad
 import pytest
@@ -14,13 +15,13 @@ MODULES = [info.name for info in pkgutil.iter_modules(numpy_adagrad.__path__) if
 
 
 @pytest.mark.parametrize("name", MODULES)
-def test_docstrings(name):
+def test_docstrings(name: str) -> None:
     assert doctest.testmod(importlib.import_module(f"numpy_adagrad.{name}")).failed == 0
 
 
-def test_there_are_examples():
+def test_there_are_examples() -> None:
     """A module whose examples went missing would pass above."""
-    documented = [numpy_adagrad.TorchAdagrad, numpy_adagrad.MindSporeAdagrad, numpy_adagrad.show_config]
+    documented: list[Any] = [numpy_adagrad.TorchAdagrad, numpy_adagrad.MindSporeAdagrad, numpy_adagrad.show_config]
     documented += [optimizer.state_dict for optimizer in documented[:2]]
     documented += [optimizer.add_param_group for optimizer in documented[:2]]
     documented += [numpy_adagrad.TorchAdagrad.step]
@@ -28,7 +29,7 @@ def test_there_are_examples():
     assert all(">>> " in thing.__doc__ for thing in documented)
 
 
-def test_readme(capsys):
+def test_readme(capsys: pytest.CaptureFixture[str]) -> None:
     (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
     exec(program, {})
     assert capsys.readouterr().out == "[[3.]] [1.]\n"

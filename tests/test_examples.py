@@ -11,7 +11,7 @@ TWO_FRAMEWORKS = EXAMPLES / "two_frameworks.py"
 PNG = b"\x89PNG\r\n\x1a\n"
 
 
-def run(folder, *command, status=0):
+def run(folder: Path, *command: str | Path, status: int = 0) -> str:
     # Threads gain nothing on nine parameters, and lose much where other tests share the cores.
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     result = subprocess.run([sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True)
@@ -19,19 +19,20 @@ def run(folder, *command, status=0):
     return result.stdout
 
 
-def test_train_lowers_the_loss(tmp_path):
+def test_train_lowers_the_loss(tmp_path: Path) -> None:
     before, after = map(float, re.findall(r"loss \w+: +([\d.]+)", run(tmp_path, EXAMPLES / "train.py")))
     assert after < 0.2 < 1 < before
 
 
-def test_no_bit_differs_between_the_frameworks_and_ours(tmp_path):
+def test_no_bit_differs_between_the_frameworks_and_ours(tmp_path: Path) -> None:
     output = run(tmp_path, TWO_FRAMEWORKS, "--out", "apart.png")
     bits, own_grads, default_path, defaults = output.splitlines()
     assert bits == "differing bits, given their gradients: 0 (torch fused), 0 (MindSpore)"
     drifts = [float(drift) for drift in re.findall(r"(\S+) = \d+ ulp", own_grads + default_path)]
     assert len(drifts) == 3
     assert max(drifts) < 1e-4
-    assert 0.01 < float(re.search(r"([\d.]+) apart", defaults)[1]) < 1
+    (apart,) = re.findall(r"([\d.]+) apart", defaults)
+    assert 0.01 < float(apart) < 1
     assert (tmp_path / "apart.png").read_bytes().startswith(PNG)
 
 
@@ -44,14 +45,14 @@ runpy.run_path(sys.argv.pop(1), run_name="__main__")
 """
 
 
-def test_a_differing_bit_is_the_exit_status(tmp_path):
+def test_a_differing_bit_is_the_exit_status(tmp_path: Path) -> None:
     output = run(tmp_path, "-c", ONE_RATE_OFF, TWO_FRAMEWORKS, status=1)
     torch_bits, mindspore_bits = map(int, re.findall(r"(\d+) \(", output.splitlines()[0]))
     assert torch_bits > 0
     assert mindspore_bits == 0
 
 
-def test_word_vectors_tell_what_words_have_to_do_with_each_other(tmp_path):
+def test_word_vectors_tell_what_words_have_to_do_with_each_other(tmp_path: Path) -> None:
     output = run(tmp_path, EXAMPLES / "word_vectors.py", "--epochs", "6", "--out", "words.png")
     losses = [float(loss) for loss in re.findall(r"loss ([\d.]+)", output)]
     assert len(losses) == 6
@@ -64,7 +65,7 @@ def test_word_vectors_tell_what_words_have_to_do_with_each_other(tmp_path):
     assert (tmp_path / "words.png").read_bytes().startswith(PNG)
 
 
-def test_a_table_larger_than_memory_learns_in_files(tmp_path):
+def test_a_table_larger_than_memory_learns_in_files(tmp_path: Path) -> None:
     output = run(tmp_path, EXAMPLES / "big_table.py", "--folder", ".", "--letters", "30000")
     assert re.match(r"in memory, limited to [1-9]\d* MB: Unable to allocate 2.00 GiB", output)
     small, big = (
@@ -75,6 +76,7 @@ def test_a_table_larger_than_memory_learns_in_files(tmp_path):
     assert big[2] < small[2] < 2.5
 
     megabytes = re.search(r"4,096 MB long, (\d+) MB on disk\nmemory: (\d+) MB, and (\d+) MB of files", output)
+    assert megabytes
     on_disk, own, of_files = map(int, megabytes.groups())
     assert on_disk < of_files < 400
     assert own < 200

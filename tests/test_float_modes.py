@@ -2,15 +2,22 @@
 
 import ctypes
 import threading
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from bits import assert_same_bits
 from interpreters import output
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
 from numpy_adagrad.functional import adagrad, apply_adagrad
+from numpy_adagrad.parameters import Array
+from refusals import Rule
 from values import KINDS, bfloat16, draw
+
+Maker: TypeAlias = Callable[[list[Array]], TorchAdagrad | MindSporeAdagrad]
 
 SHAPES = [(7,), (200_001,), (300, 301)]  # so large that threads share them
 DTYPES = ["float32", "float64", "float16", bfloat16]
@@ -22,12 +29,12 @@ UPWARD, NEAREST = 0x800, 0
 UPWARDS = (lambda: libm.fesetround(UPWARD), lambda: libm.fegetround() == UPWARD)
 
 
-def flushes():
+def flushes() -> bool:
     """Whether this thread takes subnormals for zero."""
     return not any((least * least.dtype.type(1))[0] > 0 for least in LEAST.values())
 
 
-def in_thread(call):
+def in_thread(call: Callable[[], Any]) -> Any:
     """Call in a new thread, whose modes end with it."""
     results = []
     thread = threading.Thread(target=lambda: results.append(call()))
@@ -36,28 +43,28 @@ def in_thread(call):
     return results[0]
 
 
-def make_torch(params):
+def make_torch(params: list[Array]) -> TorchAdagrad:
     return TorchAdagrad(params, 2**-5, 0.125, 2**-6, 2**-7, 2**-20)
 
 
-def make_mindspore(params):
+def make_mindspore(params: list[Array]) -> MindSporeAdagrad:
     return MindSporeAdagrad(params, 2**-7, 2**-5, loss_scale=1024, weight_decay=2**-6)
 
 
-def make_centralised(params):
+def make_centralised(params: list[Array]) -> MindSporeAdagrad:
     return MindSporeAdagrad([{"params": params, "grad_centralization": True}], 2**-7, 2**-5)
 
 
-MAKERS = [make_torch, make_mindspore, make_centralised]
+MAKERS: list[Maker] = [make_torch, make_mindspore, make_centralised]
 
 
 @np.errstate(all="ignore")
-def drawn(dtype, kind):
+def drawn(dtype: npt.DTypeLike, kind: str) -> list[list[Array]]:
     rng = np.random.default_rng(1)
     return [[draw(rng, shape, dtype, kind) for shape in SHAPES] for _ in range(3)]
 
 
-def train(make, arrays, **scaling):
+def train(make: Maker, arrays: list[list[Array]], **scaling: Any) -> tuple[list[Array], float | None]:
     params, *grads = arrays
     optimizer = make(params)
     for part in grads:
@@ -65,12 +72,19 @@ def train(make, arrays, **scaling):
     return [*params, *(state[optimizer._accumulator] for state in optimizer.state.values())], optimizer.grad_norm
 
 
-def assert_unchanged(make, dtype, kind, set_mode, is_set, **scaling):
+def assert_unchanged(
+    make: Maker,
+    dtype: npt.DTypeLike,
+    kind: str,
+    set_mode: Callable[[], object],
+    is_set: Callable[[], bool],
+    **scaling: Any,
+) -> None:
     """Training in a thread of that mode gives the bits of training in this one, and leaves the mode as it is."""
     arrays = drawn(dtype, kind)
     expected, expected_norm = train(make, [[array.copy() for array in part] for part in arrays], **scaling)
 
-    def call():
+    def call() -> Any:
         set_mode()
         before = is_set()
         result = train(make, arrays, **scaling)
@@ -83,14 +97,14 @@ def assert_unchanged(make, dtype, kind, set_mode, is_set, **scaling):
         assert_same_bits(result, wanted, f"array {i}")
 
 
-def set_flush():
-    return torch.set_flush_denormal(True)
+def set_flush() -> bool:
+    return bool(torch.set_flush_denormal(True))
 
 
 @pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_subnormals_flushed_by_the_caller(dtype, kind, make):
+def test_subnormals_flushed_by_the_caller(dtype: npt.DTypeLike, kind: str, make: Maker) -> None:
     assert not flushes()
     assert_unchanged(make, dtype, kind, set_flush, flushes)
     assert not flushes()
@@ -99,7 +113,7 @@ def test_subnormals_flushed_by_the_caller(dtype, kind, make):
 @pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_rounding_upward_in_the_caller(dtype, kind, make):
+def test_rounding_upward_in_the_caller(dtype: npt.DTypeLike, kind: str, make: Maker) -> None:
     assert_unchanged(make, dtype, kind, *UPWARDS)
     assert libm.fegetround() == NEAREST
 
@@ -107,7 +121,7 @@ def test_rounding_upward_in_the_caller(dtype, kind, make):
 @pytest.mark.parametrize("max_norm", [0.7, 1e-3, 2.0**-1060])
 @pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_clipping_in_either_mode(dtype, make, max_norm):
+def test_clipping_in_either_mode(dtype: npt.DTypeLike, make: Maker, max_norm: float) -> None:
     """The norm and the factor are numbers outside the arrays, and may be subnormal too."""
     assert_unchanged(make, dtype, "normal", set_flush, flushes, max_norm=max_norm, grad_scale=4.0)
     assert_unchanged(make, dtype, "normal", *UPWARDS, max_norm=max_norm, grad_scale=4.0)
@@ -116,22 +130,22 @@ def test_clipping_in_either_mode(dtype, make, max_norm):
 @pytest.mark.parametrize("rule", [TorchAdagrad, MindSporeAdagrad])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize(("rate", "decay"), [(0.037, 0.3), (1e-40, 0.0), (1e-310, 0.01)])
-def test_rates_in_either_mode(rate, decay, dtype, rule):
+def test_rates_in_either_mode(rate: float, decay: float, dtype: npt.DTypeLike, rule: Rule) -> None:
     """They are computed in double and rounded to the dtype. Some of these become subnormal."""
 
-    def make(params):
+    def make(params: list[Array]) -> TorchAdagrad | MindSporeAdagrad:
         return rule(params, rate, decay) if rule is TorchAdagrad else rule(params, 0.1, rate, weight_decay=decay)
 
     assert_unchanged(make, dtype, "normal", set_flush, flushes)
     assert_unchanged(make, dtype, "normal", *UPWARDS)
 
 
-def test_functional_forms_in_a_thread_that_flushes():
-    def drawn_anew():
+def test_functional_forms_in_a_thread_that_flushes() -> None:
+    def drawn_anew() -> tuple[list[Array], Array]:
         small = np.full(9, 2.0**-130, np.float32)
         return [small.copy() for _ in range(6)], np.zeros((), np.float32)
 
-    def call(arrays, counter):
+    def call(arrays: list[Array], counter: Array) -> Any:
         param, grad, total, var, accum, other_grad = arrays
         adagrad([param], [grad], [total], [counter], lr=2**-8, weight_decay=0, lr_decay=0, eps=1, maximize=False)
         apply_adagrad(var, accum, 2**-8, other_grad)
@@ -144,7 +158,7 @@ def test_functional_forms_in_a_thread_that_flushes():
         assert np.all(wanted != 0)
 
 
-def test_import_leaves_a_mode_that_was_set():
+def test_import_leaves_a_mode_that_was_set() -> None:
     """And threads that are made under it, which inherit it, do not step in it."""
     code = """
 import torch

@@ -122,6 +122,6 @@ print(*results, True, 2)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_fork(case):
+def test_fork(case: str) -> None:
     """What the children saw, what their parent saw, and that its own steps keep their threads."""
     assert output(PROLOGUE + CASES[case], OMP_NUM_THREADS="2") == "True True 2\n"

@@ -1,8 +1,10 @@
 """The stateless forms beside torch.optim.adagrad.adagrad and mindspore.ops.ApplyAdagrad, bit for bit."""
 
 import importlib
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from bits import assert_same_bits
 from contents import frozen
@@ -11,6 +13,7 @@ from mindspore_arrays import apply_adagrad as mindspore_apply
 from mindspore_arrays import draw_normal
 from numpy_adagrad import MindSporeAdagrad
 from numpy_adagrad.functional import adagrad, apply_adagrad
+from numpy_adagrad.parameters import Array
 from reference import mindspore_update
 from torch_arrays import to_numpy, to_torch
 from values import KINDS, bfloat16, draw
@@ -19,8 +22,8 @@ from values import KINDS, bfloat16, draw
 torch_adagrad = importlib.import_module("torch.optim.adagrad").adagrad
 
 SHAPES = [(), (0,), (1,), (33,), (4, 5)]
-OPTIONS = {"lr": 0.3, "weight_decay": 0.0, "lr_decay": 0.0, "eps": 1e-10, "maximize": False}
-CHANGES = [
+OPTIONS: dict[str, Any] = {"lr": 0.3, "weight_decay": 0.0, "lr_decay": 0.0, "eps": 1e-10, "maximize": False}
+CHANGES: list[dict[str, Any]] = [
     {},
     {"weight_decay": 0.1, "lr_decay": 0.3},
     {"maximize": True, "eps": 1e-3, "lr": 2},
@@ -30,7 +33,7 @@ CHANGES = [
 ]
 
 
-def draw_state(dtype, kind):
+def draw_state(dtype: npt.DTypeLike, kind: str) -> tuple[list[Array], list[Array], list[Array], list[Array]]:
     rng = np.random.default_rng(1)
     params, grads = ([draw(rng, shape, dtype, kind) for shape in SHAPES] for _ in range(2))
     sums = [np.array(abs(draw(rng, shape, dtype, kind))) for shape in SHAPES]
@@ -41,7 +44,7 @@ def draw_state(dtype, kind):
 @pytest.mark.parametrize("change", CHANGES, ids=str)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_adagrad(dtype, kind, change):
+def test_adagrad(dtype: npt.DTypeLike, kind: str, change: dict[str, Any]) -> None:
     ours, options = draw_state(dtype, kind), {**OPTIONS, **change}
     theirs = [[to_torch(array) for array in arrays] for arrays in ours]
     grads = [grad.copy() for grad in ours[1]]
@@ -80,8 +83,8 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("change", "kind", "message"), REFUSED, ids=[text for *_, text in REFUSED])
-def test_adagrad_refuses(change, kind, message):
-    arguments = {name: [np.ones(3), np.ones(2)] for name in ("params", "grads", "state_sums")}
+def test_adagrad_refuses(change: dict[str, Any], kind: type[Exception], message: str) -> None:
+    arguments: dict[str, Any] = {name: [np.ones(3), np.ones(2)] for name in ("params", "grads", "state_sums")}
     arguments["state_steps"] = [np.zeros((), np.float32), np.zeros((), np.float32)]
     arguments.update(OPTIONS, **change)
     before = frozen(arguments)
@@ -94,7 +97,7 @@ def test_adagrad_refuses(change, kind, message):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("rate", [0.3, np.float32(0.037), np.array([0.123])], ids=repr)
-def test_apply_adagrad(rate, dtype, kind):
+def test_apply_adagrad(rate: Any, dtype: npt.DTypeLike, kind: str) -> None:
     rng = np.random.default_rng(2)
     for shape in [(), (1,), (33,), (4, 5)]:
         var, grad = (draw_normal(rng, shape, dtype, kind) for _ in range(2))
@@ -106,7 +109,7 @@ def test_apply_adagrad(rate, dtype, kind):
             assert_same_bits(accum, expected[1], f"accum, step {step}")
 
 
-def test_a_python_float_as_rate_is_that_of_the_operator_in_float32():
+def test_a_python_float_as_rate_is_that_of_the_operator_in_float32() -> None:
     var, accum, grad = np.ones(3, np.float32), np.ones(3, np.float32), np.array([0.3, -2, 7], np.float32)
     theirs = [Parameter(Tensor(array.copy()), name=name) for name, array in (("var", var), ("accum", accum))]
     ops.ApplyAdagrad()(*theirs, 0.3, Tensor(grad))
@@ -116,7 +119,7 @@ def test_a_python_float_as_rate_is_that_of_the_operator_in_float32():
 
 
 @pytest.mark.parametrize("dtype", ["float16", bfloat16], ids=str)
-def test_half_types_are_those_of_the_optimizer(dtype):
+def test_half_types_are_those_of_the_optimizer(dtype: npt.DTypeLike) -> None:
     rng = np.random.default_rng(3)
     var, grad = (draw(rng, (33,), dtype, "normal") for _ in range(2))
     param, accum = var.copy(), np.full(33, 0.1, dtype)
@@ -129,7 +132,7 @@ def test_half_types_are_those_of_the_optimizer(dtype):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", bfloat16], ids=str)
-def test_a_frozen_accumulator(dtype):
+def test_a_frozen_accumulator(dtype: npt.DTypeLike) -> None:
     rng = np.random.default_rng(4)
     var, grad = (draw(rng, (33,), dtype, "normal") for _ in range(2))
     accum, expected = np.full(33, 0.1, dtype), var.copy()
@@ -151,8 +154,8 @@ APPLY_REFUSED = [
 
 
 @pytest.mark.parametrize(("change", "kind", "message"), APPLY_REFUSED, ids=[text for *_, text in APPLY_REFUSED])
-def test_apply_adagrad_refuses(change, kind, message):
-    arguments = {"var": np.ones(3), "accum": np.ones(3), "lr": 0.1, "grad": np.ones(3), **change}
+def test_apply_adagrad_refuses(change: dict[str, Any], kind: type[Exception], message: str) -> None:
+    arguments: dict[str, Any] = {"var": np.ones(3), "accum": np.ones(3), "lr": 0.1, "grad": np.ones(3), **change}
     before = frozen(arguments)
     with pytest.raises(kind) as caught:
         apply_adagrad(**arguments)

@@ -1,24 +1,29 @@
 """The stateless forms refuse arrays under the names of their own arguments, and change nothing then."""
 
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 from bits import assert_same_bits
 from numpy_adagrad.functional import adagrad, apply_adagrad
+from numpy_adagrad.parameters import Array
 from refusals import refuses
+from values import Shape
 
 OWN = "expected memory of its own, got "
 COUNTER = "expected a writeable float32 array of shape ()"
 
 
-def ones(shape=3, dtype=np.float32):
+def ones(shape: Shape = 3, dtype: npt.DTypeLike = np.float32) -> Array:
     return np.ones(shape, dtype)
 
 
-def counter():
+def counter() -> Array:
     return np.zeros((), np.float32)
 
 
-def read_only(array):
+def read_only(array: Array) -> Array:
     array.flags.writeable = False
     return array
 
@@ -57,7 +62,7 @@ APPLY = {
 
 
 @pytest.mark.parametrize(("arrays", "error", "message"), APPLY.values(), ids=APPLY)
-def test_apply_adagrad(arrays, error, message):
+def test_apply_adagrad(arrays: tuple[Any, Any, Any], error: type[Exception], message: str) -> None:
     var, accum, grad = arrays
     refuses(error, message, lambda: apply_adagrad(var, accum, 0.1, grad))
     for array in arrays:
@@ -103,14 +108,14 @@ ADAGRAD = {
 
 
 @pytest.mark.parametrize(("wrong", "error", "message"), ADAGRAD.values(), ids=ADAGRAD)
-def test_adagrad(wrong, error, message):
-    arguments = {
+def test_adagrad(wrong: dict[str, Any], error: type[Exception], message: str) -> None:
+    arguments: dict[str, Any] = {
         "params": [ones(), ones()],
         "grads": [ones(), ones()],
         "state_sums": [ones(), ones()],
         "state_steps": [counter(), counter()],
     } | wrong
-    options = {"lr": 0.1, "weight_decay": 0, "lr_decay": 0, "eps": 0, "maximize": False}
+    options: dict[str, Any] = {"lr": 0.1, "weight_decay": 0, "lr_decay": 0, "eps": 0, "maximize": False}
     refuses(error, message, lambda: adagrad(**arguments, **options))
     for name in ("params", "grads", "state_sums", "state_steps"):
         for array in arguments[name]:

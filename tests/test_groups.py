@@ -1,27 +1,32 @@
 """Groups: those added later, and the order in which MindSpore takes their parameters."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from bits import assert_same_bits
 from contents import contents
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
+from numpy_adagrad.optimizer import Optimizer
+from numpy_adagrad.parameters import Array, Group
+from refusals import Rule
 from torch_arrays import to_numpy, to_torch, torch_step
 
 RULES = [TorchAdagrad, MindSporeAdagrad]
 each_rule = pytest.mark.parametrize("rule", RULES)
 
 
-def draw_all(*sizes):
+def draw_all(*sizes: int) -> list[Array]:
     rng = np.random.default_rng(1)
     return [rng.standard_normal(size).astype(np.float32) for size in sizes]
 
 
-def test_a_group_added_to_torch():
+def test_a_group_added_to_torch() -> None:
     """With the start and the options of the constructor, as torch's lazily made state has them."""
     params, added = draw_all(3, 4), draw_all(5, 2)
     tensors, more = [to_torch(p) for p in params], [to_torch(p) for p in added]
-    options = {"lr": 0.3, "lr_decay": 0.1, "initial_accumulator_value": 0.5}
+    options: dict[str, Any] = {"lr": 0.3, "lr_decay": 0.1, "initial_accumulator_value": 0.5}
     ours, theirs = TorchAdagrad(params, **options), torch.optim.Adagrad(tensors, fused=True, **options)
     ours.step(draw_all(3, 4))
     torch_step(theirs, tensors, draw_all(3, 4))
@@ -38,10 +43,11 @@ def test_a_group_added_to_torch():
     assert [int(state["step"]) for state in ours.state.values()] == [4, 4, 3, 3]
 
 
-def test_a_group_added_to_mindspore():
+def test_a_group_added_to_mindspore() -> None:
     """At the shared global step, with the constructor's start."""
     params, added = draw_all(3, 4), draw_all(5)
-    ours = MindSporeAdagrad([{"params": params[:1]}, {"params": params[1:], "lr": 0.5}], 0.25, [0.3, 0.1, 0.2])
+    groups: list[Group] = [{"params": params[:1]}, {"params": params[1:], "lr": 0.5}]
+    ours = MindSporeAdagrad(groups, 0.25, [0.3, 0.1, 0.2])
     ours.step(draw_all(3, 4))
     ours.add_param_group({"params": added, "weight_decay": 0.1})
     late = MindSporeAdagrad([{"params": [added[0].copy()], "weight_decay": 0.1}], 0.25, [0.3, 0.1, 0.2])
@@ -62,11 +68,11 @@ def test_a_group_added_to_mindspore():
     assert (ours.names[-1], ours.param_groups[-1]["lr_name"]) == ("w", "learning_rate_group_3")
 
 
-def overlap(optimizer):
+def overlap(optimizer: Optimizer) -> dict[str, Any]:
     return {"params": [optimizer.param_groups[0]["params"][0][1:]]}
 
 
-def readonly():
+def readonly() -> Array:
     array = np.ones(3)
     array.flags.writeable = False
     return array
@@ -121,7 +127,7 @@ TABLE = [(rule, *row) for rule, rows in MESSAGES.items() for row in rows + BOTH]
 
 
 @pytest.mark.parametrize(("rule", "group", "kind", "message"), TABLE, ids=[text for *_, text in TABLE])
-def test_groups_that_are_refused(rule, group, kind, message):
+def test_groups_that_are_refused(rule: Rule, group: Any, kind: type[Exception], message: str) -> None:
     optimizer = rule([{"params": [np.ones(3)]}, {"params": [np.ones(4)]}])
     before = contents(optimizer)
     with pytest.raises(kind) as caught:
@@ -132,7 +138,7 @@ def test_groups_that_are_refused(rule, group, kind, message):
 
 
 @each_rule
-def test_arrays_that_are_already_there(rule):
+def test_arrays_that_are_already_there(rule: Rule) -> None:
     optimizer = rule([{"params": [np.ones(3)]}])
     mine, name = optimizer.param_groups[0]["params"][0], " ('param{})'" if rule is MindSporeAdagrad else ""
     for added, got in ((mine, "the same array as"), (mine[1:], "an overlap with")):
@@ -144,7 +150,7 @@ def test_arrays_that_are_already_there(rule):
         assert contents(optimizer) == before
 
 
-def test_mindspore_without_groups_gets_none():
+def test_mindspore_without_groups_gets_none() -> None:
     optimizer = MindSporeAdagrad([np.ones(3)])
     with pytest.raises(ValueError, match=r"^add_param_group: expected an optimizer that was made with groups$"):
         optimizer.add_param_group({"params": [np.ones(2)]})
@@ -154,7 +160,7 @@ START = "initial_accumulator_value"
 
 
 @pytest.mark.parametrize("value", [0, False, np.float64(0), np.array(0.0)])
-def test_the_start_in_a_group_may_be_that_of_all(value):
+def test_the_start_in_a_group_may_be_that_of_all(value: Any) -> None:
     assert_same_bits(TorchAdagrad([{"params": [np.ones(3)], START: value}]).state[0]["sum"], np.zeros(3))
 
 
@@ -165,17 +171,17 @@ def test_the_start_in_a_group_may_be_that_of_all(value):
         ("0", TypeError, "expected a number or a 1-element array, got str"),
     ],
 )
-def test_another_start_in_a_group(value, kind, text):
+def test_another_start_in_a_group(value: Any, kind: type[Exception], text: str) -> None:
     with pytest.raises(kind) as caught:
         TorchAdagrad([{"params": [np.ones(3)], START: value}])
     assert str(caught.value) == f"{START}: {text}"
 
 
-def test_order_params():
+def test_order_params() -> None:
     """Gradients, state and names follow the order; each parameter keeps its group's options."""
     a, b, c = draw_all(2, 3, 4)
     start = [array.copy() for array in (c, a, b)]
-    groups = [{"params": [a, b], "lr": 0.5}, {"params": [c], "weight_decay": 0.1}]
+    groups: list[Group] = [{"params": [a, b], "lr": 0.5}, {"params": [c], "weight_decay": 0.1}]
     optimizer = MindSporeAdagrad([*groups, {"order_params": [c, a, b]}])
     grads = draw_all(4, 2, 3)
     optimizer.step(grads)
