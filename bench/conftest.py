@@ -2,7 +2,9 @@
 
 import os
 import shlex
+from typing import Any
 
+import pytest
 from numpy_adagrad import _core
 from numpy_adagrad.bench.candidates import CANDIDATES, versions
 from numpy_adagrad.bench.row_candidates import ROW_CANDIDATES
@@ -12,7 +14,7 @@ SETTINGS = ("OMP_", "GOMP_", "MKL_", "NUMBA_", "XLA_", "NUMPY_ADAGRAD_")
 SET = {name: value for name, value in os.environ.items() if name.startswith(SETTINGS)}
 
 
-def pytest_benchmark_update_machine_info(config, machine_info):
+def pytest_benchmark_update_machine_info(config: pytest.Config, machine_info: dict[str, Any]) -> None:
     settings = [f"{name}={value}" for name, value in sorted(SET.items())]
     machine_info["processors"] = os.cpu_count()
     machine_info["isa"] = _core.isa

@@ -9,14 +9,17 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 from numpy_adagrad.bench.candidates import CANDIDATES
 from numpy_adagrad.bench.figures import duration, multiple
+from numpy_adagrad.bench.race import Step
 from numpy_adagrad.bench.threads import PROCESSORS, threads
 from numpy_adagrad.bench.workloads import Workload, random_arrays
+from numpy_adagrad.parameters import Array
 from report import write_between_markers
 
 LENGTHS = (2**12, 2**14, 2**15, 2**16, 100_000, 200_000, 300_000, 10**6, 10**7)
@@ -27,28 +30,28 @@ BESIDE = (100_000, 10**7)
 SECONDS = 3.0
 
 
-def step_of(name, length):
+def step_of(name: str, length: int) -> Step:
     workload = Workload(str(length), [(length,)])
     params, grads = (random_arrays(workload, seed) for seed in (1, 2))
     return CANDIDATES[name].make(workload, params, grads).step
 
 
-def timed(step):
+def timed(step: Step) -> float:
     start = time.perf_counter()
     step()
     return time.perf_counter() - start
 
 
-def work_for(seconds, array):
+def work_for(seconds: float, array: Array) -> None:
     """NumPy on one thread, while the threads of the others have nothing to do."""
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
         array += 1.0
 
 
-def after_pauses(step):
+def after_pauses(step: Step) -> dict[tuple[int, float], float]:
     """The seconds of single steps as {(threads, pause): [...]}, the number of threads changing every round."""
-    found = {case: [] for case in itertools.product((1, PROCESSORS), PAUSES)}
+    found: dict[tuple[int, float], list[float]] = {case: [] for case in itertools.product((1, PROCESSORS), PAUSES)}
     scratch = np.zeros(2000)
     for _ in range(ROUNDS):
         for count, pause in found:
@@ -60,7 +63,7 @@ def after_pauses(step):
     return {case: statistics.median(seconds) for case, seconds in found.items()}
 
 
-def pauses_table():
+def pauses_table() -> str:
     lines = [f"| elements | {' | '.join(f'pause {pause * 1e3:g} ms' for pause in PAUSES)} |", "|---" * 4 + "|"]
     for length in LENGTHS:
         found = after_pauses(step_of("TorchAdagrad", length))
@@ -72,7 +75,7 @@ def pauses_table():
 
 
 @contextmanager
-def busy_process():
+def busy_process() -> Iterator[None]:
     process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     try:
         time.sleep(0.5)
@@ -82,20 +85,21 @@ def busy_process():
         process.wait()
 
 
-def spread(step):
-    end, seconds = time.perf_counter() + SECONDS, []
+def spread(step: Step) -> str:
+    seconds: list[float] = []
+    end = time.perf_counter() + SECONDS
     while time.perf_counter() < end or len(seconds) < 100:
         seconds.append(timed(step))
     return f"{duration(statistics.median(seconds))} ({duration(statistics.quantiles(seconds, n=100)[-1])})"
 
 
-def beside_table():
+def beside_table() -> str:
     cases = [(length, count) for length in BESIDE for count in (1, PROCESSORS)]
     lines = [f"| | {' | '.join(f'{length:,}, {count} threads' for length, count in cases)} |", "|---" * 5 + "|"]
     for name in ("TorchAdagrad", "torch-fused"):
         steps = {length: step_of(name, length) for length in BESIDE}
 
-        def row(label, name=name, steps=steps):
+        def row(label: str, name: str = name, steps: dict[int, Step] = steps) -> None:
             cells = []
             for length, count in cases:
                 with threads(count):
@@ -108,7 +112,7 @@ def beside_table():
     return "\n".join(lines)
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="Markdown file: what is between two markers")
     arguments = parser.parse_args()

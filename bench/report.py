@@ -3,9 +3,11 @@
 import argparse
 import json
 import statistics
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy_adagrad.bench.candidates import CANDIDATES
 from numpy_adagrad.bench.figures import digits, duration, kept, median_ratio, multiple
@@ -25,18 +27,26 @@ class Timing(NamedTuple):
     rows: float | None  # touched, where gradients are sparse
 
     @property
-    def median(self):
+    def median(self) -> float:
         return statistics.median(self.seconds)
 
     @property
-    def speed(self):
+    def speed(self) -> float:
         return self.bytes / self.median / 1e9
 
 
-def read(path):
+Row: TypeAlias = dict[str, Timing]
+"""The timings of the candidates on one workload."""
+
+Rows: TypeAlias = dict[str, Row]
+Counts: TypeAlias = dict[int, Rows]
+
+
+def read(path: Path) -> tuple[dict[str, Any], Counts, Counts]:
     """The machine, and the timings of dense and of sparse gradients as {threads: {workload: {candidate: timing}}}."""
     result = json.loads(path.read_text())
-    dense, sparse = {}, {}
+    dense: Counts = {}
+    sparse: Counts = {}
     for benchmark in result["benchmarks"]:
         params, extra = benchmark["params"], benchmark["extra_info"]
         seconds = kept(benchmark["stats"]["data"], extra["quiet"])
@@ -48,12 +58,12 @@ def read(path):
     return result["machine_info"], *(dict(sorted(found.items(), reverse=True)) for found in (dense, sparse))
 
 
-def present(rows):
+def present(rows: Mapping[Any, Row]) -> list[str]:
     """Who takes part in any of them."""
     return [name for name in {**CANDIDATES, **ROW_CANDIDATES} if any(name in row for row in rows.values())]
 
 
-def table(rows, cell, left_out=()):
+def table(rows: Rows, cell: Callable[[Row, Timing], str], left_out: Sequence[str] = ()) -> str:
     names = [name for name in present(rows) if name not in left_out]
     lines = [f"| | {' | '.join(names)} |", "|---" * (len(names) + 1) + "|"]
     for workload, row in rows.items():
@@ -62,16 +72,16 @@ def table(rows, cell, left_out=()):
     return "\n".join(lines)
 
 
-def time_and_yardsticks(row, timing):
+def time_and_yardsticks(row: Row, timing: Timing) -> str:
     ratio = median_ratio(timing.seconds, row[FLOOR].seconds) / timing.yardstick
     return f"{duration(timing.median)} ({multiple(ratio)})"
 
 
-def speedup(row, timing):
+def speedup(row: Row, timing: Timing) -> str:
     return multiple(median_ratio(row[RIVAL].seconds, timing.seconds))
 
 
-def circumstances(machine, *found):
+def circumstances(machine: dict[str, Any], *found: Counts) -> str:
     versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
     rows = [row for counts in found for rows in counts.values() for row in rows.values()]
     rounds = [len(timing.seconds) for row in rows for timing in row.values()]
@@ -82,7 +92,7 @@ def circumstances(machine, *found):
     )
 
 
-def section(count, rows):
+def section(count: int, rows: Rows) -> str:
     against = {workload: row for workload, row in rows.items() if RIVAL in row}
     return f"""### {threads_text(count)}
 
@@ -96,7 +106,7 @@ How many times as fast as {RIVAL}:
 """
 
 
-def rows_section(count, rows):
+def rows_section(count: int, rows: Rows) -> str:
     return f"""### {threads_text(count)}
 
 {table(rows, time_and_yardsticks)}
@@ -105,11 +115,12 @@ def rows_section(count, rows):
 """
 
 
-def rows_and_bytes(row, timing):
+def rows_and_bytes(row: Row, timing: Timing) -> str:
+    assert timing.rows is not None
     return f"{digits(timing.rows / timing.median / 1e6)} Mrow/s, {digits(timing.speed)} GB/s"
 
 
-def rows_introduction(counts):
+def rows_introduction(counts: Counts) -> str:
     rows = {workload: row[FLOOR].rows for found in counts.values() for workload, row in found.items()}
     touched = "; ".join(f"{workload}: {number:,.0f}" for workload, number in rows.items())
     return f"""## Rows
@@ -118,11 +129,11 @@ Median time of a step that touches some rows of a table, and how many times the 
 parameter, accumulator and gradient, that it moves in a second. Different rows of a step: {touched}."""
 
 
-def threads_text(count):
+def threads_text(count: int) -> str:
     return f"{count} thread{'s' if count > 1 else ''}"
 
 
-def write_between_markers(path, text, what):
+def write_between_markers(path: Path, text: str, what: str) -> None:
     begin, end = f"<!-- {what}: written by bench/ -->", f"<!-- end of {what} -->"
     block = f"{begin}\n{text}\n{end}"
     old = path.read_text() if path.exists() else ""
@@ -133,7 +144,7 @@ def write_between_markers(path, text, what):
         path.write_text(old + block + "\n")
 
 
-def draw(counts, path):
+def draw(counts: Counts, path: Path) -> None:
     """How fast each moves its float32 bytes: single arrays over their length, lists of arrays beside them."""
     figure = Figure(figsize=(7 * len(counts), 5.4), layout="constrained")
     panels = figure.subplots(1, 2 * len(counts), sharey=True, squeeze=False, width_ratios=[3, 1] * len(counts))[0]
@@ -152,31 +163,31 @@ def draw(counts, path):
     figure.savefig(path, dpi=150)
 
 
-def draw_arrays(axes, rows):
+def draw_arrays(axes: Axes, rows: dict[int, Row]) -> None:
     for name in present(rows):
         lengths = sorted(length for length, row in rows.items() if name in row)
-        line = {"linestyle": "--"} if name == FLOOR else {"marker": "o", "markersize": 4}
+        line: dict[str, Any] = {"linestyle": "--"} if name == FLOOR else {"marker": "o", "markersize": 4}
         axes.plot(lengths, [rows[length][name].speed for length in lengths], label=name, **style(name), **line)
     axes.set(xscale="log", xlabel="elements in one array")
 
 
-def draw_lists(axes, rows):
+def draw_lists(axes: Axes, rows: Rows) -> None:
     for name in present(rows):
         lists = [workload for workload, row in rows.items() if name in row]
-        mark = {"marker": "_", "markersize": 24} if name == FLOOR else {"marker": "o", "markersize": 6}
+        mark: dict[str, Any] = {"marker": "_", "markersize": 24} if name == FLOOR else {"marker": "o", "markersize": 6}
         axes.plot(lists, [rows[workload][name].speed for workload in lists], linestyle="", **style(name), **mark)
     axes.set_xlabel("lists of arrays")
     axes.margins(x=0.25)
     axes.tick_params("x", labelrotation=30)
 
 
-def style(name):
+def style(name: str) -> dict[str, Any]:
     """The same in every panel, the package's own on top."""
     place = list(CANDIDATES).index(name)
     return {"color": "black" if name == FLOOR else f"C{place - 1}", "zorder": 20 - place}
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("result", type=Path, help="written by pytest --benchmark-json")
     parser.add_argument("--out", type=Path, required=True, help="Markdown file: what is between two markers")

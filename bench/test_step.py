@@ -11,29 +11,31 @@ The figures, which take 16 GB of memory:
 """
 
 import gc
+from collections.abc import Iterator
 from functools import cache
 
 import pytest
 from numpy_adagrad.bench.candidates import CANDIDATES, participants
-from numpy_adagrad.bench.race import dense_race
+from numpy_adagrad.bench.race import Race, Round, dense_race
 from numpy_adagrad.bench.row_candidates import ROW_CANDIDATES
 from numpy_adagrad.bench.row_race import row_race
 from numpy_adagrad.bench.row_workloads import TABLES, Table
 from numpy_adagrad.bench.threads import PROCESSORS, threads
-from numpy_adagrad.bench.workloads import WORKLOADS
+from numpy_adagrad.bench.workloads import WORKLOADS, Workload
+from pytest_benchmark.fixture import BenchmarkFixture
 
 
 class Replay:
     """A clock that moves only when told. It hands rounds timed elsewhere to pytest-benchmark, which by itself
     would run all rounds of one candidate in a row."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.now = 0.0
 
-    def __call__(self):
+    def __call__(self) -> float:
         return self.now
 
-    def advance(self, times):
+    def advance(self, times: Iterator[float]) -> None:
         self.now += next(times)
 
 
@@ -41,7 +43,7 @@ REPLAY = Replay()
 
 
 @cache
-def workloads(disabled):
+def workloads(disabled: bool) -> dict[str, Workload | Table]:
     """Dense and sparse ones. CI asks for answers, not for times: small arrays give all of them soon."""
     if not disabled:
         return {**WORKLOADS, **TABLES}
@@ -49,7 +51,7 @@ def workloads(disabled):
     return {**dense, **{name: table.small() for name, table in TABLES.items()}}
 
 
-def pytest_generate_tests(metafunc):
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     disabled = metafunc.config.getoption("benchmark_disable")
     counts = [PROCESSORS] if disabled else sorted({1, PROCESSORS})
     steps = [
@@ -61,35 +63,38 @@ def pytest_generate_tests(metafunc):
     metafunc.parametrize(("workload", "count", "candidate"), steps)
 
 
-def entrants(workload, count):
+def entrants(workload: Workload | Table, count: int) -> list[str]:
     """Who takes part with so many threads."""
     among = ROW_CANDIDATES if isinstance(workload, Table) else CANDIDATES
     return participants(workload, threads_set=count != PROCESSORS, among=among)
 
 
-RACES = {}
+RACES: dict[str, Race] = {}
 
 
-def race_on(workload):
+def race_on(workload: Workload | Table) -> Race:
     """One for all tests of a workload, and no longer: there is not memory for all of them."""
     if workload.name not in RACES:
         RACES.clear()
         gc.collect()
-        race = row_race if isinstance(workload, Table) else dense_race
+        names = entrants(workload, PROCESSORS)
         with threads(PROCESSORS):
-            RACES[workload.name] = race(workload, entrants(workload, PROCESSORS))
+            race = row_race(workload, names) if isinstance(workload, Table) else dense_race(workload, names)
+        RACES[workload.name] = race
     return RACES[workload.name]
 
 
 @cache
-def rounds_of(name, count, disabled, wanted):
+def rounds_of(name: str, count: int, disabled: bool, wanted: int) -> list[Round]:
     workload = workloads(disabled)[name]
     with threads(count):
         return race_on(workload).run(wanted, entrants(workload, count))
 
 
 @pytest.mark.benchmark(timer=REPLAY)
-def test_step(workload, count, candidate, benchmark, pytestconfig):
+def test_step(
+    workload: str, count: int, candidate: str, benchmark: BenchmarkFixture, pytestconfig: pytest.Config
+) -> None:
     disabled = pytestconfig.getoption("benchmark_disable")
     stepped = workloads(disabled)[workload]
     assert race_on(stepped).complaints[candidate] == []
@@ -99,4 +104,4 @@ def test_step(workload, count, candidate, benchmark, pytestconfig):
     if isinstance(stepped, Table):
         benchmark.extra_info["rows"] = stepped.touched
     times = iter([each.seconds[candidate] for each in rounds])
-    benchmark.pedantic(REPLAY.advance, args=(times,), rounds=len(rounds))
+    benchmark.pedantic(REPLAY.advance, args=(times,), rounds=len(rounds))  # type: ignore[no-untyped-call]

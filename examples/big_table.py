@@ -21,6 +21,7 @@ from time import perf_counter
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from numpy_adagrad import RowSparse, TorchAdagrad
 from rich.progress import track
 
@@ -40,7 +41,7 @@ class Text(NamedTuple):
     keys: np.ndarray
 
 
-def read_text(text):
+def read_text(text: str) -> Text:
     number = {letter: i for i, letter in enumerate(LETTERS)}
     letters = np.array([number.get(letter, len(LETTERS)) for letter in text.lower()], np.uint64)
     longest, keys = max(ORDERS), []
@@ -52,7 +53,7 @@ def read_text(text):
     return Text(letters[longest:].astype(np.intp), np.stack(keys, axis=1))
 
 
-def training_and_held_out(rng):
+def training_and_held_out(rng: np.random.Generator) -> tuple[Text, Text]:
     """Shuffle the paragraphs and hold a tenth out. Many stand in several texts: each is taken once."""
     paragraphs = list(dict.fromkeys("\n".join(topics.values()).split("\n\n")))
     rng.shuffle(paragraphs)
@@ -60,7 +61,7 @@ def training_and_held_out(rng):
     return read_text("\n".join(paragraphs[tenth:])), read_text("\n".join(paragraphs[:tenth]))
 
 
-def loss_and_grad(table, letters, keys):
+def loss_and_grad(table: np.ndarray, letters: np.ndarray, keys: np.ndarray) -> tuple[float, RowSparse]:
     """Mean cross entropy, in bits per letter, and its gradient in the table."""
     bits = len(table).bit_length() - 1
     hashes = keys * np.uint64(0x9E3779B97F4A7C15)  # 2**64 / the golden ratio; the upper bits are the mixed ones
@@ -75,18 +76,19 @@ def loss_and_grad(table, letters, keys):
     return loss, RowSparse(rows.ravel(), np.repeat(d_scores, len(ORDERS), axis=0))
 
 
-def zeros_in_file(path, shape, dtype):
+def zeros_in_file(path: Path, shape: tuple[int, ...], dtype: npt.DTypeLike) -> np.memmap:
     """Make an array in a new file, which reads as zeros and takes disk space only where it is written.
 
     Where the disk is full by then, writing ends the process; `os.posix_fallocate` would claim all space beforehand.
     """
     array = np.memmap(path, dtype, "w+", shape=shape)
+    assert isinstance(array.base, mmap.mmap)
     array.base.madvise(mmap.MADV_RANDOM)  # a row wants one page; the system would read the 31 around it, too
     return array
 
 
-def table_and_optimizer(folder, rows):
-    def allocate(param, dtype, value):
+def table_and_optimizer(folder: Path, rows: int) -> tuple[np.ndarray, TorchAdagrad]:
+    def allocate(param: np.ndarray, dtype: np.dtype, value: complex) -> np.ndarray:
         assert value == 0  # as the new file reads
         return zeros_in_file(folder / f"sum-{rows}", param.shape, dtype)
 
@@ -94,12 +96,12 @@ def table_and_optimizer(folder, rows):
     return table, TorchAdagrad([table], lr=RATE, allocate=allocate)
 
 
-def held_out_loss(table, text):
+def held_out_loss(table: np.ndarray, text: Text) -> float:
     starts = range(0, len(text.letters) - BATCH, BATCH)
-    return np.mean([loss_and_grad(table, *(part[i : i + BATCH] for part in text))[0] for i in starts])
+    return float(np.mean([loss_and_grad(table, *(part[i : i + BATCH] for part in text))[0] for i in starts]))
 
 
-def train(table, opt, training, held_out, rng):
+def train(table: np.ndarray, opt: TorchAdagrad, training: Text, held_out: Text, rng: np.random.Generator) -> None:
     """Learn all letters twice: in the first pass the file grows with the rows that are new, in the second none is."""
     size = f"{table.nbytes // MB:,} MB"
     print(f"{size}, untrained: {held_out_loss(table, held_out):.2f} bits per letter of held-out text")
@@ -115,12 +117,13 @@ def train(table, opt, training, held_out, rng):
         print(f"{size}, pass {number}: {loss:.2f} bits per letter of held-out text, {step:.2f} ms a step")
 
 
-def status(key):
+def status(key: str) -> int:
     """A figure of the process, in bytes."""
-    return int(re.search(rf"{key}:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) * 1024
+    (kilobytes,) = re.findall(rf"{key}:\s+(\d+) kB", Path("/proc/self/status").read_text())
+    return int(kilobytes) * 1024
 
 
-def limit_memory(nbytes):
+def limit_memory(nbytes: int) -> None:
     """Let the process allocate no more than `SPARE`, and show that `nbytes` are too many.
 
     RLIMIT_DATA counts memory that is no file's. RLIMIT_AS would count the mapped files, too.
@@ -135,13 +138,13 @@ def limit_memory(nbytes):
         sys.exit("this system does not keep to RLIMIT_DATA")
 
 
-def cut_short(table, opt, training, path):
+def cut_short(table: np.ndarray, opt: TorchAdagrad, training: Text, path: Path) -> bool:
     """Cut half of the accumulator's file off; tell whether a step that needs it changed anything."""
     _, grad = loss_and_grad(table, training.letters[:BATCH], training.keys[:BATCH])
     kept = grad.indices[grad.indices < len(table) // 2]
     state = opt.state[0]
 
-    def touched():
+    def touched() -> list[np.ndarray]:
         return [table[grad.indices], state["sum"][kept], state["step"].copy()]
 
     before = touched()
@@ -155,7 +158,7 @@ def cut_short(table, opt, training, path):
     return changed
 
 
-def main():
+def main() -> bool:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", help="where the files lie while it runs (default: the system's for such files)")
     parser.add_argument("--letters", type=int, help="learn from so many letters (default: all, some 330,000)")

@@ -4,7 +4,7 @@ import numpy as np
 from numpy_adagrad import TorchAdagrad
 
 
-def loss_and_grads(W, b, x, labels):
+def loss_and_grads(W: np.ndarray, b: np.ndarray, x: np.ndarray, labels: np.ndarray) -> tuple[float, list[np.ndarray]]:
     """Mean cross entropy and its gradients in W and b."""
     scores = x @ W + b
     chances = np.exp(scores - scores.max(axis=1, keepdims=True))

@@ -9,8 +9,9 @@ NumPy with both rules, all from the same start on the same data. The exit status
 
 import argparse
 import sys
+from collections.abc import Iterator
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import mindspore
 import numpy as np
@@ -18,6 +19,10 @@ import torch
 from matplotlib.figure import Figure
 from mindspore import nn
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
+
+Arrays: TypeAlias = list[np.ndarray]
+Training: TypeAlias = Iterator[tuple[Arrays, Arrays]]
+"""Every step yields its gradients and the parameters that it led to."""
 
 STEPS = 300
 RATE = 0.1
@@ -29,10 +34,10 @@ W0 = rng.uniform(-1, 1, (3, 2)).astype(np.float32)
 b0 = np.zeros(3, np.float32)
 
 
-# One training each. Every step yields its gradients and the parameters that it led to.
+# One training each.
 
 
-def in_torch(**arguments):
+def in_torch(**arguments: Any) -> Training:
     layer = torch.nn.Linear(2, 3)
     layer.load_state_dict({"weight": torch.tensor(W0), "bias": torch.tensor(b0)})
     optimizer = torch.optim.Adagrad(layer.parameters(), **arguments)
@@ -44,7 +49,7 @@ def in_torch(**arguments):
         yield [p.grad.numpy().copy() for p in params], [p.detach().numpy().copy() for p in params]
 
 
-def in_mindspore(**arguments):
+def in_mindspore(**arguments: Any) -> Training:
     layer = nn.Dense(2, 3, weight_init=mindspore.Tensor(W0), bias_init=mindspore.Tensor(b0))
     optimizer = nn.Adagrad(layer.trainable_params(), **arguments)
     loss = nn.WithLossCell(layer, nn.MAELoss())
@@ -55,7 +60,9 @@ def in_mindspore(**arguments):
         yield [g.asnumpy().copy() for g in grads], [p.asnumpy().copy() for p in optimizer.parameters]
 
 
-def in_numpy(rule, given_grads=None, **arguments):
+def in_numpy(
+    rule: type[TorchAdagrad] | type[MindSporeAdagrad], given_grads: list[Arrays] | None = None, **arguments: Any
+) -> Training:
     W, b = W0.copy(), b0.copy()
     optimizer = rule([W, b], **arguments)
     for step in range(STEPS):
@@ -64,7 +71,7 @@ def in_numpy(rule, given_grads=None, **arguments):
         yield grads, [W.copy(), b.copy()]
 
 
-def own_grads(W, b):
+def own_grads(W: np.ndarray, b: np.ndarray) -> Arrays:
     error = x @ W.T + b - y
     d_error = np.sign(error) / np.float32(error.size)
     return [d_error.T @ x, d_error.sum(axis=0)]
@@ -73,29 +80,29 @@ def own_grads(W, b):
 class Course(NamedTuple):
     """A whole training."""
 
-    grads: list
+    grads: list[Arrays]
     params: np.ndarray
     """All nine parameters, a row for each step."""
 
 
-def course(training):
+def course(training: Training) -> Course:
     grads, params = zip(*training, strict=True)
     return Course(list(grads), np.array([np.concatenate([p.ravel() for p in step]) for step in params]))
 
 
-def differing_bits(one, other):
+def differing_bits(one: Course, other: Course) -> int:
     patterns = one.params.view(np.uint32) ^ other.params.view(np.uint32)
     return int(np.unpackbits(patterns.view(np.uint8)).sum())
 
 
-def drift(one, other):
+def drift(one: Course, other: Course) -> str:
     difference = np.abs(one.params - other.params)
     worst = np.unravel_index(difference.argmax(), difference.shape)
     ulp = difference[worst] / np.spacing(np.abs(other.params[worst]))
     return f"{difference[worst]:.2g} = {ulp:.0f} ulp"
 
 
-def main():
+def main() -> bool:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", default="two_frameworks.png", help="the picture (default: %(default)s)")
     out = parser.parse_args().out
@@ -134,7 +141,7 @@ def main():
     return any(bits)
 
 
-def draw(pairs, out):
+def draw(pairs: dict[str, tuple[Course, Course]], out: str) -> None:
     """Draw the largest difference at every step. An exact 0 has no logarithm: such steps lie in a band below."""
     colors = "#57606a", "#ee4c2c", "#f5a524", "#8ec5ff", "#1f6feb", "#a3120a"
     figure = Figure(figsize=(9, 5), dpi=150, layout="constrained")

@@ -14,6 +14,7 @@ from pydoc_data.topics import topics
 from typing import NamedTuple
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from numpy_adagrad import RowSparse, TorchAdagrad
@@ -35,13 +36,13 @@ SIDES = (5, 0), (-5, 0), (0, 9), (0, -9), (5, 8), (-5, 8), (5, -8), (-5, -8), (6
 class Corpus(NamedTuple):
     """A text as indices into its words, the most frequent word first, and for each the paragraph that it is in."""
 
-    words: list
+    words: list[str]
     counts: np.ndarray
     text: np.ndarray
     paragraph: np.ndarray
 
 
-def read_corpus():
+def read_corpus() -> Corpus:
     # Many paragraphs stand in several texts: each is taken once.
     paragraphs = list(dict.fromkeys("\n".join(topics.values()).lower().split("\n\n")))
     found = [(word, i) for i, text in enumerate(paragraphs) for word in re.findall("[a-z]{2,}", text)]
@@ -51,7 +52,7 @@ def read_corpus():
     return Corpus(list(counts), np.array(list(counts.values())), text, paragraph)
 
 
-def draw_pairs(corpus, rng):
+def draw_pairs(corpus: Corpus, rng: np.random.Generator) -> np.ndarray:
     """Pair each word with those near it, in random order. Frequent words are thinned out first, as in word2vec."""
     excess = corpus.counts / corpus.counts.sum() / OFTEN
     kept = rng.random(len(corpus.text)) < (1 / np.sqrt(excess) + 1 / excess)[corpus.text]
@@ -66,7 +67,9 @@ def draw_pairs(corpus, rng):
     return rng.permutation(np.concatenate(pairs))
 
 
-def loss_and_grads(vectors, company, words, others):
+def loss_and_grads(
+    vectors: np.ndarray, company: np.ndarray, words: np.ndarray, others: np.ndarray
+) -> tuple[float, list[RowSparse]]:
     """Mean loss of a pair, and its gradients in both tables.
 
     Of each row of `others`, the first was found near the word and the rest were drawn.
@@ -82,10 +85,10 @@ def loss_and_grads(vectors, company, words, others):
     return loss, [RowSparse(words, d_v), RowSparse(others.ravel(), d_c.reshape(-1, DIMENSIONS))]
 
 
-def train(corpus, epochs, rng):
+def train(corpus: Corpus, epochs: int, rng: np.random.Generator) -> np.ndarray:
     """Return the words' vectors, scaled to length 1."""
     count = len(corpus.words)
-    vectors = rng.uniform(-0.5, 0.5, (count, DIMENSIONS)).astype(np.float32) / DIMENSIONS
+    vectors: np.ndarray = rng.uniform(-0.5, 0.5, (count, DIMENSIONS)).astype(np.float32) / DIMENSIONS
     company = np.zeros((count, DIMENSIONS), np.float32)
     opt = TorchAdagrad([vectors, company], lr=RATE)
     chances = np.cumsum(corpus.counts**0.75)
@@ -100,16 +103,17 @@ def train(corpus, epochs, rng):
                 losses.append(loss)
             progress.console.print(f"epoch {epoch:2}: loss {np.mean(losses):.3f}", highlight=False)
             progress.advance(task)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    scaled: np.ndarray = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    return scaled
 
 
-def nearest(corpus, vectors, word):
+def nearest(corpus: Corpus, vectors: np.ndarray, word: str) -> list[str]:
     """The six words whose vectors lie at the smallest angles to this one's."""
     cosines = vectors @ vectors[corpus.words.index(word)]
     return [corpus.words[i] for i in np.argsort(-cosines)[1:7]]
 
 
-def draw(corpus, vectors, out):
+def draw(corpus: Corpus, vectors: np.ndarray, out: str) -> None:
     """Draw the most frequent words that say something in the two directions in which they differ most."""
     said = [i for i, word in enumerate(corpus.words) if len(word) > 2 and word not in ENGLISH_STOP_WORDS][:DRAWN]
     chosen = vectors[said]
@@ -137,7 +141,7 @@ def draw(corpus, vectors, out):
     figure.savefig(out)
 
 
-def write_beside(axes, at, word, taken):
+def write_beside(axes: Axes, at: tuple[float, float], word: str, taken: list[Bbox]) -> Bbox:
     """Write a word where it covers nothing that is taken, if there is such a place; return the one that it takes."""
     label = axes.annotate(word, at, (0, 0), textcoords="offset points", va="center", fontsize=9.5)
     for right, up in SIDES:
@@ -148,7 +152,7 @@ def write_beside(axes, at, word, taken):
     return box
 
 
-def main():
+def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=20, help="(default: %(default)s)")
     parser.add_argument("--out", default="word_vectors.png", help="the picture (default: %(default)s)")

@@ -8,7 +8,6 @@ import torch
 from bits import assert_same_bits
 from contents import contents
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
-from numpy_adagrad.optimizer import Optimizer
 from numpy_adagrad.parameters import Array, Group
 from refusals import Rule
 from torch_arrays import to_numpy, to_torch, torch_step
@@ -66,10 +65,6 @@ def test_a_group_added_to_mindspore() -> None:
     ]
     ours.add_param_group({"params": {"w": np.ones(2)}, "lr": 0.5})
     assert (ours.names[-1], ours.param_groups[-1]["lr_name"]) == ("w", "learning_rate_group_3")
-
-
-def overlap(optimizer: Optimizer) -> dict[str, Any]:
-    return {"params": [optimizer.param_groups[0]["params"][0][1:]]}
 
 
 def readonly() -> Array:
