@@ -6,11 +6,11 @@ import pytest
 from interpreters import output, run
 
 
-def test_import_is_silent():
+def test_import_is_silent() -> None:
     assert output("import numpy_adagrad") == ""
 
 
-def test_import_is_quick():
+def test_import_is_quick() -> None:
     """Beyond NumPy's own time. The best of several, as the machine may be busy."""
     code = (
         "from time import perf_counter; import numpy\n"
@@ -19,7 +19,7 @@ def test_import_is_quick():
     assert min(float(output(code)) for _ in range(5)) < 0.2
 
 
-def test_import_brings_only_numpy():
+def test_import_brings_only_numpy() -> None:
     code = (
         "import sys, numpy; import numpy_adagrad\n"
         "print(sorted({'torch', 'mindspore', 'ml_dtypes', 'scipy', 'typer', 'rich', 'matplotlib'} & set(sys.modules)))"
@@ -27,7 +27,7 @@ def test_import_brings_only_numpy():
     assert output(code) == "[]\n"
 
 
-def test_import_leaves_the_floating_point_mode_alone():
+def test_import_leaves_the_floating_point_mode_alone() -> None:
     code = (
         "import numpy as np; tiny = np.float32(1e-38); least = 5e-324\n"
         "import numpy_adagrad\n"
@@ -59,12 +59,12 @@ BUSY = {
 
 
 @pytest.fixture(scope="module")
-def result_alone():
+def result_alone() -> str:
     return output("import numpy_adagrad" + RESULTS)
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations(BUSY)), ids=" ".join)
-def test_order_of_imports(order, result_alone):
+def test_order_of_imports(order: tuple[str, ...], result_alone: str) -> None:
     """Each of the others has also run something, so that its threads are there. MindSpore writes of NumPy 2."""
     code = "".join(f"\nimport {name}{BUSY[name]}" for name in order) + RESULTS
     assert run(code, GLOG_v="3").stdout.splitlines()[-1:] == result_alone.splitlines()

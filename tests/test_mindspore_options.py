@@ -1,20 +1,29 @@
 """The constructor of MindSporeAdagrad beside that of MindSpore: what is refused, and how; what is taken."""
 
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 from bits import assert_same_bits
 from mindspore import nn
 from mindspore_arrays import parameter
 from numpy_adagrad import MindSporeAdagrad
+from numpy_adagrad.parameters import Array, Group
 
 ONES = np.ones(3, np.float32)
 
 
-def array(name="w"):
+Make: TypeAlias = Callable[[], Any]
+"""Gives one parameter after another."""
+
+
+def array(name: str = "w") -> tuple[str, Array]:
     return name, ONES.copy()
 
 
-def refusal(make, params, **arguments):
+def refusal(make: Callable[..., Any], params: Any, **arguments: Any) -> tuple[type[Exception], str]:
     with pytest.raises(Exception) as caught:  # noqa: PT011 - the caller compares type and text
         make(params, **arguments)
     return type(caught.value), str(caught.value)
@@ -30,7 +39,7 @@ IN_THE_SAME_WORDS = [
 
 
 @pytest.mark.parametrize("arguments", IN_THE_SAME_WORDS, ids=str)
-def test_mistakes_that_mindspore_names_in_the_same_words(arguments):
+def test_mistakes_that_mindspore_names_in_the_same_words(arguments: dict[str, Any]) -> None:
     expected = refusal(nn.Adagrad, [parameter(*array())], **arguments)
     assert refusal(MindSporeAdagrad, [array()], **arguments) == expected
 
@@ -48,7 +57,7 @@ IN_OTHER_WORDS = [
 
 
 @pytest.mark.parametrize(("arguments", "kind", "message"), IN_OTHER_WORDS, ids=[text for *_, text in IN_OTHER_WORDS])
-def test_mistakes_of_the_same_kind(arguments, kind, message):
+def test_mistakes_of_the_same_kind(arguments: dict[str, Any], kind: type[Exception], message: str) -> None:
     assert refusal(MindSporeAdagrad, [array()], **arguments) == (kind, message)
     assert refusal(nn.Adagrad, [parameter(*array())], **arguments)[0] is kind
 
@@ -79,11 +88,11 @@ OURS = [
 
 
 @pytest.mark.parametrize(("arguments", "kind", "message"), OURS, ids=[text for *_, text in OURS])
-def test_what_only_we_refuse(arguments, kind, message):
+def test_what_only_we_refuse(arguments: dict[str, Any], kind: type[Exception], message: str) -> None:
     assert refusal(MindSporeAdagrad, [array()], **arguments) == (kind, message)
 
 
-def same_groups(make):
+def same_groups(make: Make) -> list[Group]:
     w = make()
     return [{"params": [w]}, {"params": [w]}]
 
@@ -91,7 +100,7 @@ def same_groups(make):
 MIXED = "params: expected groups only or arrays only, got some of each"
 ONE_ORDER = "order_params: expected one group with that key alone, got"
 # Made of what `make()` gives: one parameter after another, in our form and in MindSpore's.
-PARAMS = [
+PARAMS: list[tuple[Callable[[Make], Any], type[Exception], str]] = [
     (lambda make: None, ValueError, "params: expected arrays, got None"),
     (lambda make: 1, TypeError, "params: expected an array, a mapping, or a sequence of arrays, got int"),
     (lambda make: [], ValueError, "params: expected at least one array, got none"),
@@ -148,19 +157,19 @@ PARAMS = [
 ]  # fmt: skip
 
 
-def numbered(make):
+def numbered(make: Callable[[str, Array], Any]) -> Make:
     names = iter("abcdef")
     return lambda: make(*array(next(names)))
 
 
 @pytest.mark.parametrize(("make_params", "kind", "message"), PARAMS, ids=[text for *_, text in PARAMS])
-def test_params_that_both_refuse(make_params, kind, message):
+def test_params_that_both_refuse(make_params: Callable[[Make], Any], kind: type[Exception], message: str) -> None:
     ours = make_params(numbered(lambda name, values: (name, values)))
     assert refusal(MindSporeAdagrad, ours) == (kind, message)
     assert refusal(nn.Adagrad, make_params(numbered(parameter)))[0] is kind
 
 
-def test_order_params_twice():
+def test_order_params_twice() -> None:
     a = array("a")
     order = {"order_params": [a]}
     assert refusal(MindSporeAdagrad, [{"params": [a]}, order, order]) == (ValueError, f"{ONE_ORDER} 2 of them")
@@ -173,11 +182,11 @@ def test_order_params_twice():
         (np.int32, "expected a real or complex floating-point array of at most 64 bits a part, got int32"),
     ],
 )
-def test_dtypes_that_are_refused(dtype, text):
+def test_dtypes_that_are_refused(dtype: npt.DTypeLike, text: str) -> None:
     assert refusal(MindSporeAdagrad, [np.ones(3, dtype)]) == (TypeError, f"params[0] ('param0'): {text}")
 
 
-def test_positions_of_the_arguments():
+def test_positions_of_the_arguments() -> None:
     """As in MindSpore the second one is the accumulator's start."""
     optimizer = MindSporeAdagrad([ONES.copy()], 0.5, 0.25, False, 2.0, 0.125)
     assert_same_bits(optimizer.state[0]["accum"], np.full(3, 0.5, np.float32))
@@ -190,7 +199,7 @@ def test_positions_of_the_arguments():
     )
 
 
-def test_generator_of_groups():
+def test_generator_of_groups() -> None:
     optimizer = MindSporeAdagrad({"params": [np.ones(2)], "lr": rate} for rate in (0.1, 0.2))
     optimizer.add_param_group({"params": [np.ones(2)], "lr": 0.3})
     assert [group["lr_name"][-1] for group in optimizer.param_groups] == ["0", "1", "2"]

@@ -1,13 +1,18 @@
 """State dicts of MindSporeAdagrad beside the checkpoints of a real mindspore.nn.Adagrad, in both directions."""
 
+from pathlib import Path
+from typing import Any
+
 import mindspore
 import numpy as np
+import numpy.typing as npt
 import pytest
 from bits import assert_same_bits
 from contents import contents
 from mindspore import Parameter, Tensor, nn
 from mindspore_arrays import TableDecay, TableSchedule, draw_normal, mindspore_step, parameter
 from numpy_adagrad import MindSporeAdagrad
+from numpy_adagrad.parameters import Array
 
 STEPS = 3
 SHAPES = {"conv.weight": (4, 5), "bn.gamma": (7,), "bn.beta": (1,), "fc": (3, 2, 5)}
@@ -17,7 +22,7 @@ SCHEDULE = (lambda step: TABLE[step], TableSchedule(TABLE))
 DECAY = (lambda step: OTHER_TABLE[step], TableDecay(OTHER_TABLE))
 
 
-def same(value):
+def same(value: Any) -> tuple[Any, Any]:
     return value, value
 
 
@@ -42,11 +47,11 @@ CONFIGURATIONS = {
 each_configuration = pytest.mark.parametrize("name", CONFIGURATIONS)
 
 
-def of_side(side, arguments):
+def of_side(side: int, arguments: dict[str, Any]) -> dict[str, Any]:
     return {key: pair[side] for key, pair in arguments.items()}
 
 
-def build(side, own, name, **override):
+def build(side: int, own: dict[str, Any], name: str, **override: Any) -> Any:
     """An optimizer of ours (side 0) or MindSpore's (side 1); `own` maps names to what it takes as parameters."""
     arguments, groups, order = CONFIGURATIONS[name]
     params = list(own.values())
@@ -57,44 +62,46 @@ def build(side, own, name, **override):
     return (MindSporeAdagrad, nn.Adagrad)[side](params, **{**of_side(side, arguments), **override})
 
 
-def build_ours(arrays, name, **override):
-    return build(0, {key: (key, array) for key, array in arrays.items()}, name, **override)
+def build_ours(arrays: dict[str, Array], name: str, **override: Any) -> MindSporeAdagrad:
+    ours: MindSporeAdagrad = build(0, {key: (key, array) for key, array in arrays.items()}, name, **override)
+    return ours
 
 
-def build_theirs(arrays, name):
+def build_theirs(arrays: dict[str, Array], name: str) -> nn.Adagrad:
     return build(1, {key: parameter(key, array) for key, array in arrays.items()}, name)
 
 
-def draw_arrays(dtype, seed=1):
+def draw_arrays(dtype: npt.DTypeLike, seed: int = 1) -> dict[str, Array]:
     rng = np.random.default_rng(seed)
     return {key: draw_normal(rng, shape, dtype, "normal") for key, shape in SHAPES.items()}
 
 
-def draw_grads(dtype, name):
+def draw_grads(dtype: npt.DTypeLike, name: str) -> list[list[Array]]:
     rng, order = np.random.default_rng(2), CONFIGURATIONS[name][2] or SHAPES
     return [[draw_normal(rng, SHAPES[key], dtype, "normal") for key in order] for _ in range(2 * STEPS)]
 
 
-def checkpoint(optimizer, folder):
+def checkpoint(optimizer: nn.Adagrad, folder: Path) -> dict[str, Any]:
     path = str(folder / "optimizer.ckpt")
     mindspore.save_checkpoint(optimizer, path)
-    return mindspore.load_checkpoint(path)
+    saved: dict[str, Any] = mindspore.load_checkpoint(path)
+    return saved
 
 
-def assert_same_entries(actual, expected):
+def assert_same_entries(actual: dict[str, Any], expected: dict[str, Any]) -> None:
     assert sorted(actual) == sorted(expected)
     for key, array in actual.items():
         value = expected[key]
         assert_same_bits(array, value if isinstance(value, np.ndarray) else value.asnumpy(), key)
 
 
-def entries(cell):
+def entries(cell: nn.Cell) -> dict[str, Any]:
     return {parameter.name: parameter for parameter in cell.get_parameters()}
 
 
 @each_configuration
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
-def test_from_mindspore(dtype, name, tmp_path):
+def test_from_mindspore(dtype: npt.DTypeLike, name: str, tmp_path: Path) -> None:
     """The keys and values that MindSpore saves, the rest of the run after loading them, all of it with its bits."""
     theirs, grads = build_theirs(draw_arrays(dtype), name), draw_grads(dtype, name)
     for part in grads[:STEPS]:
@@ -114,7 +121,7 @@ def test_from_mindspore(dtype, name, tmp_path):
 
 @each_configuration
 @pytest.mark.parametrize("dtype", ["float32", "float16"])
-def test_into_mindspore(dtype, name):
+def test_into_mindspore(dtype: npt.DTypeLike, name: str) -> None:
     grads, arrays = draw_grads(dtype, name), draw_arrays(dtype)
     unbroken, ours = build_theirs(arrays, name), build_ours(arrays, name)
     for part in grads[:STEPS]:
@@ -133,7 +140,7 @@ def test_into_mindspore(dtype, name):
 @each_configuration
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16"])
 @pytest.mark.parametrize("parameters", [False, True])
-def test_among_ours(parameters, dtype, name):
+def test_among_ours(parameters: bool, dtype: npt.DTypeLike, name: str) -> None:
     arrays, grads = draw_arrays(dtype), draw_grads(dtype, name)
     unbroken = build_ours(arrays, name)
     for part in grads[:STEPS]:
@@ -152,7 +159,7 @@ def test_among_ours(parameters, dtype, name):
     assert_same_entries(resumed.state_dict(parameters=True), unbroken.state_dict(parameters=True))
 
 
-def test_values_are_live_and_loaded_ones_copies():
+def test_values_are_live_and_loaded_ones_copies() -> None:
     source, own = MindSporeAdagrad({"w": np.ones(3)}, learning_rate=[0.5, 0.25]), np.ones(3)
     saved = source.state_dict(parameters=True)
     assert saved["accum.w"] is source.state[0]["accum"]
@@ -167,7 +174,7 @@ def test_values_are_live_and_loaded_ones_copies():
     assert ours.param_groups[0]["params"][0] is own
 
 
-def test_unnamed_arrays_are_numbered():
+def test_unnamed_arrays_are_numbered() -> None:
     ours = MindSporeAdagrad([{"params": [np.ones(2)]}, {"params": [np.ones(3), np.ones(1)], "lr": 0.5}])
     assert list(ours.state_dict(parameters=True)) == [
         "global_step", "learning_rate", "learning_rate_group_1", "param0", "param1", "param2",

@@ -1,6 +1,9 @@
 """What MindSporeAdagrad.load_state_dict refuses, changing nothing, and what it leaves alone."""
 
 import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import mindspore
 import numpy as np
@@ -14,17 +17,17 @@ ONES = {"a": np.ones(3, np.float32), "b": np.ones((2, 2), np.float32)}
 RATES = [0.5, 0.25, 0.125]
 
 
-def listed_optimizer():
+def listed_optimizer() -> MindSporeAdagrad:
     optimizer = MindSporeAdagrad({name: array.copy() for name, array in ONES.items()}, learning_rate=RATES)
     optimizer.step(ONES)
     return optimizer
 
 
-def replaced(key, value):
+def replaced(key: str, value: Any) -> Callable[[dict[str, Any]], object]:
     return lambda saved: saved.update({key: value})
 
 
-def without(key):
+def without(key: str) -> Callable[[dict[str, Any]], object]:
     return lambda saved: saved.pop(key)
 
 
@@ -74,7 +77,9 @@ MISMATCHES = [
 
 
 @pytest.mark.parametrize(("change", "kind", "message"), MISMATCHES, ids=[text for *_, text in MISMATCHES])
-def test_mismatches_change_nothing(change, kind, message):
+def test_mismatches_change_nothing(
+    change: Callable[[dict[str, Any]], object], kind: type[Exception], message: str
+) -> None:
     optimizer = listed_optimizer()
     saved = copy.deepcopy(optimizer.state_dict(parameters=True))
     for key in ("a", "accum.a", "learning_rate"):
@@ -90,7 +95,7 @@ def test_mismatches_change_nothing(change, kind, message):
     assert_same_bits(optimizer.param_groups[0]["lr"], np.array(RATES, np.float32) + np.float32(1))
 
 
-def test_parameters_are_left_alone_unless_asked_for():
+def test_parameters_are_left_alone_unless_asked_for() -> None:
     optimizer = listed_optimizer()
     saved = copy.deepcopy(optimizer.state_dict(parameters=True))
     for array in saved.values():
@@ -108,7 +113,7 @@ def test_parameters_are_left_alone_unless_asked_for():
 
 
 @pytest.mark.parametrize("name", ["learning_rate_w", "learning_rate_group_0", "accum", "global_step.w"])
-def test_parameters_with_names_like_ours(name):
+def test_parameters_with_names_like_ours(name: str) -> None:
     param = np.ones(2)
     optimizer = MindSporeAdagrad({name: param})
     saved = {key: value + 1 for key, value in optimizer.state_dict(parameters=True).items()}
@@ -117,7 +122,7 @@ def test_parameters_with_names_like_ours(name):
 
 
 @pytest.mark.parametrize("callables", [{"learning_rate": float}, {"weight_decay": float}])
-def test_callables_are_kept_and_not_saved(callables):
+def test_callables_are_kept_and_not_saved(callables: dict[str, Any]) -> None:
     optimizer, other = (MindSporeAdagrad([np.ones(3)], **callables) for _ in range(2))
     optimizer.step([np.ones(3)])
     saved = optimizer.state_dict()
@@ -127,7 +132,7 @@ def test_callables_are_kept_and_not_saved(callables):
     assert_same_bits(other.global_step, np.ones(1, np.int32))
 
 
-def test_a_loaded_counter_indexes_the_rates(tmp_path):
+def test_a_loaded_counter_indexes_the_rates(tmp_path: Path) -> None:
     path = str(tmp_path / "saved.ckpt")
     optimizer = listed_optimizer()
     saved = {key: Tensor(value) for key, value in optimizer.state_dict().items()}
@@ -145,7 +150,7 @@ def test_a_loaded_counter_indexes_the_rates(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["global_step", "learning_rate", "accum.w"])
-def test_names_that_a_checkpoint_uses_itself(name):
+def test_names_that_a_checkpoint_uses_itself(name: str) -> None:
     with pytest.raises(ValueError, match="params: expected names that a checkpoint does not use itself") as refusal:
         MindSporeAdagrad({"w": np.zeros(2), name: np.zeros(2)})
     assert str(refusal.value).endswith(f"got {name!r}")

@@ -2,21 +2,24 @@
 
 import math
 import pickle
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad, functional, show_config
+from numpy_adagrad.parameters import Array
 
 DTYPES = [np.float16, np.float32, np.float64]
 
 
-def same(actual, expected):
+def same(actual: Array, expected: npt.ArrayLike) -> bool:
     expected = np.asarray(expected, actual.dtype)
     return actual.shape == expected.shape and actual.tobytes() == expected.tobytes()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_torch_rule(dtype):
+def test_torch_rule(dtype: type[np.floating[Any]]) -> None:
     """s = 0 + g^2; w = w - 0.5 g / |g|; then s = 9 + 16 = 25 and the root is 5."""
     w = np.array([1, 2, -4], dtype)
     opt = TorchAdagrad([w], lr=0.5, eps=0)
@@ -26,12 +29,12 @@ def test_torch_rule(dtype):
     opt.step([np.array([4, 0, 0], dtype)])
     assert same(opt.state[0]["sum"], [25, 1, 4])
     assert opt.state[0]["step"] == 2
-    third = dtype(np.float32(0.5) - np.float32(2) / np.float32(5)) if dtype != np.float64 else 0.5 - 2.0 / 5.0
+    third = float(dtype(np.float32(0.5) - np.float32(2) / np.float32(5))) if dtype != np.float64 else 0.5 - 2.0 / 5.0
     assert same(w, [third, 2.5, -4.5])
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_mindspore_rule(dtype):
+def test_mindspore_rule(dtype: type[np.floating[Any]]) -> None:
     """s = 0 + 2^2 = 4 and 1e-8 is lost beside it in half and single precision: w = 1 - 0.5 * 2 * (1 / 2)."""
     w = np.array([1, 1], dtype)
     opt = MindSporeAdagrad([w], accum=0.0, learning_rate=0.5)
@@ -42,7 +45,7 @@ def test_mindspore_rule(dtype):
     assert opt.global_step.tolist() == [1]
 
 
-def test_torch_options():
+def test_torch_options() -> None:
     """maximize turns g = 1 into -1; the decay adds 0.5 * 4 = 2 to that; s = 1; w = 4 - 0.25 * 1 / (1 + 1)."""
     w = np.array([4.0])
     opt = TorchAdagrad([w], lr=0.25, weight_decay=0.5, eps=1, maximize=True)
@@ -51,7 +54,7 @@ def test_torch_options():
     assert same(w, [3.875])
 
 
-def test_rate_of_torch_decays():
+def test_rate_of_torch_decays() -> None:
     """The rate is 1, then 1 / (1 + 1): with g = 1 and s = 0, 1 + 3 = 4 after a start at 3, w = 0 - 0.5, ..."""
     w = np.array([0.0])
     opt = TorchAdagrad([w], lr=1, lr_decay=1, initial_accumulator_value=3, eps=0)
@@ -62,7 +65,7 @@ def test_rate_of_torch_decays():
     assert same(w, [-0.5 - 0.5 / 4])
 
 
-def test_mindspore_options():
+def test_mindspore_options() -> None:
     """g = (6 + 2 * (0.5 * 2)) / 2 = 4, and a frozen accumulator stays at 4."""
     w = np.array([2], np.float32)
     opt = MindSporeAdagrad([w], accum=4.0, learning_rate=0.5, update_slots=False, loss_scale=2.0, weight_decay=0.5)
@@ -71,7 +74,7 @@ def test_mindspore_options():
     assert same(w, [2 - 0.5 * 4 / 2])
 
 
-def test_scaling_and_clipping():
+def test_scaling_and_clipping() -> None:
     """(6, -8) / 2 has norm 5; clipped to 2.5 it is half as long but for the 1e-6 that torch adds to the norm."""
     w = np.array([0.0, 0.0])
     opt = TorchAdagrad([w], lr=1, eps=0)
@@ -81,7 +84,7 @@ def test_scaling_and_clipping():
     assert same(opt.state[0]["sum"], [(3 * factor) ** 2, (4 * factor) ** 2])
 
 
-def test_large_arrays_are_shared_among_threads():
+def test_large_arrays_are_shared_among_threads() -> None:
     w = np.ones((1000, 1000), np.float32)
     opt = TorchAdagrad([w], lr=0.5, eps=0)
     opt.step([np.full(w.shape, 2, np.float32)])
@@ -89,7 +92,7 @@ def test_large_arrays_are_shared_among_threads():
     assert (opt.state[0]["sum"] == 4).all()
 
 
-def test_arrays_move_in_place_and_gradients_do_not():
+def test_arrays_move_in_place_and_gradients_do_not() -> None:
     buffer = np.zeros((4, 6), np.float32)
     w, b = buffer[:, ::2], buffer[1:3, 1::2].T
     address, grads = w.ctypes.data, {"b": np.ones((3, 2), np.float32), "w": np.ones((4, 3), np.float32)}
@@ -101,7 +104,7 @@ def test_arrays_move_in_place_and_gradients_do_not():
     assert all((g == 1).all() for g in grads.values())
 
 
-def test_a_refused_step_changes_nothing():
+def test_a_refused_step_changes_nothing() -> None:
     w, b = np.ones(3, np.float32), np.ones(2, np.float32)
     opt = TorchAdagrad([w, b])
     with pytest.raises(TypeError, match="got float64; cast it with"):
@@ -115,7 +118,7 @@ def test_a_refused_step_changes_nothing():
     assert opt.state[0]["step"] == 0
 
 
-def test_numbers_that_are_not_normal():
+def test_numbers_that_are_not_normal() -> None:
     """A subnormal counts, a NaN stays with its element, and no warning is given."""
     w = np.zeros(3, np.float32)
     opt = TorchAdagrad([w], lr=1, eps=0)
@@ -125,7 +128,7 @@ def test_numbers_that_are_not_normal():
     assert np.isnan(w[1])
 
 
-def test_groups_state_dicts_and_copies():
+def test_groups_state_dicts_and_copies() -> None:
     w, b = np.ones(2), np.ones(2)
     opt = TorchAdagrad([{"params": [w]}, {"params": [b], "lr": 0.5}], lr=0.25, eps=0)
     opt.step([np.ones(2), np.ones(2)])
@@ -141,16 +144,16 @@ def test_groups_state_dicts_and_copies():
     assert opt.state[1]["step"] == 1
 
 
-def test_stateless_forms():
+def test_stateless_forms() -> None:
     w, s, t = np.ones(1), np.zeros(1), np.zeros((), np.float32)
     functional.adagrad([w], [w * 2], [s], [t], lr=0.5, weight_decay=0, lr_decay=0, eps=0, maximize=False)
-    assert (w[0], s[0], t) == (0.5, 4, 1)
+    assert (w[0], s[0], t.item()) == (0.5, 4, 1)
     v, a = np.ones(1, np.float32), np.zeros(1, np.float32)
     functional.apply_adagrad(v, a, 0.5, np.array([2], np.float32))
     assert (v[0], a[0]) == (0.5, 4)
 
 
-def test_what_a_bug_report_needs():
+def test_what_a_bug_report_needs() -> None:
     config = show_config()
-    assert config["threads"] >= 1
+    assert int(config["threads"]) >= 1
     assert config["instruction_set"] in ("baseline", "v3", "v4")

@@ -1,19 +1,24 @@
 """Refusals of arrays that share memory, with their whole messages."""
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy.lib.stride_tricks import as_strided
 from numpy_adagrad import TorchAdagrad
-from refusals import RULES, accumulator, refuses, zeros
+from numpy_adagrad.parameters import Array
+from refusals import RULES, Rule, accumulator, refuses, zeros
 
 OWN = "expected memory of its own, got "
 
 
-def twice(array):
+def twice(array: Array) -> tuple[Array, Array]:
     return array, array
 
 
-def pair(array, first, second):
+def pair(array: Array, first: Any, second: Any) -> tuple[Array, Array]:
     return array[first], array[second]
 
 
@@ -33,19 +38,19 @@ PARAMETERS = {
 
 
 @pytest.mark.parametrize(("make", "message"), PARAMETERS.values(), ids=PARAMETERS)
-def test_parameters(make, message):
+def test_parameters(make: Callable[..., Any], message: str) -> None:
     w, b = make()
     for rule in RULES[: 1 if w.dtype.kind == "c" else 2]:
         expected = f"params[1] ('b'): {OWN}{message}"
-        refuses(ValueError, expected, lambda rule=rule: rule({"w": w, "b": b}))
+        refuses(ValueError, expected, partial(rule, {"w": w, "b": b}))
         in_groups = [{"params": {"w": w}}, {"params": {"b": b}}]
-        refuses(ValueError, expected, lambda rule=rule, groups=in_groups: rule(groups))
+        refuses(ValueError, expected, partial(rule, in_groups))
         opt = rule([{"params": {"w": w}}])
-        refuses(ValueError, expected, lambda opt=opt: opt.add_param_group({"params": {"b": b}}))
+        refuses(ValueError, expected, partial(opt.add_param_group, {"params": {"b": b}}))
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_the_first_in_the_order_given_is_named(rule):
+def test_the_first_in_the_order_given_is_named(rule: Rule) -> None:
     """Wherever the arrays lie in memory."""
     buffer = zeros(12)
     params = {"a": buffer[9:], "b": buffer[:3], "c": buffer[2:5], "d": buffer[8:10]}
@@ -53,7 +58,7 @@ def test_the_first_in_the_order_given_is_named(rule):
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_repeated_array_appended_later(rule):
+def test_repeated_array_appended_later(rule: Rule) -> None:
     """The array's accumulator is repeated too; the array itself is what the message names."""
     w = zeros()
     opt = rule({"w": w, "b": zeros()})
@@ -77,7 +82,7 @@ GRADIENTS = {
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize(("make", "message"), GRADIENTS.values(), ids=GRADIENTS)
-def test_gradient(rule, make, message):
+def test_gradient(rule: Rule, make: Callable[..., Any], message: str) -> None:
     w, b = zeros(), zeros()
     opt = rule({"w": w, "b": b})
     message = message.format(rule._accumulator)
@@ -85,7 +90,7 @@ def test_gradient(rule, make, message):
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_gradient_among_many_strided_parameters(rule):
+def test_gradient_among_many_strided_parameters(rule: Rule) -> None:
     """The columns of one buffer interleave: only the one that shares an element is named."""
     columns = zeros((5, 40))
     opt = rule([columns[:, i] for i in range(0, 40, 2)])

@@ -1,11 +1,15 @@
 """Rates, decays and options that change from step to step: values, arrays, sequences, callables."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 from bits import assert_same_bits
 from contents import contents
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
+from numpy_adagrad.parameters import Array
 from reference import mindspore_update, torch_update
 from torch_arrays import to_numpy, to_torch, torch_step
 
@@ -13,7 +17,7 @@ RATES = [0.3, 0.1, 0.037, 0.5]
 GRAD = np.array([0.1, -0.7, 3.0], np.float32)
 
 
-def ones():
+def ones() -> Array:
     return np.ones(3, np.float32)
 
 
@@ -21,7 +25,7 @@ FORMS = [1, True, 0.3, np.float32(0.3), np.float64(0.3), np.int64(2), np.array(0
 
 
 @pytest.mark.parametrize("lr", [*FORMS, np.array([[1]]), np.array([0.3], np.float16)], ids=repr)
-def test_forms_of_a_rate_for_torch(lr):
+def test_forms_of_a_rate_for_torch(lr: Any) -> None:
     param, accum, counter = ones(), np.zeros_like(GRAD), np.zeros((), np.float32)
     optimizer = TorchAdagrad([ones()], lr=lr)
     optimizer.step([GRAD])
@@ -30,7 +34,7 @@ def test_forms_of_a_rate_for_torch(lr):
 
 
 @pytest.mark.parametrize("lr", FORMS, ids=repr)
-def test_forms_of_a_rate_for_mindspore(lr):
+def test_forms_of_a_rate_for_mindspore(lr: Any) -> None:
     param, accum = ones(), np.full_like(GRAD, 0.1)
     optimizer = MindSporeAdagrad([ones()], learning_rate=lr)
     optimizer.step([GRAD])
@@ -39,7 +43,7 @@ def test_forms_of_a_rate_for_mindspore(lr):
 
 
 @pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
-def test_a_rate_in_an_array_is_read_at_each_step(shape):
+def test_a_rate_in_an_array_is_read_at_each_step(shape: tuple[int, ...]) -> None:
     rate, theirs = np.full(shape, 0.3), torch.full(shape, 0.3, dtype=torch.float64)
     param = ones()
     tensor = to_torch(param)
@@ -52,10 +56,17 @@ def test_a_rate_in_an_array_is_read_at_each_step(shape):
         assert_same_bits(param, to_numpy(tensor), f"{value}")
 
 
-CHANGES = [{"lr": 0.5}, {"lr_decay": 0.3}, {"weight_decay": 0.1}, {"eps": 1e-3}, {"maximize": True}, {"lr": -0.1}]
+CHANGES: list[dict[str, Any]] = [
+    {"lr": 0.5},
+    {"lr_decay": 0.3},
+    {"weight_decay": 0.1},
+    {"eps": 1e-3},
+    {"maximize": True},
+    {"lr": -0.1},
+]
 
 
-def test_options_of_a_torch_group_may_change():
+def test_options_of_a_torch_group_may_change() -> None:
     param = ones()
     tensor = to_torch(param)
     ours, theirs = TorchAdagrad([param]), torch.optim.Adagrad([tensor], fused=True)
@@ -67,11 +78,17 @@ def test_options_of_a_torch_group_may_change():
         assert_same_bits(param, to_numpy(tensor), f"{change}")
 
 
-def test_options_of_a_mindspore_group_may_change():
+def test_options_of_a_mindspore_group_may_change() -> None:
     param, expected, accum = ones(), ones(), np.full_like(GRAD, 0.1)
     optimizer = MindSporeAdagrad([{"params": [param]}])
-    now = {"lr": 0.001, "weight_decay": 0.0}
-    for change in [{"lr": 0.5}, {"weight_decay": 0.1}, {"lr": lambda step: 0.1 * step}, {"lr": [0.1, 0.2, 0.3, 0.4]}]:
+    now: dict[str, Any] = {"lr": 0.001, "weight_decay": 0.0}
+    changes: list[dict[str, Any]] = [
+        {"lr": 0.5},
+        {"weight_decay": 0.1},
+        {"lr": lambda step: 0.1 * step},
+        {"lr": [0.1, 0.2, 0.3, 0.4]},
+    ]
+    for change in changes:
         optimizer.param_groups[0].update(change)
         now.update(change)
         step = int(optimizer.global_step[0])
@@ -81,11 +98,11 @@ def test_options_of_a_mindspore_group_may_change():
         assert_same_bits(param, expected, f"{change}")
 
 
-def recorder(result):
+def recorder(result: Callable[[int], Any]) -> tuple[Callable[[int], Any], list[int]]:
     """A schedule and the list of what it was called with."""
     calls = []
 
-    def schedule(step):
+    def schedule(step: int) -> Any:
         assert type(step) is int
         calls.append(step)
         return result(step)
@@ -94,7 +111,7 @@ def recorder(result):
 
 
 @pytest.mark.parametrize("wrap", [float, np.float32, lambda x: np.array([x])])
-def test_torch_schedules_are_called_once_per_count_and_group(wrap):
+def test_torch_schedules_are_called_once_per_count_and_group(wrap: Callable[[float], Any]) -> None:
     """Three parameters of the first group: two that step at once, one that misses a step."""
     first, calls = recorder(lambda step: wrap(RATES[step]))
     second, other_calls = recorder(lambda step: wrap(0.7))
@@ -113,7 +130,7 @@ def test_torch_schedules_are_called_once_per_count_and_group(wrap):
     assert other_calls == [0, 1]
 
 
-def test_mindspore_schedules_are_called_with_the_global_step():
+def test_mindspore_schedules_are_called_with_the_global_step() -> None:
     rate, calls = recorder(lambda step: np.float32(RATES[step]))
     decay, other_calls = recorder(lambda step: np.array([0.1 * step]))
     params = [ones(), ones()]
@@ -132,7 +149,7 @@ def test_mindspore_schedules_are_called_with_the_global_step():
 
 
 @pytest.mark.parametrize("arguments", [{"lr": [0.1, 0.2]}, {"learning_rate": [0.1, 0.2]}], ids=["group", "shared"])
-def test_past_the_end_of_the_rates(arguments):
+def test_past_the_end_of_the_rates(arguments: dict[str, Any]) -> None:
     groups = [{"params": [ones()], **arguments}] if "lr" in arguments else [ones()]
     optimizer = MindSporeAdagrad(groups, **({} if "lr" in arguments else arguments))
     for _ in range(2):
@@ -154,7 +171,7 @@ BAD_RESULTS = [
 
 
 @pytest.mark.parametrize(("result", "text"), BAD_RESULTS, ids=[text for _, text in BAD_RESULTS])
-def test_bad_results_of_callables_change_nothing(result, text):
+def test_bad_results_of_callables_change_nothing(result: Any, text: str) -> None:
     cases = [
         (TorchAdagrad([{"params": [ones()]}, {"params": [ones()], "lr": lambda step: result}]), "lr"),
         (MindSporeAdagrad([{"params": [ones()]}, {"params": [ones()], "lr": lambda step: result}]), "learning_rate"),

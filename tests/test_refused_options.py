@@ -1,9 +1,12 @@
 """What is refused beside arrays: options of a step, and groups. Nothing has changed then."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
-from refusals import RULES, refuses, zeros
+from numpy_adagrad.parameters import Group
+from refusals import RULES, Rule, refuses, zeros
 from snapshots import gradients, start, unchanged
 
 SCALE = "grad_scale: expected a positive number within float32, got "
@@ -41,14 +44,14 @@ STEP = {
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize(("options", "error", "message"), STEP.values(), ids=STEP)
-def test_step(rule, options, error, message):
+def test_step(rule: Rule, options: dict[str, Any], error: type[Exception], message: str) -> None:
     opt, params = start(rule)
     grads = gradients()
     unchanged(opt, params, grads, error, message, lambda: opt.step(grads, **options))
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_step_of_nothing(rule):
+def test_step_of_nothing(rule: Rule) -> None:
     opt, params = start(rule)
     unchanged(opt, params, (), TypeError, "step: expected either grads or closure", opt.step)
 
@@ -71,14 +74,14 @@ IN_A_GROUP = {
 
 
 @pytest.mark.parametrize(("rule", "key", "value", "message"), IN_A_GROUP.values(), ids=IN_A_GROUP)
-def test_value_in_a_group(rule, key, value, message):
+def test_value_in_a_group(rule: Rule, key: str, value: Any, message: str) -> None:
     opt, params = start(rule)
     opt.param_groups[1][key] = value
     grads = gradients()
     unchanged(opt, params, grads, TypeError, message, lambda: opt.step(grads))
 
 
-def test_past_the_end_of_a_sequence_of_rates():
+def test_past_the_end_of_a_sequence_of_rates() -> None:
     opt, params = start(MindSporeAdagrad)
     opt.param_groups[1]["lr"] = [0.1]
     message = "learning_rate: expected a rate for global_step 1, got a sequence of 1"
@@ -157,7 +160,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("rule", "group", "error", "message"), CASES)
-def test_group(rule, group, error, message):
+def test_group(rule: Rule, group: Group, error: type[Exception], message: str) -> None:
     refuses(error, message.format(*(1, 0) if "('g')" in message else (0,)), lambda: rule([group]))
     opt, params = start(rule)
     expected = message.format(*(6, 5) if "('g')" in message else (5,))
@@ -167,14 +170,14 @@ def test_group(rule, group, error, message):
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_name_that_is_taken(rule):
+def test_name_that_is_taken(rule: Rule) -> None:
     opt, params = start(rule)
     message = "params: expected unique names, got 'c' twice"
     unchanged(opt, params, (), ValueError, message, lambda: opt.add_param_group({"params": {"c": zeros()}}))
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_array_that_is_taken(rule):
+def test_array_that_is_taken(rule: Rule) -> None:
     opt, params = start(rule)
     message = "params[5] ('f'): expected memory of its own, got the same array as params[2] ('c')"
     unchanged(opt, params, (), ValueError, message, lambda: opt.add_param_group({"params": {"f": params["c"]}}))

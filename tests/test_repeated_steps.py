@@ -1,9 +1,13 @@
 """A step that finds everything as the last one left it looks at little; whatever has changed it must see."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from bits import assert_same_bits
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
+from numpy_adagrad.parameters import Array
+from refusals import Rule
 
 CHANGES = {
     TorchAdagrad: {"lr": 0.3, "lr_decay": 0.5, "eps": 0.1, "weight_decay": 0.2, "maximize": True},
@@ -12,18 +16,18 @@ CHANGES = {
 CASES = [(rule, field, value) for rule, fields in CHANGES.items() for field, value in fields.items()]
 
 
-def arrays(seed):
+def arrays(seed: int) -> list[Array]:
     rng = np.random.default_rng(seed)
     return [rng.standard_normal(40, np.float32), rng.standard_normal((3, 16), np.float32)]
 
 
-def two_groups(rule, params, **changed):
+def two_groups(rule: Rule, params: list[Array], **changed: Any) -> TorchAdagrad | MindSporeAdagrad:
     return rule([{"params": params[:1]}, {"params": params[1:], **changed}])
 
 
 @pytest.mark.parametrize(("rule", "field", "value"), CASES)
 @pytest.mark.parametrize("as_array", [False, True])
-def test_a_changed_option_counts_from_the_next_step(rule, field, value, as_array):
+def test_a_changed_option_counts_from_the_next_step(rule: Rule, field: str, value: Any, as_array: bool) -> None:
     params, expected = arrays(1), arrays(1)
     optimizer, other = two_groups(rule, params), two_groups(rule, expected)
     grads = arrays(2)
@@ -45,7 +49,7 @@ def test_a_changed_option_counts_from_the_next_step(rule, field, value, as_array
     assert not np.array_equal(params[1], unchanged[1])
 
 
-def test_an_array_as_rate_is_read_at_every_step():
+def test_an_array_as_rate_is_read_at_every_step() -> None:
     w, rate = np.zeros(2), np.array(1.0)
     optimizer = TorchAdagrad([w], lr=rate)
     for expected in (-1.0, -1.0 - 0.5 / np.sqrt(2), -1.0 - 0.5 / np.sqrt(2) - 0.25 / np.sqrt(3)):
@@ -54,7 +58,7 @@ def test_an_array_as_rate_is_read_at_every_step():
         rate /= 2
 
 
-def test_a_key_taken_away_is_missed():
+def test_a_key_taken_away_is_missed() -> None:
     optimizer = TorchAdagrad([np.zeros(2)])
     optimizer.step([np.ones(2)])
     del optimizer.param_groups[0]["eps"]
@@ -63,7 +67,7 @@ def test_a_key_taken_away_is_missed():
 
 
 @pytest.mark.parametrize("rule", [TorchAdagrad, MindSporeAdagrad])
-def test_gradients_that_move_are_checked_where_they_are(rule):
+def test_gradients_that_move_are_checked_where_they_are(rule: Rule) -> None:
     """Same shape and dtype, other memory: read there, and refused where a step writes."""
     memory = np.zeros(64, np.float32)
     w = memory[:16]
@@ -79,7 +83,7 @@ def test_gradients_that_move_are_checked_where_they_are(rule):
     assert_same_bits(w, moved)
 
 
-def test_gradients_in_another_layout_are_read_as_such():
+def test_gradients_in_another_layout_are_read_as_such() -> None:
     w, expected = np.zeros((3, 4)), np.zeros((3, 4))
     optimizer, other = TorchAdagrad([w]), TorchAdagrad([expected])
     grad = np.arange(12.0).reshape(3, 4)
@@ -96,6 +100,6 @@ def test_gradients_in_another_layout_are_read_as_such():
 
 
 @pytest.mark.parametrize("option", ["update_slots", "loss_scale"])
-def test_what_is_fixed_cannot_be_set(option):
+def test_what_is_fixed_cannot_be_set(option: str) -> None:
     with pytest.raises(AttributeError):
         setattr(MindSporeAdagrad([np.zeros(1)]), option, 1)

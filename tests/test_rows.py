@@ -1,6 +1,10 @@
 """Gradients of rows: what is the same whichever way they are given, what is refused, and what lies around them."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from bits import assert_same_bits
@@ -8,13 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from interpreters import output
 from numpy_adagrad import MindSporeAdagrad, RowSparse, TorchAdagrad
+from numpy_adagrad.optimizer import Allocate
+from numpy_adagrad.parameters import Array
+from refusals import Rule
 from scipy import sparse
 
 each_rule = pytest.mark.parametrize("rule", [TorchAdagrad, MindSporeAdagrad])
 ONES = np.ones((2, 3), np.float32)
 
 
-def stepped(rule, param, *grads, **options):
+def stepped(rule: Rule, param: Array, *grads: Any, **options: Any) -> Array:
     param = param.copy()
     optimizer = rule([param], **options)
     for grad in grads:
@@ -24,7 +31,7 @@ def stepped(rule, param, *grads, **options):
 
 @given(seed=st.integers(0, 2**32 - 1), count=st.integers(0, 60), width=st.integers(1, 20), in_halves=st.booleans())
 @each_rule
-def test_order_and_splitting_change_nothing(rule, seed, count, width, in_halves):
+def test_order_and_splitting_change_nothing(rule: Rule, seed: int, count: int, width: int, in_halves: bool) -> None:
     """Unique rows in another order; a table cut in two, by rows or by columns."""
     rng = np.random.default_rng(seed)
     table, rows = rng.standard_normal((60, width)), rng.permutation(60)[:count]
@@ -36,7 +43,7 @@ def test_order_and_splitting_change_nothing(rule, seed, count, width, in_halves)
         low = rows < 30
         parts = [RowSparse(rows[low], values[low]), RowSparse(rows[~low] - 30, values[~low])]
         cut = [table[:30].copy(), table[30:].copy()]
-        joined = np.concatenate
+        joined: Callable[[list[Array]], Array] = np.concatenate
     else:
         parts = [RowSparse(rows, values[:, : width // 2]), RowSparse(rows, values[:, width // 2 :])]
         cut = [table[:, : width // 2].copy(), table[:, width // 2 :].copy()]
@@ -46,7 +53,7 @@ def test_order_and_splitting_change_nothing(rule, seed, count, width, in_halves)
 
 
 @each_rule
-def test_layouts(rule):
+def test_layouts(rule: Rule) -> None:
     """Tables, values and indices of any strides."""
     rng = np.random.default_rng(2)
     table, rows, values = rng.standard_normal((30, 6)), rng.integers(0, 30, 50), rng.standard_normal((50, 6))
@@ -63,7 +70,7 @@ def test_layouts(rule):
 
 
 @each_rule
-def test_dense_and_sparse_in_turn(rule):
+def test_dense_and_sparse_in_turn(rule: Rule) -> None:
     """And beside each other. MindSpore's rule is the dense one, on the rows that are touched."""
     rng = np.random.default_rng(4)
     tables, others = ([rng.standard_normal((6, 4)), np.zeros(3)] for _ in range(2))
@@ -80,17 +87,17 @@ def test_dense_and_sparse_in_turn(rule):
 
 
 @each_rule
-def test_an_empty_gradient_counts_a_step(rule):
+def test_an_empty_gradient_counts_a_step(rule: Rule) -> None:
     table = np.ones((4, 3), np.float32)
     optimizer = rule({"w": table})
     optimizer.step({"w": RowSparse([], np.zeros((0, 3), np.float32))})
     assert_same_bits(table, np.ones((4, 3), np.float32))
-    assert (optimizer.state[0]["step"] if rule is TorchAdagrad else optimizer.global_step[0]) == 1
+    assert (optimizer.state[0]["step"] if isinstance(optimizer, TorchAdagrad) else optimizer.global_step[0]) == 1
     empty = np.zeros((0, 3), np.float32)
     rule([empty]).step([RowSparse(np.zeros(0, np.int32), empty)])
 
 
-def test_a_bare_parameter():
+def test_a_bare_parameter() -> None:
     w, rows = np.zeros((3, 2), np.float32), RowSparse([1], ONES[:1, :2])
     TorchAdagrad(w, lr=0.5).step(rows)
     assert w.tolist() == [[0, 0], [-0.5, -0.5], [0, 0]]
@@ -100,7 +107,7 @@ def test_a_bare_parameter():
         TorchAdagrad([w]).step(rows)
 
 
-def test_weight_decay():
+def test_weight_decay() -> None:
     """torch refuses it; "touched" decays what the gradient touches; MindSpore's rule decays once, however often."""
     w = np.full((3, 1), 2.0)
     optimizer = TorchAdagrad([w], weight_decay=0.5)
@@ -123,7 +130,7 @@ def test_weight_decay():
 
 @each_rule
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_on_nonfinite(rule, value):
+def test_on_nonfinite(rule: Rule, value: float) -> None:
     w = np.ones((3, 2))
     optimizer, bad = rule([w]), RowSparse([0, 0], np.array([[1, 2], [value, 0]]))
     with pytest.raises(FloatingPointError, match=f"^grads: expected finite values, got a norm of {value}$"):
@@ -139,7 +146,7 @@ def test_on_nonfinite(rule, value):
 # Conversions
 
 
-def test_from_scipy():
+def test_from_scipy() -> None:
     entries = sparse.coo_array((np.array([1.0, 2, 4, 8]), ([3, 0, 3, 3], [1, 2, 1, 0])), (5, 3))
     rows = RowSparse.from_scipy(entries)
     np.testing.assert_array_equal(rows.indices, [0, 3])
@@ -155,7 +162,7 @@ def test_from_scipy():
         assert str(caught.value) == message
 
 
-def test_from_torch():
+def test_from_torch() -> None:
     values = torch.arange(6.0).reshape(3, 2)
     rows = RowSparse.from_torch(torch.sparse_coo_tensor([[4, 0, 4]], values, (5, 2), check_invariants=False))
     np.testing.assert_array_equal(rows.indices, [4, 0, 4])
@@ -171,7 +178,7 @@ def test_from_torch():
 
 
 @each_rule
-def test_elements_stored_twice_are_summed_as_they_come(rule):
+def test_elements_stored_twice_are_summed_as_they_come(rule: Rule) -> None:
     values = np.array([1e8, 1, -1e8, 3], np.float32)
     twice = sparse.coo_array((values, ([1, 1, 1, 0], [2, 2, 2, 0])), (2, 3))
     total = np.float32(values[0] + values[1]) + values[2]
@@ -234,7 +241,7 @@ REFUSED = {
 
 @each_rule
 @pytest.mark.parametrize("case", REFUSED)
-def test_refused_before_anything_is_written(rule, case):
+def test_refused_before_anything_is_written(rule: Rule, case: str) -> None:
     grad, error, message = REFUSED[case]
     tables = [np.ones((4, 3), np.float32) for _ in range(2)]
     optimizer = rule(tables)
@@ -243,11 +250,11 @@ def test_refused_before_anything_is_written(rule, case):
     label = "grads[1]" if rule is TorchAdagrad else "grads[1] ('param1')"
     assert str(caught.value).strip("'") == label + message
     assert all((table == 1).all() for table in tables)
-    assert (optimizer.state[0]["step"] if rule is TorchAdagrad else optimizer.global_step[0]) == 0
+    assert (optimizer.state[0]["step"] if isinstance(optimizer, TorchAdagrad) else optimizer.global_step[0]) == 0
     optimizer.step([RowSparse([0, 1], ONES), ONES.repeat(2, 0)])
 
 
-def test_refused_parameters():
+def test_refused_parameters() -> None:
     for param, error, message in (
         (np.zeros(()), ValueError, "grads[0]: expected an array, as the parameter has no rows"),
         (np.zeros(3, complex), TypeError, "grads[0]: expected an array, as the parameter is complex"),
@@ -258,12 +265,12 @@ def test_refused_parameters():
 
 
 @pytest.mark.parametrize("indices", [[0.5], [np.nan], np.array([1.0]), np.array([1], np.uint64), [True], ["a"]])
-def test_indices_that_are_no_integers(indices):
+def test_indices_that_are_no_integers(indices: Any) -> None:
     with pytest.raises(TypeError, match=r"^indices: expected int32 or int64, got "):
         RowSparse(indices, ONES[:1])
 
 
-def test_indices_and_values_that_overlap_the_table():
+def test_indices_and_values_that_overlap_the_table() -> None:
     memory = np.zeros(40, np.float32)
     table = memory[:12].reshape(4, 3)
     optimizer = TorchAdagrad([table])
@@ -280,7 +287,7 @@ def test_indices_and_values_that_overlap_the_table():
 GUARD = 16
 
 
-def guarded(rng, shape, dtype):
+def guarded(rng: np.random.Generator, shape: tuple[int, ...], dtype: npt.DTypeLike) -> tuple[Array, Callable[[], bool]]:
     """An array between guard bytes, and a function that tells whether they are intact."""
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     room = np.frombuffer(bytearray(b"\xa5" * (size + 2 * GUARD)), np.uint8)
@@ -289,8 +296,13 @@ def guarded(rng, shape, dtype):
     return array, lambda: (room[:GUARD] == 0xA5).all() and (room[GUARD + size :] == 0xA5).all()
 
 
+def giving(array: Array) -> Allocate:
+    """An `allocate` that gives this array."""
+    return lambda param, dtype, value: array
+
+
 @each_rule
-def test_guard_bytes(rule):
+def test_guard_bytes(rule: Rule) -> None:
     """1,000 cases of random shapes, all of them also checked against rows that must not move."""
     rng = np.random.default_rng(9)
     for _ in range(500):
@@ -303,7 +315,7 @@ def test_guard_bytes(rule):
         sums[...] = 1
         indices = rng.integers(0, shape[0], count)
         start, start_values = table.copy(), values.copy()
-        rule([table], allocate=lambda param, dtype, value, sums=sums: sums).step([RowSparse(indices, values)])
+        rule([table], allocate=giving(sums)).step([RowSparse(indices, values)])
         assert table_intact()
         assert sums_intact()
         assert values_intact()
@@ -340,7 +352,7 @@ with tempfile.TemporaryDirectory() as folder:
 
 
 @each_rule
-def test_a_file_cut_short(rule):
+def test_a_file_cut_short(rule: Rule) -> None:
     lines = output(CUT_SHORT.replace("CLASS", rule.__name__)).splitlines()
     table, sums = 4096 + 4096 * 32, 4096 + 4086 * 32
     assert lines == [
@@ -351,7 +363,7 @@ def test_a_file_cut_short(rule):
 
 
 @each_rule
-def test_what_allocate_returns_is_checked(rule):
+def test_what_allocate_returns_is_checked(rule: Rule) -> None:
     w = np.zeros(3)
     for made, message in (
         (np.zeros(2), r"expected shape \(3,\), got \(2,\)"),
@@ -359,4 +371,4 @@ def test_what_allocate_returns_is_checked(rule):
         (np.zeros(3, np.float32), "expected the dtype float64 of its parameter, got float32"),
     ):
         with pytest.raises((ValueError, TypeError), match=message):
-            rule([w], allocate=lambda param, dtype, value, made=made: made)
+            rule([w], allocate=giving(made))

@@ -1,11 +1,18 @@
 """Gradients of rows: bits of the stable oracle, with and without equal rows, of torch where rows are unique."""
 
+from collections.abc import Callable, Iterator
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from bits import assert_same_bits
 from numpy_adagrad import MindSporeAdagrad, RowSparse, TorchAdagrad
+from numpy_adagrad.optimizer import Optimizer
+from numpy_adagrad.parameters import Array
 from reference import computing_type
+from refusals import Rule
 from rows_reference import mindspore_rows, rows_norm, scaled_totals, torch_rows, total_rows
 from scipy import sparse
 from threadpoolctl import threadpool_limits
@@ -17,19 +24,21 @@ KINDS = ("normal", "wide", "awkward")
 STEPS = 3
 
 
-def batches(rng, param, kind, dtype=None):
+def batches(
+    rng: np.random.Generator, param: Array, kind: str, dtype: npt.DTypeLike | None = None
+) -> Iterator[tuple[int, Array, Array]]:
     """Indices and values of several steps: unique or not, in any order, none at all now and then."""
     for step in range(STEPS):
         rows = len(param)
         count = int(rng.choice([0, 1, min(rows, 2), rows // 2, rows, 3 * rows, 20 * min(rows, 40)]))
-        indices = rng.integers(0, rows, count).astype(rng.choice([np.int32, np.int64]))
+        indices = rng.integers(0, rows, count).astype(rng.choice(["i4", "i8"]))
         yield step, indices, draw(rng, (count, *param.shape[1:]), dtype or param.dtype, kind)
 
 
-def drawn_options(rng, rule):
+def drawn_options(rng: np.random.Generator, rule: Rule) -> tuple[dict[str, Any], dict[str, Any]]:
     scaling = {
-        "grad_scale": rng.choice([None, 3.7]),
-        "max_norm": rng.choice([None, 0.7]),
+        "grad_scale": rng.choice(np.array([None, 3.7])),
+        "max_norm": rng.choice(np.array([None, 0.7])),
     }
     if rule is TorchAdagrad:
         options = {
@@ -50,22 +59,26 @@ def drawn_options(rng, rule):
     return options, {key: value for key, value in scaling.items() if value is not None}
 
 
-def make(rule, param, start, *, rate=None, centralize=False, **options):
+def make(
+    rule: Rule, param: Array, start: float, *, rate: float | None = None, centralize: bool = False, **options: Any
+) -> TorchAdagrad | MindSporeAdagrad:
     if rule is TorchAdagrad:
         return rule([param], **options, initial_accumulator_value=start, sparse_weight_decay="touched")
     group = {"params": [param], "grad_centralization": centralize}
-    return rule([group], learning_rate=rate, accum=start, **options)
+    return MindSporeAdagrad([group], learning_rate=rate, accum=start, **options)
 
 
 class Oracle:
     """Copies of a parameter and its state, moved by the oracle."""
 
-    def __init__(self, rule, param, start, options, state_dtype=None):
+    def __init__(
+        self, rule: Rule, param: Array, start: float, options: dict[str, Any], state_dtype: npt.DTypeLike | None = None
+    ) -> None:
         self.rule, self.options = rule, options
         self.param, self.step = param.copy(), np.zeros((), np.float32)
         self.accum = np.full(param.shape, start, state_dtype or param.dtype)
 
-    def move(self, indices, values, **scaling):
+    def move(self, indices: Array, values: Array, **scaling: Any) -> None:
         options = {key: value for key, value in self.options.items() if key != "maximize"}
         rows, totals = total_rows(indices, -values if self.options.get("maximize") else values)
         loss = {"loss_scale": self.options["loss_scale"]} if "loss_scale" in self.options else {}
@@ -77,7 +90,7 @@ class Oracle:
         else:
             mindspore_rows(self.param, self.accum, rows, g, **self.options)
 
-    def assert_equals(self, param, optimizer, context):
+    def assert_equals(self, param: Array, optimizer: Optimizer, context: str) -> None:
         assert_same_bits(param, self.param, f"parameter, {context}")
         assert_same_bits(optimizer.state[0][optimizer._accumulator], self.accum, f"accumulator, {context}")
         if self.rule is TorchAdagrad:
@@ -87,7 +100,7 @@ class Oracle:
 @pytest.mark.parametrize("rule", [TorchAdagrad, MindSporeAdagrad])
 @pytest.mark.parametrize("dtype", ["float32", "float64", "float16", bfloat16], ids=str)
 @pytest.mark.parametrize("seed", range(130))
-def test_the_stable_oracle(rule, dtype, seed):
+def test_the_stable_oracle(rule: Rule, dtype: npt.DTypeLike, seed: int) -> None:
     """1,040 configurations, half of them in float32 and float64, each on 1, 2, 3 or 7 threads."""
     rng = np.random.default_rng(seed)
     shape, kind = SHAPES[seed % len(SHAPES)], KINDS[seed % len(KINDS)]
@@ -108,9 +121,9 @@ def test_the_stable_oracle(rule, dtype, seed):
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 7])
 @pytest.mark.parametrize("rule", [TorchAdagrad, MindSporeAdagrad])
-def test_large_batches_on_any_number_of_threads(rule, threads):
+def test_large_batches_on_any_number_of_threads(rule: Rule, threads: int) -> None:
     rng = np.random.default_rng(5)
-    options = {"lr": 0.037} if rule is TorchAdagrad else {"rate": 0.037}
+    options: dict[str, Any] = {"lr": 0.037} if rule is TorchAdagrad else {"rate": 0.037}
     param = rng.standard_normal((5000, 64), np.float32)
     oracle, optimizer = Oracle(rule, param, 0.1, options), make(rule, param, 0.1, **options)
     with threadpool_limits(threads, user_api="openmp"):
@@ -124,13 +137,13 @@ def test_large_batches_on_any_number_of_threads(rule, threads):
 
 @pytest.mark.parametrize("half", [np.dtype(np.float16), bfloat16], ids=str)
 @pytest.mark.parametrize("rule", [TorchAdagrad, MindSporeAdagrad])
-def test_half_gradients_and_float32_accumulators(rule, half):
+def test_half_gradients_and_float32_accumulators(rule: Rule, half: npt.DTypeLike) -> None:
     rng = np.random.default_rng(7)
-    options = {"lr": 0.037} if rule is TorchAdagrad else {"rate": 0.037}
+    options: dict[str, Any] = {"lr": 0.037} if rule is TorchAdagrad else {"rate": 0.037}
     for dtype, state_dtype in (("float32", None), (half, np.float32)):
         param = draw(rng, (40, 3), dtype, "normal")
         oracle = Oracle(rule, param, 0.5, options, state_dtype)
-        more = {"state_dtype": state_dtype}
+        more: dict[str, Any] = {"state_dtype": state_dtype}
         optimizer = make(rule, param, 0.5, **options, **more)
         for step, indices, values in batches(rng, param, "normal", half):
             optimizer.step([RowSparse(indices, values)])
@@ -143,20 +156,28 @@ def test_half_gradients_and_float32_accumulators(rule, half):
 
 
 @pytest.fixture
-def rounded_roots(monkeypatch):
+def rounded_roots(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """torch takes MKL's square root, which is 1 ulp off in places, on AMD's processors in a fifth of them."""
     monkeypatch.setattr(torch.Tensor, "sqrt_", lambda x: x.copy_(torch.from_numpy(np.sqrt(x.numpy()))))
     with torch.sparse.check_sparse_tensor_invariants(False):  # or it warns
         yield
 
 
-def coo(indices, values, shape):
+def coo(indices: Array, values: Array, shape: tuple[int, ...]) -> torch.Tensor:
     return torch.sparse_coo_tensor(
         torch.from_numpy(np.atleast_2d(indices)), to_torch(values), shape, check_invariants=False
     )
 
 
-def beside_torch(rng, dtype, shape, kind, options, start, indices_of):
+def beside_torch(
+    rng: np.random.Generator,
+    dtype: npt.DTypeLike,
+    shape: tuple[int, ...],
+    kind: str,
+    options: dict[str, Any],
+    start: float,
+    indices_of: Callable[[np.random.Generator, int], Array],
+) -> None:
     param = draw(rng, shape, dtype, kind)
     tensor = to_torch(param)
     arguments = {**options, "initial_accumulator_value": start}
@@ -173,11 +194,11 @@ def beside_torch(rng, dtype, shape, kind, options, start, indices_of):
             assert ours.state[0]["step"] == theirs.state[tensor]["step"].item()
 
 
-def unique(rng, rows):
+def unique(rng: np.random.Generator, rows: int) -> Array:
     return rng.permutation(rows)[: rng.integers(0, rows + 1)]
 
 
-def few(rng, rows):
+def few(rng: np.random.Generator, rows: int) -> Array:
     """So few that torch's sort is stable."""
     return rng.integers(0, min(rows, 6), 16)
 
@@ -186,7 +207,7 @@ def few(rng, rows):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("indices_of", [unique, few])
 @pytest.mark.parametrize("seed", range(200))
-def test_torch(dtype, indices_of, seed):
+def test_torch(dtype: npt.DTypeLike, indices_of: Callable[[np.random.Generator, int], Array], seed: int) -> None:
     """In each dtype 200 configurations of unique rows, and as many of equal ones."""
     rng = np.random.default_rng(seed)
     options, _ = drawn_options(rng, TorchAdagrad)
@@ -198,7 +219,7 @@ def test_torch(dtype, indices_of, seed):
 @pytest.mark.usefixtures("rounded_roots")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("stored", [0, 1, 2, 30])
-def test_torch_on_elements(dtype, stored):
+def test_torch_on_elements(dtype: npt.DTypeLike, stored: int) -> None:
     """A SciPy matrix moves what torch moves for two sparse dimensions, with its exception for one element."""
     rng = np.random.default_rng(stored)
     param = rng.standard_normal((8, 9)).astype(dtype)
@@ -215,7 +236,7 @@ def test_torch_on_elements(dtype, stored):
         assert_same_bits(ours.state[0]["sum"], to_numpy(theirs.state[tensor]["sum"]), f"sum, step {step}")
 
 
-def test_norm_of_stored_values():
+def test_norm_of_stored_values() -> None:
     rng = np.random.default_rng(3)
     param = np.zeros((300, 5), np.float32)
     indices, values = rng.integers(0, 300, 1000), rng.standard_normal((1000, 5), np.float32)

@@ -6,12 +6,14 @@ import platform
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from bits import assert_same_bits
 from oracle_step import make
-from same_bits_worker import TRIPLES
+from refusals import Rule
+from same_bits_worker import TRIPLES, Triple
 from values import draw
 
 LEVELS = {
@@ -21,7 +23,7 @@ LEVELS = {
 IMPORT = "import numpy_adagrad; print(numpy_adagrad.show_config()['instruction_set'])"
 
 
-def python(*arguments, **environment):
+def python(*arguments: str, **environment: str | int | None) -> subprocess.CompletedProcess[str]:
     """Another interpreter, with variables set (or removed, where None) beside our own."""
     unset = {name for name, value in environment.items() if value is None}
     inherited = {name: value for name, value in os.environ.items() if name not in unset}
@@ -34,7 +36,7 @@ def python(*arguments, **environment):
     )
 
 
-def supported():
+def supported() -> list[str]:
     """What this machine has, from the kernel's list of features, which the package does not read."""
     found = ["baseline"]
     if platform.machine() == "x86_64":
@@ -48,7 +50,7 @@ def supported():
 
 
 @pytest.mark.parametrize("wish", [None, "", "baseline", "v3", "v4", "V3", "avx2", " v3", "x86-64-v3", "floor"])
-def test_choice_of_the_instruction_set(wish):
+def test_choice_of_the_instruction_set(wish: str | None) -> None:
     """What the machine has is taken as asked, the best without a wish; all else is an error of the import."""
     names = supported()
     run = python("-c", IMPORT, NUMPY_ADAGRAD_ISA=wish)
@@ -60,17 +62,17 @@ def test_choice_of_the_instruction_set(wish):
         assert run.stderr.splitlines()[-1] == f"ImportError: NUMPY_ADAGRAD_ISA: {expected}"
 
 
-def results_of(isa, variable, limit=0):
+def results_of(isa: str, variable: int, limit: int = 0) -> dict[str, Any]:
     worker = Path(__file__).with_name("same_bits_worker.py")
     run = python(str(worker), str(limit), NUMPY_ADAGRAD_ISA=isa, OMP_NUM_THREADS=variable)
     assert run.returncode == 0, run.stderr
-    results = json.loads(run.stdout)
+    results: dict[str, Any] = json.loads(run.stdout)
     assert (results.pop("instruction set"), results.pop("threads")) == (isa, limit or variable)
     return results
 
 
 @pytest.fixture(scope="module")
-def serial_baseline():
+def serial_baseline() -> dict[str, Any]:
     return results_of("baseline", 1)
 
 
@@ -78,7 +80,7 @@ def serial_baseline():
     ("variable", "limit"), [(1, 0), (2, 0), (3, 0), (7, 0), (1, 7)], ids=["1", "2", "3", "7", "threadpoolctl_7"]
 )
 @pytest.mark.parametrize("isa", supported())
-def test_instruction_sets_and_threads(serial_baseline, isa, variable, limit):
+def test_instruction_sets_and_threads(serial_baseline: dict[str, Any], isa: str, variable: int, limit: int) -> None:
     results = results_of(isa, variable, limit)
     assert results.keys() == serial_baseline.keys()
     differing = [key for key, expected in serial_baseline.items() if results[key] != expected]
@@ -87,7 +89,7 @@ def test_instruction_sets_and_threads(serial_baseline, isa, variable, limit):
 
 
 @pytest.mark.parametrize(("rule", "triple"), [(rule, triple) for rule in TRIPLES for triple in TRIPLES[rule]])
-def test_length_and_offset(rule, triple):
+def test_length_and_offset(rule: Rule, triple: Triple) -> None:
     """An element comes to the same wherever it lies, and however many others follow."""
     param_dtype, grad_dtype, state_dtype = triple
     rng = np.random.default_rng(1)

@@ -2,22 +2,28 @@
 
 import copy
 import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any, TypeAlias
 
 import numpy as np
 import pytest
 from bits import assert_same_bits
 from contents import contents
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
+from numpy_adagrad.optimizer import Optimizer
+from numpy_adagrad.parameters import Array
+from refusals import Rule
 
 RULES = [TorchAdagrad, MindSporeAdagrad]
 each_rule = pytest.mark.parametrize("rule", RULES)
 
 
-def ones(size=3):
+def ones(size: int = 3) -> Array:
     return np.ones(size)
 
 
-def refused(optimizer, call):
+def refused(optimizer: Optimizer, call: Callable[[], object]) -> tuple[type[Exception], tuple[Any, ...]]:
     before = contents(optimizer)
     with pytest.raises(Exception) as caught:  # noqa: PT011 - the caller compares type and text
         call()
@@ -25,9 +31,10 @@ def refused(optimizer, call):
     return type(caught.value), caught.value.args
 
 
+Refusal: TypeAlias = tuple[dict[str, Any], type[Exception], str]
 NEITHER = "step: expected either grads or closure"
 NUMBER = "expected a number or a 1-element array, got"
-CALLS = [
+CALLS: list[Refusal] = [
     ({}, TypeError, NEITHER),
     ({"grads": [ones(), ones(2)], "closure": lambda: (0, [])}, TypeError, NEITHER),
     ({"grads": ones()}, TypeError, "grads: expected a sequence with an array for each parameter, got one array"),
@@ -40,7 +47,7 @@ CALLS = [
     ({"closure": lambda: (0.5, [ones()])}, ValueError, "grads: expected 2 arrays, one for each parameter, got 1"),
 ]
 KINDS = "('propagate', 'skip', 'raise')"
-SCALINGS = [
+SCALINGS: list[Refusal] = [
     ({"on_nonfinite": "ignore"}, ValueError, f"on_nonfinite: expected one of {KINDS}, got 'ignore'"),
     ({"grad_scale": 0}, ValueError, "grad_scale: expected a positive number within float32, got 0"),
     ({"grad_scale": -1.0}, ValueError, "grad_scale: expected a positive number within float32, got -1.0"),
@@ -57,12 +64,12 @@ TABLE = CALLS + [({"grads": [ones(), ones(2)], **arguments}, kind, text) for arg
 
 @each_rule
 @pytest.mark.parametrize(("arguments", "kind", "message"), TABLE, ids=[text for *_, text in TABLE])
-def test_refusals(rule, arguments, kind, message):
+def test_refusals(rule: Rule, arguments: dict[str, Any], kind: type[Exception], message: str) -> None:
     optimizer = rule([ones(), ones(2)])
     assert refused(optimizer, lambda: optimizer.step(**arguments)) == (kind, (message,))
 
 
-def test_an_unnamed_torch_optimizer_takes_no_mapping():
+def test_an_unnamed_torch_optimizer_takes_no_mapping() -> None:
     optimizer = TorchAdagrad([ones()])
     text = "grads: expected a sequence, as the parameters have no names, got a mapping"
     assert refused(optimizer, lambda: optimizer.step({"w": ones()})) == (TypeError, (text,))
@@ -70,13 +77,13 @@ def test_an_unnamed_torch_optimizer_takes_no_mapping():
 
 @each_rule
 @pytest.mark.parametrize("form", [dict, lambda pairs: list(pairs)])
-def test_names_of_gradients(rule, form):
+def test_names_of_gradients(rule: Rule, form: Callable[[list[tuple[str, Any]]], Any]) -> None:
     optimizer = rule({"a": ones(), "b": ones(2)})
     for pairs, text in (
         ([("a", ones())], "grads: expected one for each parameter (None for no gradient), got none for 'b'"),
         ([("a", ones()), ("b", None), ("c", None)], "grads: expected the names of the parameters, got 'c'"),
     ):
-        assert refused(optimizer, lambda pairs=pairs: optimizer.step(form(pairs))) == (KeyError, (text,))
+        assert refused(optimizer, partial(optimizer.step, form(pairs))) == (KeyError, (text,))
     optimizer.step(form([("b", None), ("a", ones())]))
     a, b = optimizer.param_groups[0]["params"]
     assert_same_bits(b, ones(2))
@@ -85,7 +92,7 @@ def test_names_of_gradients(rule, form):
     assert np.all(b < 1)
 
 
-def test_a_name_twice_among_pairs():
+def test_a_name_twice_among_pairs() -> None:
     optimizer = TorchAdagrad({"a": ones(), "b": ones(2)})
     pairs = [("a", ones()), ("a", ones()), ("b", ones(2))]
     text = "grads: expected unique names, got 2 for 3 gradients"
@@ -93,7 +100,7 @@ def test_a_name_twice_among_pairs():
 
 
 @each_rule
-def test_a_call_is_a_step(rule):
+def test_a_call_is_a_step(rule: Rule) -> None:
     called, stepped = rule([ones()]), rule([ones()])
     assert called([ones()], max_norm=0.5) is None
     stepped.step([ones()], max_norm=0.5)
@@ -101,7 +108,7 @@ def test_a_call_is_a_step(rule):
 
 
 @each_rule
-def test_closures(rule):
+def test_closures(rule: Rule) -> None:
     optimizer, reference = rule([ones(), ones(2)]), rule([ones(), ones(2)])
     loss = object()
     assert optimizer.step(closure=lambda: (loss, [ones(), None])) is loss
@@ -112,18 +119,18 @@ def test_closures(rule):
 
 
 @each_rule
-def test_a_closure_that_fails(rule):
+def test_a_closure_that_fails(rule: Rule) -> None:
     optimizer = rule([ones()])
     error = ZeroDivisionError("in the closure")
 
-    def closure():
+    def closure() -> tuple[int, list[Array]]:
         raise error
 
     assert refused(optimizer, lambda: optimizer.step(closure=closure)) == (ZeroDivisionError, error.args)
     optimizer.step([ones()])
 
 
-def reentries(optimizer):
+def reentries(optimizer: TorchAdagrad | MindSporeAdagrad) -> dict[str, Callable[[], object]]:
     group, saved = {"params": [ones(5)]}, copy.deepcopy(optimizer.state_dict())
     return {
         "step": lambda: optimizer.step([ones(), None]),
@@ -135,12 +142,12 @@ def reentries(optimizer):
 
 @each_rule
 @pytest.mark.parametrize("entry", ["step", "call", "load_state_dict", "add_param_group"])
-def test_reentry(rule, entry):
+def test_reentry(rule: Rule, entry: str) -> None:
     """From a closure and from a schedule, which reading the state is open to."""
     text = f"{rule.__name__}: called from inside one of its own steps"
-    active = []
+    active: list[Callable[[], object]] = []
 
-    def schedule(step):
+    def schedule(step: int) -> float:
         if active:
             active[0]()
         return 0.5
@@ -148,7 +155,7 @@ def test_reentry(rule, entry):
     optimizer = rule([{"params": [ones()]}, {"params": [ones(2)], "lr": schedule}])
     reenter = reentries(optimizer)[entry]
 
-    def closure():
+    def closure() -> tuple[int, list[Array]]:
         assert optimizer.state_dict()
         reenter()
         return 0, [ones(), ones(2)]
@@ -161,11 +168,11 @@ def test_reentry(rule, entry):
 
 
 @each_rule
-def test_another_thread_waits_for_a_closure(rule):
+def test_another_thread_waits_for_a_closure(rule: Rule) -> None:
     optimizer, reference = rule([ones()]), rule([ones()])
     other = threading.Thread(target=optimizer.step, args=([2 * ones()],))
 
-    def closure():
+    def closure() -> tuple[int, list[Array]]:
         other.start()
         other.join(0.1)
         assert other.is_alive()
@@ -180,7 +187,7 @@ def test_another_thread_waits_for_a_closure(rule):
 
 @each_rule
 @pytest.mark.parametrize(("bad", "shown"), [(np.inf, "inf"), (-np.inf, "inf"), (np.nan, "nan")])
-def test_gradients_that_are_not_finite(rule, bad, shown):
+def test_gradients_that_are_not_finite(rule: Rule, bad: float, shown: str) -> None:
     optimizer = rule([ones(), ones(2)])
     grads = [ones(), np.array([1.0, bad])]
     text = f"grads: expected finite values, got a norm of {shown}"

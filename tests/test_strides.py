@@ -1,20 +1,28 @@
 """The layout of parameter and gradient never changes a bit."""
 
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
 import ml_dtypes
 import numpy as np
+import numpy.typing as npt
 import pytest
 from bits import assert_same_bits
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
 from numpy_adagrad.functional import adagrad, apply_adagrad
+from numpy_adagrad.parameters import Array
 from oracle_step import make, plain
-from refusals import accumulator
+from refusals import Rule, accumulator
 from values import KINDS, draw
+
+Layout: TypeAlias = tuple[Sequence[int], Sequence[int], Sequence[int], str]
+Tensor: TypeAlias = list[tuple[Array, Layout]]
 
 REALS = [np.float32, np.float64, np.float16, ml_dtypes.bfloat16]
 COMPLEX = [np.complex64, np.complex128]
-OPTIONS = {"lr": 0.037, "weight_decay": 0.013, "lr_decay": 0, "eps": 1e-10, "maximize": True}
+OPTIONS: dict[str, Any] = {"lr": 0.037, "weight_decay": 0.013, "lr_decay": 0, "eps": 1e-10, "maximize": True}
 EXTENTS = st.sampled_from([0, 1, 2, 3, 5, 7, 16, 17, 33])
 STEPS = st.sampled_from([1, 1, 1, 2, 3, -1, -1, -2])
 
@@ -25,7 +33,7 @@ shapes = st.one_of(
 
 
 @st.composite
-def layouts(draw_one, ndim):
+def layouts(draw_one: st.DrawFn, ndim: int) -> Layout:
     """How an array lies in memory: its axes from slowest to fastest, and the step and start along each."""
     axes = draw_one(st.permutations(range(ndim)))
     steps = draw_one(st.lists(STEPS, min_size=ndim, max_size=ndim))
@@ -33,7 +41,7 @@ def layouts(draw_one, ndim):
     return axes, steps, margins, draw_one(st.sampled_from(["whole", "real", "imag"]))
 
 
-def laid_out(array, layout):
+def laid_out(array: Array, layout: Layout) -> Array:
     """A view with the numbers of `array` that lies in a buffer of its own as told."""
     axes, steps, margins, part = layout
     part = part if array.dtype in (np.float32, np.float64) else "whole"
@@ -53,7 +61,7 @@ def laid_out(array, layout):
 
 
 @st.composite
-def cases(draw_one, dtypes):
+def cases(draw_one: st.DrawFn, dtypes: list[npt.DTypeLike]) -> list[Tensor]:
     """Arrays in C order with a layout for each: parameters, and gradients for two steps."""
     dtype = np.dtype(draw_one(st.sampled_from(dtypes)))
     rng, kind = np.random.default_rng(draw_one(st.integers(0, 99))), draw_one(st.sampled_from(KINDS))
@@ -64,14 +72,16 @@ def cases(draw_one, dtypes):
     return tensors
 
 
-def both(tensors):
+def both(tensors: list[Tensor]) -> tuple[list[list[Array]], list[list[Array]]]:
     """The tensors in C order and as laid out."""
     ordinary = [[plain(array) for array, _ in tensor] for tensor in tensors]
     strided = [[laid_out(array, layout) for array, layout in tensor] for tensor in tensors]
     return ordinary, strided
 
 
-def check(rule, tensors, scaling, *, centralize=False, **options):
+def check(
+    rule: Rule, tensors: list[Tensor], scaling: dict[str, Any], *, centralize: bool = False, **options: Any
+) -> None:
     seen = []
     for laid in both(tensors):
         params = [tensor[0] for tensor in laid]
@@ -94,19 +104,21 @@ scalings = st.fixed_dictionaries(
 
 @settings(deadline=None, max_examples=400)
 @given(cases([*REALS, *COMPLEX]), scalings, st.booleans(), st.sampled_from([0, 0.013]))
-def test_torch_rule(tensors, scaling, maximize, weight_decay):
+def test_torch_rule(tensors: list[Tensor], scaling: dict[str, Any], maximize: bool, weight_decay: float) -> None:
     check(TorchAdagrad, tensors, scaling, maximize=maximize, weight_decay=weight_decay)
 
 
 @settings(deadline=None, max_examples=400)
 @given(cases(REALS), scalings, st.booleans(), st.sampled_from([0.0, 0.013]), st.sampled_from([1.0, 3.7]))
-def test_mindspore_rule(tensors, scaling, centralize, weight_decay, loss_scale):
+def test_mindspore_rule(
+    tensors: list[Tensor], scaling: dict[str, Any], centralize: bool, weight_decay: float, loss_scale: float
+) -> None:
     check(MindSporeAdagrad, tensors, scaling, centralize=centralize, weight_decay=weight_decay, loss_scale=loss_scale)
 
 
 @settings(deadline=None, max_examples=200)
 @given(cases(REALS))
-def test_stateless_forms(tensors):
+def test_stateless_forms(tensors: list[Tensor]) -> None:
     """Here the accumulators come from the caller, in any layout too."""
     ordinary, strided = both(tensors)
     for laid in (ordinary, strided):
@@ -121,14 +133,14 @@ def test_stateless_forms(tensors):
 
 
 @pytest.mark.parametrize("rule", [TorchAdagrad, MindSporeAdagrad])
-def test_every_order_of_axes_of_a_large_array(rule):
+def test_every_order_of_axes_of_a_large_array(rule: Rule) -> None:
     """Enough elements for several threads, whose shares begin within a block."""
     rng = np.random.default_rng(1)
     shape = (32, 48, 91)
     whole = "whole"
     for axes in [(0, 1, 2), (2, 1, 0), (1, 2, 0)]:
         for steps in [(1, 1, 1), (-1, 2, 1)]:
-            tensor = [
+            tensor: Tensor = [
                 (draw(rng, shape, np.float32, "normal"), (axes, steps, (1, 0, 2), whole)),
                 (draw(rng, shape, np.float32, "normal"), (axes[::-1], steps[::-1], (0, 0, 0), whole)),
                 (draw(rng, shape, np.float32, "normal"), ((1, 0, 2), (1, 1, -2), (0, 0, 0), whole)),

@@ -1,6 +1,7 @@
 """Threads: how many a step takes, that it lets the others run, and that two may step at once."""
 
 import threading
+from collections.abc import Callable
 from functools import partial
 from statistics import median
 
@@ -9,6 +10,9 @@ import pytest
 from contents import contents
 from interpreters import output
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
+from numpy_adagrad.optimizer import Optimizer
+from numpy_adagrad.parameters import Array
+from refusals import Rule
 
 each_rule = pytest.mark.parametrize("rule", [TorchAdagrad, MindSporeAdagrad])
 
@@ -46,7 +50,7 @@ counter.join()
 """
 
 
-def test_another_thread_counts_on_during_a_step():
+def test_another_thread_counts_on_during_a_step() -> None:
     """At 80 % or better of its rate while the first does something that takes a processor but no GIL.
 
     The median of several tries counts, as other processes may want the processors.
@@ -71,13 +75,13 @@ print(numpy_adagrad.show_config()["threads"])
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 5])
-def test_the_environment_sets_the_number_of_threads(limit):
+def test_the_environment_sets_the_number_of_threads(limit: int) -> None:
     """At the start of the process. A team has the thread that steps and what the others count here."""
     printed = output(THREADS, OMP_NUM_THREADS=str(limit), OPENBLAS_NUM_THREADS="1")
     assert printed == f"{limit} {limit - 1}\n{limit}\n"
 
 
-def test_small_steps_stay_in_their_thread():
+def test_small_steps_stay_in_their_thread() -> None:
     printed = output(THREADS.replace("1_000_000", "1_000"), OMP_NUM_THREADS="3", OPENBLAS_NUM_THREADS="1")
     assert printed == "3 0\n3\n"
 
@@ -109,22 +113,22 @@ print(*seen)
 """
 
 
-def test_threadpoolctl_limits_the_calling_thread():
+def test_threadpoolctl_limits_the_calling_thread() -> None:
     """What each step was allowed, and how many threads have been started by then."""
     printed = output(LIMITED, OMP_NUM_THREADS="3", OPENBLAS_NUM_THREADS="1")
     assert printed == "(1, 0) 3 (2, 1) (3, 2)\n"
 
 
-def draw_all(seed, sizes=(7, 300_000)):
+def draw_all(seed: int, sizes: tuple[int, ...] = (7, 300_000)) -> list[Array]:
     rng = np.random.default_rng(seed)
     return [rng.standard_normal(size).astype(np.float32) for size in sizes]
 
 
-def run_together(*calls):
+def run_together(*calls: Callable[[], None]) -> None:
     """Call each in a thread of its own, all from the same moment on."""
     start, failures = threading.Barrier(len(calls)), []
 
-    def body(call):
+    def body(call: Callable[[], None]) -> None:
         start.wait(30)
         try:
             call()
@@ -139,13 +143,13 @@ def run_together(*calls):
     assert (failures, [thread for thread in threads if thread.is_alive()]) == ([], [])
 
 
-def repeated(optimizer, grads, times):
+def repeated(optimizer: Optimizer, grads: list[Array], times: int) -> None:
     for _ in range(times):
         optimizer.step(grads)
 
 
 @each_rule
-def test_two_optimizers_at_once(rule):
+def test_two_optimizers_at_once(rule: Rule) -> None:
     pairs = [(rule(draw_all(seed)), rule(draw_all(seed)), draw_all(10 + seed)) for seed in range(4)]
     run_together(*(partial(repeated, ours, grads, 40) for ours, _, grads in pairs))
     for ours, alone, grads in pairs:
@@ -155,7 +159,7 @@ def test_two_optimizers_at_once(rule):
 
 @each_rule
 @pytest.mark.parametrize("sizes", [(7,), (7, 100_000)])
-def test_one_optimizer_in_turn(rule, sizes):
+def test_one_optimizer_in_turn(rule: Rule, sizes: tuple[int, ...]) -> None:
     """With equal gradients it does not matter whose turn it is."""
     ours, alone, grads = rule(draw_all(1, sizes)), rule(draw_all(1, sizes)), draw_all(2, sizes)
     run_together(*(partial(repeated, ours, grads, 50) for _ in range(4)))

@@ -1,6 +1,8 @@
 """The constructor of TorchAdagrad beside that of torch: what is refused, how, in which order; what is taken."""
 
 import itertools
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,12 +10,13 @@ import torch
 from bits import assert_same_bits
 from contents import contents
 from numpy_adagrad import TorchAdagrad
+from numpy_adagrad.parameters import Array
 from torch_arrays import to_torch
 
 ONES = np.ones(3, np.float32)
 
 # One mistake for each check, in torch's words. `params` and `lr` are made for the side they are given to.
-MISTAKES = {
+MISTAKES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "rate of two elements": ({"lr": np.ones(2)}, ValueError, "Tensor lr must be 1-element"),
     "negative rate": ({"lr": -1.0}, ValueError, "Invalid learning rate: -1.0"),
     "rate that is no number": ({"lr": float("nan")}, ValueError, "Invalid learning rate: nan"),
@@ -42,32 +45,32 @@ pairs_of_mistakes = pytest.mark.parametrize(
 )
 
 
-def refusal(make, arguments):
+def refusal(make: Callable[..., Any], arguments: dict[str, Any]) -> tuple[type[Exception], str]:
     with pytest.raises(Exception) as caught:  # noqa: PT011 - the caller compares type and text
         make(**arguments)
     return type(caught.value), str(caught.value)
 
 
-def for_torch(value):
+def for_torch(value: Any) -> Any:
     if isinstance(value, list):
         return [for_torch(item) for item in value]
     return to_torch(value) if isinstance(value, np.ndarray) else value
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_mistakes(name):
+def test_mistakes(name: str) -> None:
     arguments, *expected = MISTAKES[name]
     assert refusal(TorchAdagrad, {"params": [ONES], **arguments}) == tuple(expected)
 
 
 @pairs_of_mistakes
-def test_of_two_mistakes_torch_names_the_same(one, other):
+def test_of_two_mistakes_torch_names_the_same(one: str, other: str) -> None:
     arguments = {"params": [ONES], **MISTAKES[one][0], **MISTAKES[other][0]}
     theirs = {name: for_torch(value) for name, value in arguments.items()}
     assert refusal(TorchAdagrad, arguments) == refusal(torch.optim.Adagrad, theirs)
 
 
-def test_a_negative_rate_in_an_array_is_shown_as_its_value():
+def test_a_negative_rate_in_an_array_is_shown_as_its_value() -> None:
     assert refusal(TorchAdagrad, {"params": [ONES], "lr": np.array(-1.0)}) == (
         ValueError,
         "Invalid learning rate: -1.0",
@@ -80,7 +83,7 @@ TEXT = "expected a number or a 1-element array, got"
 
 @pytest.mark.parametrize("name", NUMBERS)
 @pytest.mark.parametrize(("value", "text"), [("0.1", f"{TEXT} str"), (None, f"{TEXT} NoneType")])
-def test_numbers_must_be_numbers(name, value, text):
+def test_numbers_must_be_numbers(name: str, value: Any, text: str) -> None:
     assert refusal(TorchAdagrad, {"params": [ONES], name: value}) == (TypeError, f"{name}: {text}")
     with pytest.raises(TypeError):
         torch.optim.Adagrad([for_torch(ONES)], **{name: value})
@@ -112,7 +115,7 @@ PARAMS = [
 
 
 @pytest.mark.parametrize(("params", "kind", "message"), PARAMS, ids=[text for *_, text in PARAMS])
-def test_params_that_are_refused(params, kind, message):
+def test_params_that_are_refused(params: Any, kind: type[Exception], message: str) -> None:
     assert refusal(TorchAdagrad, {"params": params}) == (kind, message)
 
 
@@ -137,11 +140,11 @@ OURS = [
 
 
 @pytest.mark.parametrize(("arguments", "kind", "message"), OURS, ids=[text for *_, text in OURS])
-def test_what_only_we_refuse(arguments, kind, message):
+def test_what_only_we_refuse(arguments: dict[str, Any], kind: type[Exception], message: str) -> None:
     assert refusal(TorchAdagrad, {"params": [ONES], **arguments}) == (kind, message)
 
 
-def test_state_dtype_of_half_parameters():
+def test_state_dtype_of_half_parameters() -> None:
     half = np.ones(3, np.float16)
     assert refusal(TorchAdagrad, {"params": [half], "state_dtype": "f8"}) == (
         TypeError,
@@ -151,7 +154,7 @@ def test_state_dtype_of_half_parameters():
     assert TorchAdagrad([half], state_dtype=np.float16).state[0]["sum"].dtype == np.float16
 
 
-FORMS = {
+FORMS: dict[str, Callable[[Array, Array], Any]] = {
     "array": lambda a, b: a,
     "list": lambda a, b: [a, b],
     "tuple": lambda a, b: (a, b),
@@ -168,11 +171,11 @@ FORMS = {
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("order", [1, -1])
-def test_forms_of_params_and_gradients(form, order):
+def test_forms_of_params_and_gradients(form: str, order: int) -> None:
     """Gradients come in the form of the parameters; a mapping's order does not matter."""
     a, b = np.full(2, 3.0), np.full(3, 4.0)
     optimizer = TorchAdagrad(FORMS[form](a, b), lr=1.0, eps=0)
-    flat = {"array": np.ones(2), "generator": iter([np.ones(2), 2 * np.ones(3)])}
+    flat: dict[str, Any] = {"array": np.ones(2), "generator": iter([np.ones(2), 2 * np.ones(3)])}
     named = {"a": np.ones(2), "b": 2 * np.ones(3)}
     named = dict(list(named.items())[::order])
     grads = flat.get(form, named if optimizer.names else [np.ones(2), 2 * np.ones(3)])
@@ -182,7 +185,7 @@ def test_forms_of_params_and_gradients(form, order):
     assert optimizer.names == (["a", "b"] if grads is named else [])
 
 
-def test_unknown_keys_of_groups_are_kept():
+def test_unknown_keys_of_groups_are_kept() -> None:
     optimizer = TorchAdagrad([{"params": [ONES.copy()], "note": "first", "lr": -1.0}])
     before = contents(optimizer)
     assert (optimizer.param_groups[0]["note"], optimizer.param_groups[0]["lr"]) == ("first", -1.0)

@@ -1,10 +1,16 @@
 """TorchAdagrad where torch's fused step does not decide the bits: the oracle states them."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from bits import assert_same_bits, differing
 from numpy_adagrad import TorchAdagrad
+from numpy_adagrad.optimizer import Optimizer
+from numpy_adagrad.parameters import Array
 from reference import computing_type, gradient_norm, scaled_gradients, torch_update
 from torch_arrays import to_numpy, to_torch, torch_step
 from values import KINDS, bfloat16, draw
@@ -12,13 +18,20 @@ from values import KINDS, bfloat16, draw
 HALVES = [np.dtype(np.float16), bfloat16]
 ALL = ["float32", "float64", *HALVES, "complex64", "complex128"]
 SHAPES = [(), (0,), (1,), (15,), (16,), (5, 7), (1031,), (3, 4099)]
-ARGUMENTS = {"lr": 0.037, "weight_decay": 0.013, "eps": 1e-6, "initial_accumulator_value": 0.1}
+ARGUMENTS: dict[str, Any] = {"lr": 0.037, "weight_decay": 0.013, "eps": 1e-6, "initial_accumulator_value": 0.1}
 
 
 class Oracle:
     """The oracle over copies of the parameters, to be compared with an optimizer of ours."""
 
-    def __init__(self, params, *, initial_accumulator_value=0, state_dtype=None, **rule):
+    def __init__(
+        self,
+        params: list[Array],
+        *,
+        initial_accumulator_value: float = 0,
+        state_dtype: npt.DTypeLike | None = None,
+        **rule: Any,
+    ) -> None:
         self.rule = rule
         self.params = [p.copy() for p in params]
         self.sums = [np.zeros(p.shape, state_dtype or p.dtype) for p in params]
@@ -26,26 +39,26 @@ class Oracle:
         for s in self.sums:
             s[...] = initial_accumulator_value * (1 + 1j if s.dtype.kind == "c" else 1)
 
-    def step(self, grads, **scaling):
+    def step(self, grads: Sequence[Array | None], **scaling: Any) -> None:
         scaled = scaled_gradients(self.params, grads, computing_type, **scaling)
         for param, accum, counter, grad in zip(self.params, self.sums, self.steps, scaled, strict=True):
             if grad is not None:
                 torch_update(param, accum, counter, grad, **self.rule)
 
-    def assert_equals(self, optimizer, params, context):
+    def assert_equals(self, optimizer: Optimizer, params: list[Array], context: str) -> None:
         for i, param in enumerate(params):
             assert_same_bits(param, self.params[i], f"parameter {i}, {context}")
             assert_same_bits(optimizer.state[i]["sum"], self.sums[i], f"sum {i}, {context}")
             assert_same_bits(optimizer.state[i]["step"], self.steps[i], f"step {i}, {context}")
 
 
-def draw_all(rng, dtype, kind):
+def draw_all(rng: np.random.Generator, dtype: npt.DTypeLike, kind: str) -> list[Array]:
     return [draw(rng, shape, dtype, kind) for shape in SHAPES]
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", HALVES, ids=str)
-def test_half_types(dtype, kind):
+def test_half_types(dtype: npt.DTypeLike, kind: str) -> None:
     """Arguments that the half type cannot hold: torch rounds them, except for the last n % 16 elements."""
     rng = np.random.default_rng(1)
     params = draw_all(rng, dtype, kind)
@@ -65,7 +78,7 @@ def test_half_types(dtype, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", HALVES, ids=str)
-def test_half_parameters_with_float32_accumulator(dtype, kind):
+def test_half_parameters_with_float32_accumulator(dtype: npt.DTypeLike, kind: str) -> None:
     rng = np.random.default_rng(2)
     params = draw_all(rng, dtype, kind)
     oracle = Oracle(params, **ARGUMENTS, state_dtype=np.float32)
@@ -79,7 +92,7 @@ def test_half_parameters_with_float32_accumulator(dtype, kind):
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", HALVES, ids=str)
-def test_float32_parameters_with_half_gradients(dtype, kind):
+def test_float32_parameters_with_half_gradients(dtype: npt.DTypeLike, kind: str) -> None:
     """The gradient is widened first: torch decides the bits after that."""
     rng = np.random.default_rng(3)
     params = draw_all(rng, np.float32, kind)
@@ -96,7 +109,7 @@ def test_float32_parameters_with_half_gradients(dtype, kind):
 @pytest.mark.parametrize("maximize", [False, True])
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", ["complex64", "complex128"])
-def test_complex(dtype, kind, maximize, monkeypatch):
+def test_complex(dtype: npt.DTypeLike, kind: str, maximize: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     """torch has no fused complex step. The other one has our bits once its square root is correctly rounded."""
     monkeypatch.setattr(torch, "_foreach_sqrt", lambda sums: [to_torch(np.sqrt(s.numpy())) for s in sums])
     arguments = {**ARGUMENTS, "lr_decay": 0.5, "maximize": maximize}
@@ -119,7 +132,7 @@ def test_complex(dtype, kind, maximize, monkeypatch):
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", ALL, ids=str)
 @pytest.mark.parametrize("max_norm", [1e-3, 0.7, 1e30])
-def test_clipping(max_norm, dtype, kind):
+def test_clipping(max_norm: float, dtype: npt.DTypeLike, kind: str) -> None:
     rng = np.random.default_rng(6)
     params = draw_all(rng, dtype, kind)
     oracle, ours = Oracle(params, **ARGUMENTS), TorchAdagrad(params, **ARGUMENTS)

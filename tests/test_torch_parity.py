@@ -1,6 +1,10 @@
 """TorchAdagrad against torch.optim.Adagrad(fused=True), through the public interface, bit for bit."""
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from bits import assert_same_bits
@@ -8,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy_adagrad import TorchAdagrad
+from numpy_adagrad.parameters import Array
 from torch_arrays import to_numpy, to_torch, torch_step
 from values import KINDS, bfloat16, draw
 
@@ -15,13 +20,14 @@ SHAPES = [(), (0,), (1,), (7,), (15,), (16,), (33,), (4, 5), (3, 0, 2), (2, 3, 5
 HALVES = [np.dtype(np.float16), bfloat16]
 
 
-def draw_rate(rng):
+def draw_rate(rng: np.random.Generator) -> float | Array:
     """A learning rate: a float, or one of the arrays of one element that stand for a tensor."""
     rate = 10 ** rng.uniform(-5, 1)
-    return [rate, np.array(rate), np.array([rate]), np.array(rate, np.float32)][rng.integers(4)]
+    forms: list[float | Array] = [rate, np.array(rate), np.array([rate]), np.array(rate, np.float32)]
+    return forms[rng.integers(4)]
 
 
-def draw_arguments(rng):
+def draw_arguments(rng: np.random.Generator) -> dict[str, Any]:
     """Arguments that a group may override, each present half of the time."""
     arguments = {
         "lr": draw_rate(rng),
@@ -33,14 +39,14 @@ def draw_arguments(rng):
     return {name: value for name, value in arguments.items() if rng.integers(2)}
 
 
-def for_torch(arguments):
+def for_torch(arguments: dict[str, Any]) -> dict[str, Any]:
     return {name: to_torch(x) if isinstance(x, np.ndarray) else x for name, x in arguments.items()}
 
 
 class Pair:
     """Both optimizers over equal parameters. `groups` are lists of arrays and the arguments of that group."""
 
-    def __init__(self, groups, **defaults):
+    def __init__(self, groups: list[tuple[list[Array], dict[str, Any]]], **defaults: Any) -> None:
         self.params = [p for params, _ in groups for p in params]
         self.tensors = [to_torch(p) for p in self.params]
         self.ours = TorchAdagrad([{"params": params, **own} for params, own in groups], **defaults)
@@ -51,7 +57,7 @@ class Pair:
             **for_torch(defaults),
         )
 
-    def step(self, grads, context, **scaling):
+    def step(self, grads: Sequence[Array | None], context: str, **scaling: Any) -> None:
         self.ours.step(grads, **scaling)
         torch_step(self.theirs, self.tensors, grads)
         for i, (param, tensor) in enumerate(zip(self.params, self.tensors, strict=True)):
@@ -63,7 +69,7 @@ class Pair:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("seed", range(120))
-def test_random_configurations(seed, dtype):
+def test_random_configurations(seed: int, dtype: npt.DTypeLike) -> None:
     rng, kind = np.random.default_rng(seed), KINDS[seed % len(KINDS)]
     defaults = {"initial_accumulator_value": float(rng.choice([0, 0.1, 2])), **draw_arguments(rng)}
     groups = []
@@ -86,14 +92,14 @@ def test_random_configurations(seed, dtype):
     ),
     maximize=st.booleans(),
 )
-def test_any_floats(rows, arguments, maximize):
+def test_any_floats(rows: Array, arguments: dict[str, Any], maximize: bool) -> None:
     param, *grads = rows
     pair = Pair([([param.copy()], {})], maximize=maximize, **arguments)
     for step, grad in enumerate(grads):
         pair.step([grad], f"step {step}, {arguments}, {maximize=}")
 
 
-def test_effective_rate():
+def test_effective_rate() -> None:
     """Late steps and any decay, in float64 where every bit of the rate shows."""
     rng = np.random.default_rng(6)
     rates = 10 ** rng.uniform(-6, 1, (300, 2))
@@ -105,7 +111,7 @@ def test_effective_rate():
         pair.step([np.ones(1)] * len(pair.params), f"step {step}")
 
 
-def test_counter_stops_at_two_to_the_24():
+def test_counter_stops_at_two_to_the_24() -> None:
     pair = Pair([([np.ones(3, np.float32)], {})], lr=0.1, lr_decay=1e-7)
     pair.ours.state[0]["step"][...] = 2**24 - 2
     pair.theirs.state[pair.tensors[0]]["step"].fill_(2**24 - 2)
@@ -116,7 +122,7 @@ def test_counter_stops_at_two_to_the_24():
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("dtype", ["float32", "float64", *HALVES], ids=str)
-def test_grad_scale(dtype, kind):
+def test_grad_scale(dtype: npt.DTypeLike, kind: str) -> None:
     rng = np.random.default_rng(5)
     for scale in (2.0**-10, 3.0, 0.1, 65536.0):
         params = [draw(rng, shape, dtype, kind) for shape in SHAPES]
@@ -129,7 +135,7 @@ def test_grad_scale(dtype, kind):
 
 @pytest.mark.parametrize("dtype", HALVES, ids=str)
 @pytest.mark.parametrize("seed", range(40))
-def test_half_types_with_exact_arguments(seed, dtype):
+def test_half_types_with_exact_arguments(seed: int, dtype: npt.DTypeLike) -> None:
     """torch rounds the arguments to the half type for most elements, so only exact ones agree."""
     rng, kind = np.random.default_rng(seed), KINDS[seed % len(KINDS)]
     lr, eps, decay, start = 2.0 ** rng.integers([-6, -10, -8, -4], 3)

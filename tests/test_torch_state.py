@@ -1,13 +1,16 @@
 """State dicts of TorchAdagrad: out of a real torch.optim.Adagrad(fused=True), into one, and among ours."""
 
 import copy
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from bits import assert_same_bits
 from contents import contents
 from numpy_adagrad import TorchAdagrad
+from numpy_adagrad.parameters import Array
 from torch_arrays import to_numpy, to_torch, torch_step
 from values import bfloat16, draw
 
@@ -17,12 +20,12 @@ FORMS = ("plain", "named", "groups", "named groups", "tensor rate")
 STEPS = 3
 
 # A half type holds these as they are; torch rounds others to it.
-EXACT = {"lr": 2**-4, "eps": 2**-8, "weight_decay": 2**-6, "initial_accumulator_value": 2**-3}
+EXACT: dict[str, Any] = {"lr": 2**-4, "eps": 2**-8, "weight_decay": 2**-6, "initial_accumulator_value": 2**-3}
 # What a fresh optimizer has until it loads.
-OTHER = {"lr": 9.0, "lr_decay": 0.5, "eps": 9.0, "weight_decay": 9.0}
+OTHER: dict[str, Any] = {"lr": 9.0, "lr_decay": 0.5, "eps": 9.0, "weight_decay": 9.0}
 
 
-def arrange(members, form):
+def arrange(members: list[Any], form: str) -> list[Any]:
     if "named" in form:
         members = [(f"w{i}", member) for i, member in enumerate(members)]
     if "groups" in form:
@@ -30,33 +33,33 @@ def arrange(members, form):
     return members
 
 
-def options_for(dtype, form):
+def options_for(dtype: npt.DTypeLike, form: str) -> dict[str, Any]:
     options = dict(EXACT) if np.dtype(dtype).itemsize == 2 else {**EXACT, "lr": 0.037, "lr_decay": 0.01, "eps": 1e-10}
     return {**options, "lr": torch.tensor(options["lr"])} if form == "tensor rate" else options
 
 
-def draw_all(rng, dtype):
+def draw_all(rng: np.random.Generator, dtype: npt.DTypeLike) -> list[Array]:
     return [draw(rng, shape, dtype, "normal") for shape in SHAPES]
 
 
 class Unbroken:
     """A fused run of torch in two halves."""
 
-    def __init__(self, dtype, form):
+    def __init__(self, dtype: npt.DTypeLike, form: str) -> None:
         rng = np.random.default_rng(1)
         self.start, self.options = draw_all(rng, dtype), options_for(dtype, form)
         self.tensors = [to_torch(p) for p in self.start]
         self.optimizer = torch.optim.Adagrad(arrange(self.tensors, form), fused=True, **self.options)
         self.grads = [draw_all(rng, dtype) for _ in range(2 * STEPS)]
 
-    def run(self, part):
+    def run(self, part: list[list[Array]]) -> None:
         for grads in part:
             torch_step(self.optimizer, self.tensors, grads)
 
-    def arrays(self):
+    def arrays(self) -> list[Array]:
         return [to_numpy(tensor) for tensor in self.tensors]
 
-    def assert_equals(self, params, states):
+    def assert_equals(self, params: list[Array], states: Any) -> None:
         expected = [self.optimizer.state[tensor] for tensor in self.tensors]
         for i, param in enumerate(params):
             assert_same_bits(param, to_numpy(self.tensors[i]), f"parameter {i}")
@@ -66,7 +69,7 @@ class Unbroken:
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_from_torch(dtype, form):
+def test_from_torch(dtype: npt.DTypeLike, form: str) -> None:
     theirs = Unbroken(dtype, form)
     theirs.run(theirs.grads[:STEPS])
     params = theirs.arrays()
@@ -80,7 +83,7 @@ def test_from_torch(dtype, form):
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_into_torch(dtype, form):
+def test_into_torch(dtype: npt.DTypeLike, form: str) -> None:
     theirs = Unbroken(dtype, form)
     params = [p.copy() for p in theirs.start]
     options = {**theirs.options, "lr": float(theirs.options["lr"])}
@@ -100,7 +103,7 @@ def test_into_torch(dtype, form):
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("dtype", [*DTYPES, "complex64", "complex128"], ids=str)
-def test_among_ours(dtype, form):
+def test_among_ours(dtype: npt.DTypeLike, form: str) -> None:
     rng = np.random.default_rng(2)
     params, grads = draw_all(rng, dtype), [draw_all(rng, dtype) for _ in range(2 * STEPS)]
     unbroken = TorchAdagrad(arrange(params, form), 0.037, 0.01, 0.1, initial_accumulator_value=0.5)
@@ -117,7 +120,7 @@ def test_among_ours(dtype, form):
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_layout_is_that_of_torch(dtype, form):
+def test_layout_is_that_of_torch(dtype: npt.DTypeLike, form: str) -> None:
     theirs = Unbroken(dtype, form)
     theirs.run(theirs.grads[:STEPS])
     ours = TorchAdagrad(arrange(theirs.arrays(), form), **OTHER, initial_accumulator_value=2**-3)
@@ -135,7 +138,7 @@ def test_layout_is_that_of_torch(dtype, form):
 
 
 @pytest.mark.parametrize("path", [{"foreach": True}, {"foreach": False}, {"fused": True}, {}], ids=str)
-def test_every_path_of_torch_is_taken_and_none_but_ours_given(path):
+def test_every_path_of_torch_is_taken_and_none_but_ours_given(path: dict[str, Any]) -> None:
     tensor = torch.ones(3)
     ours = TorchAdagrad([np.ones(3, np.float32)], fused=False)
     ours.load_state_dict(torch.optim.Adagrad([tensor], lr=0.5, **path).state_dict())
@@ -145,7 +148,7 @@ def test_every_path_of_torch_is_taken_and_none_but_ours_given(path):
     assert [complex_group[key] for key in ("foreach", "differentiable", "fused")] == [None, False, None]
 
 
-def test_values_are_live():
+def test_values_are_live() -> None:
     rate = np.array(0.5)
     ours = TorchAdagrad([np.ones(3)], lr=rate)
     saved, tensors = ours.state_dict(), ours.state_dict(tensors=True)
@@ -156,7 +159,7 @@ def test_values_are_live():
     assert tensors["state"][0]["step"] == 0
 
 
-def test_loaded_values_are_copies():
+def test_loaded_values_are_copies() -> None:
     source = TorchAdagrad({"a": np.ones(3), "b": np.ones(2)}, lr=np.array(0.5))
     ours = TorchAdagrad({"a": np.ones(3), "b": np.ones(2)})
     saved = source.state_dict()

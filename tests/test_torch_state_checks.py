@@ -1,19 +1,23 @@
 """What TorchAdagrad.load_state_dict takes beside a complete state dict, and what it refuses, changing nothing."""
 
 import copy
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 import torch
 from bits import assert_same_bits
 from contents import contents
 from numpy_adagrad import TorchAdagrad
+from numpy_adagrad.parameters import Group
 from torch_arrays import to_numpy, to_torch, torch_step
 from values import bfloat16
 
 
-def named_optimizer():
-    groups = [
+def named_optimizer() -> TorchAdagrad:
+    groups: list[Group] = [
         {"params": {"a": np.ones(3, np.float32), "b": np.ones((2, 2), np.float32)}},
         {"params": {"c": np.ones(4)}},
     ]
@@ -22,11 +26,11 @@ def named_optimizer():
     return optimizer
 
 
-def replaced(*path_and_value):
+def replaced(*path_and_value: Any) -> Callable[[Any], None]:
     """The change that puts a value at a path of keys."""
     *path, last, value = path_and_value
 
-    def change(saved):
+    def change(saved: Any) -> None:
         for key in path:
             saved = saved[key]
         saved[last] = value
@@ -34,8 +38,8 @@ def replaced(*path_and_value):
     return change
 
 
-def without(*path):
-    def change(saved):
+def without(*path: Any) -> Callable[[Any], None]:
+    def change(saved: Any) -> None:
         *steps, last = path
         for key in steps:
             saved = saved[key]
@@ -107,7 +111,7 @@ MISMATCHES = [
 
 
 @pytest.mark.parametrize(("change", "kind", "message"), MISMATCHES, ids=[text for *_, text in MISMATCHES])
-def test_mismatches_change_nothing(change, kind, message):
+def test_mismatches_change_nothing(change: Callable[[Any], None], kind: type[Exception], message: str) -> None:
     optimizer = named_optimizer()
     saved = copy.deepcopy(optimizer.state_dict())
     saved["param_groups"][0]["lr"] = 0.5
@@ -123,7 +127,7 @@ def test_mismatches_change_nothing(change, kind, message):
     assert optimizer.param_groups[0]["lr"] == 0.5
 
 
-def test_missing_state_starts_anew():
+def test_missing_state_starts_anew() -> None:
     optimizer = named_optimizer()
     saved = copy.deepcopy(optimizer.state_dict())
     del saved["state"][0]
@@ -136,7 +140,9 @@ def test_missing_state_starts_anew():
 
 @pytest.mark.parametrize(("dtype", "state_dtype"), [("float32", None), (bfloat16, None), ("float16", np.float32)])
 @pytest.mark.parametrize("saved_as", [torch.float64, torch.float16, torch.bfloat16])
-def test_sums_are_cast_to_the_dtype_here(dtype, state_dtype, saved_as):
+def test_sums_are_cast_to_the_dtype_here(
+    dtype: npt.DTypeLike, state_dtype: npt.DTypeLike | None, saved_as: torch.dtype
+) -> None:
     param = np.ones(4, dtype)
     optimizer = TorchAdagrad([param], state_dtype=state_dtype)
     saved = optimizer.state_dict(tensors=True)
@@ -149,13 +155,13 @@ def test_sums_are_cast_to_the_dtype_here(dtype, state_dtype, saved_as):
     assert_same_bits(optimizer.state[0]["step"], np.float32(3))
 
 
-def test_names_load_where_there_are_none():
+def test_names_load_where_there_are_none() -> None:
     optimizer = TorchAdagrad([np.ones(3)])
     optimizer.load_state_dict(TorchAdagrad({"w": np.ones(3)}, lr=0.5).state_dict())
     assert (optimizer.param_groups[0]["lr"], optimizer.names) == (0.5, [])
 
 
-def test_initial_value_of_a_state_dict_is_kept_and_ignored():
+def test_initial_value_of_a_state_dict_is_kept_and_ignored() -> None:
     optimizer = TorchAdagrad([np.ones(3)])
     optimizer.load_state_dict(TorchAdagrad([np.ones(3)], initial_accumulator_value=0.5).state_dict())
     assert optimizer.param_groups[0]["initial_accumulator_value"] == 0.5
@@ -164,8 +170,8 @@ def test_initial_value_of_a_state_dict_is_kept_and_ignored():
     assert_same_bits(optimizer.state[1]["sum"], np.zeros(2))
 
 
-def test_callable_rates_stay_and_stand_as_the_value_last_used():
-    def falling(step):
+def test_callable_rates_stay_and_stand_as_the_value_last_used() -> None:
+    def falling(step: int) -> float:
         return 0.5 / (1 + step)
 
     ones = np.ones(3)
@@ -188,7 +194,7 @@ def test_callable_rates_stay_and_stand_as_the_value_last_used():
 
 
 @pytest.mark.parametrize("lr_decay", [0, 1e-7, 0.3])
-def test_a_loaded_counter_stops_at_two_to_the_24(lr_decay):
+def test_a_loaded_counter_stops_at_two_to_the_24(lr_decay: float) -> None:
     param = np.ones(3, np.float32)
     tensor = to_torch(param)
     ours, theirs = (
