@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.lib.stride_tricks import as_strided
 from numpy_adagrad import TorchAdagrad
+from numpy_adagrad.optimizer import Optimizer
 from numpy_adagrad.parameters import Array
 from refusals import RULES, Rule, accumulator, refuses, zeros
 
@@ -38,7 +39,7 @@ PARAMETERS = {
 
 
 @pytest.mark.parametrize(("make", "message"), PARAMETERS.values(), ids=PARAMETERS)
-def test_parameters(make: Callable[..., Any], message: str) -> None:
+def test_parameters(make: Callable[[], tuple[Array, Array]], message: str) -> None:
     w, b = make()
     for rule in RULES[: 1 if w.dtype.kind == "c" else 2]:
         expected = f"params[1] ('b'): {OWN}{message}"
@@ -82,7 +83,7 @@ GRADIENTS = {
 
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize(("make", "message"), GRADIENTS.values(), ids=GRADIENTS)
-def test_gradient(rule: Rule, make: Callable[..., Any], message: str) -> None:
+def test_gradient(rule: Rule, make: Callable[[Optimizer, Array, Array], Array], message: str) -> None:
     w, b = zeros(), zeros()
     opt = rule({"w": w, "b": b})
     message = message.format(rule._accumulator)

@@ -9,7 +9,7 @@ import torch
 from bits import assert_same_bits
 from contents import contents
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
-from numpy_adagrad.parameters import Array
+from numpy_adagrad.parameters import Array, Number
 from reference import mindspore_update, torch_update
 from torch_arrays import to_numpy, to_torch, torch_step
 
@@ -25,7 +25,7 @@ FORMS = [1, True, 0.3, np.float32(0.3), np.float64(0.3), np.int64(2), np.array(0
 
 
 @pytest.mark.parametrize("lr", [*FORMS, np.array([[1]]), np.array([0.3], np.float16)], ids=repr)
-def test_forms_of_a_rate_for_torch(lr: Any) -> None:
+def test_forms_of_a_rate_for_torch(lr: Number) -> None:
     param, accum, counter = ones(), np.zeros_like(GRAD), np.zeros((), np.float32)
     optimizer = TorchAdagrad([ones()], lr=lr)
     optimizer.step([GRAD])
@@ -34,7 +34,7 @@ def test_forms_of_a_rate_for_torch(lr: Any) -> None:
 
 
 @pytest.mark.parametrize("lr", FORMS, ids=repr)
-def test_forms_of_a_rate_for_mindspore(lr: Any) -> None:
+def test_forms_of_a_rate_for_mindspore(lr: Number) -> None:
     param, accum = ones(), np.full_like(GRAD, 0.1)
     optimizer = MindSporeAdagrad([ones()], learning_rate=lr)
     optimizer.step([GRAD])
@@ -98,11 +98,11 @@ def test_options_of_a_mindspore_group_may_change() -> None:
         assert_same_bits(param, expected, f"{change}")
 
 
-def recorder(result: Callable[[int], Any]) -> tuple[Callable[[int], Any], list[int]]:
+def recorder(result: Callable[[int], Number]) -> tuple[Callable[[int], Number], list[int]]:
     """A schedule and the list of what it was called with."""
     calls = []
 
-    def schedule(step: int) -> Any:
+    def schedule(step: int) -> Number:
         assert type(step) is int
         calls.append(step)
         return result(step)
@@ -111,7 +111,7 @@ def recorder(result: Callable[[int], Any]) -> tuple[Callable[[int], Any], list[i
 
 
 @pytest.mark.parametrize("wrap", [float, np.float32, lambda x: np.array([x])])
-def test_torch_schedules_are_called_once_per_count_and_group(wrap: Callable[[float], Any]) -> None:
+def test_torch_schedules_are_called_once_per_count_and_group(wrap: Callable[[float], Number]) -> None:
     """Three parameters of the first group: two that step at once, one that misses a step."""
     first, calls = recorder(lambda step: wrap(RATES[step]))
     second, other_calls = recorder(lambda step: wrap(0.7))

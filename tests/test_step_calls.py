@@ -2,7 +2,7 @@
 
 import copy
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -12,7 +12,7 @@ from bits import assert_same_bits
 from contents import contents
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
 from numpy_adagrad.optimizer import Optimizer
-from numpy_adagrad.parameters import Array
+from numpy_adagrad.parameters import Array, Grads
 from refusals import Rule
 
 RULES = [TorchAdagrad, MindSporeAdagrad]
@@ -77,7 +77,7 @@ def test_an_unnamed_torch_optimizer_takes_no_mapping() -> None:
 
 @each_rule
 @pytest.mark.parametrize("form", [dict, lambda pairs: list(pairs)])
-def test_names_of_gradients(rule: Rule, form: Callable[[list[tuple[str, Any]]], Any]) -> None:
+def test_names_of_gradients(rule: Rule, form: Callable[[Iterable[tuple[str, Array | None]]], Grads]) -> None:
     optimizer = rule({"a": ones(), "b": ones(2)})
     for pairs, text in (
         ([("a", ones())], "grads: expected one for each parameter (None for no gradient), got none for 'b'"),

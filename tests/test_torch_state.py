@@ -1,6 +1,7 @@
 """State dicts of TorchAdagrad: out of a real torch.optim.Adagrad(fused=True), into one, and among ours."""
 
 import copy
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,9 @@ class Unbroken:
     def arrays(self) -> list[Array]:
         return [to_numpy(tensor) for tensor in self.tensors]
 
-    def assert_equals(self, params: list[Array], states: Any) -> None:
+    def assert_equals(
+        self, params: list[Array], states: Mapping[int, Mapping[str, Array]] | list[dict[str, Array]]
+    ) -> None:
         expected = [self.optimizer.state[tensor] for tensor in self.tensors]
         for i, param in enumerate(params):
             assert_same_bits(param, to_numpy(self.tensors[i]), f"parameter {i}")
