@@ -44,7 +44,7 @@ class TorchRun:
         self.optimizer.zero_grad()
         loss = torch.nn.functional.mse_loss(self.net(torch.tensor(x)), torch.tensor(y))
         loss.backward()
-        return loss.item()
+        return float(loss.detach())
 
     def arrays(self) -> list[Array]:
         return [param.detach().numpy() for param in self.net.parameters()]

@@ -211,7 +211,7 @@ def centralized(array: Array) -> None:
         (ValueError, "'shape' is invalid", lambda: after_mindspore(np.ones((0, 3), np.float32))),
         (TypeError, "Unsupported data type", lambda: after_mindspore(np.ones(3, np.complex64))),
         (RuntimeError, "Centralization", lambda: centralized(np.ones((2, 16), np.float32))),
-        (KeyError, "the key in group params", lambda: nn.Adagrad([{"params": [parameter("w", ONE)], "accum": 0.5}])),
+        (KeyError, "the key in group", lambda: nn.Adagrad([{"params": [parameter("w", singles(1))], "accum": 0.5}])),
     ],
     ids=["empty", "complex", "centralisation", "accum in a group"],
 )

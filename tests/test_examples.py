@@ -84,3 +84,21 @@ def test_a_table_larger_than_memory_learns_in_files(tmp_path: Path) -> None:
     refusal = "refused: sum[0]: expected a file of 2147483648 bytes, got one cut short to 1073741824\n"
     assert output.endswith(refusal + "changed by that step: nothing\n")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_changes_over_and_back_without_a_differing_bit(tmp_path: Path) -> None:
+    output = run(tmp_path, EXAMPLES / "switch_framework.py")
+    losses = {
+        name: [float(loss) for loss in values.split(", ")]
+        for name, values in re.findall(r"^(\w.*): loss (.*)$", output, re.MULTILINE)
+    }
+    assert len(losses) == 5
+    assert losses["torch, NumPy, torch"] == losses["torch"]
+    assert losses["MindSpore, NumPy, MindSpore"] == losses["MindSpore"]
+    assert output.count("differing bits: 0\n") == 2
+    for first, *others, last in losses.values():
+        assert first > max(others) > min(others) > last
+    (apart,) = re.findall(r"largest distance to torch alone: (\S+)", output)
+    assert 0 < float(apart) < 1e-3
+    for kind in ("exact", "no counterpart", "approximated"):
+        assert f", {kind}: " in output

@@ -279,11 +279,6 @@ def theirs_of(
     return nn.Adagrad([parameter(name, np.ones(s, dtype)) for name, s in zip(names, shapes, strict=True)], **options)
 
 
-class Half(nn.learning_rate_schedule.LearningRateSchedule):
-    def construct(self, global_step: Any) -> Any:
-        return mindspore.Tensor(0.5, mindspore.float32)
-
-
 REFUSED: dict[str, tuple[dict[str, Any], Callable[[], Any], type[Exception], str]] = {
     "names": ({}, lambda: theirs_of(names=("b", "a")), ValueError, "names: expected ['a', 'b'], got ['b', 'a']"),
     "shape": ({}, lambda: theirs_of((3,), (3,)), ValueError, "b: expected shape (2,), got (3,)"),
@@ -310,7 +305,7 @@ REFUSED: dict[str, tuple[dict[str, Any], Callable[[], Any], type[Exception], str
     ),
     "rate that is none": (
         {},
-        lambda: theirs_of(learning_rate=Half()),
+        lambda: theirs_of(learning_rate=TableSchedule(np.array(RATES, np.float32))),
         ValueError,
         "a schedule as learning_rate of 'a': expected False, got True",
     ),
