@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 TWO_FRAMEWORKS = EXAMPLES / "two_frameworks.py"
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -102,3 +104,40 @@ def test_a_run_changes_over_and_back_without_a_differing_bit(tmp_path: Path) -> 
     assert 0 < float(apart) < 1e-3
     for kind in ("exact", "no counterpart", "approximated"):
         assert f", {kind}: " in output
+
+
+def test_logistic_regression_comes_to_the_optimum_of_sklearn(tmp_path: Path) -> None:
+    command = EXAMPLES / "logistic_regression.py", "--out", "above.png"
+    pattern = r"^ *(\S+): loss (\S+), accuracy (\S+)%(?:, (\S+) above the optimum, weights at most (\S+) from)?"
+    results = re.findall(pattern, run(tmp_path, *command), re.MULTILINE)
+    assert [name for name, *_ in results] == ["scikit-learn", "torch", "MindSpore"]
+    _, least, of_sklearn, *_ = results[0]
+    assert float(of_sklearn) > 94
+    for _, loss, accuracy, above, apart in results[1:]:
+        assert abs(float(loss) - float(least)) < 1e-11
+        assert accuracy == of_sklearn
+        assert abs(float(above)) < 1e-13
+        assert 0 < float(apart) < 1e-5
+    assert (tmp_path / "above.png").read_bytes().startswith(PNG)
+
+    early = re.findall(pattern, run(tmp_path, *command, "--epochs", "50", "--rate", "0.1"), re.MULTILINE)
+    assert early[0] == results[0]
+    for _, loss, _, above, apart in early[1:]:
+        assert float(above) == pytest.approx(float(loss) - float(least), rel=0.05)
+        assert 1e-3 < float(above) < 0.1
+        assert float(apart) > 0.01
+
+
+def test_gradients_of_jax_train_a_network_in_place(tmp_path: Path) -> None:
+    output = run(tmp_path, EXAMPLES / "jax_gradients.py")
+    assert output.startswith("9,930 parameters in 6 arrays, 6 of which JAX reads where they lie\n")
+    losses = [float(loss) for loss in re.findall(r"^epoch +\d+: loss (\S+)$", output, re.MULTILINE)]
+    assert len(losses) == 10
+    assert losses[0] > 10 * losses[-1]
+    (before, guessed), (after, known) = re.findall(r"training loss (\S+), test accuracy (\S+)%", output)
+    assert float(before) > 2 > 0.05 > float(after)
+    assert float(guessed) < 30
+    assert float(known) > 95
+    share = re.search(r"^[\d.]+ s, ([\d.]+)% of it in opt.step$", output, re.MULTILINE)
+    assert share is not None
+    assert 0 < float(share[1]) < 50
