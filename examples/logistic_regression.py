@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
-from sklearn.datasets import load_breast_cancer  # type: ignore[import-untyped]
-from sklearn.linear_model import LogisticRegression  # type: ignore[import-untyped]
-from sklearn.model_selection import train_test_split  # type: ignore[import-untyped]
-from sklearn.preprocessing import StandardScaler  # type: ignore[import-untyped]
+from sklearn.datasets import load_breast_cancer
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
 
 Floats = npt.NDArray[np.float64]
 Optimizer = TorchAdagrad | MindSporeAdagrad
