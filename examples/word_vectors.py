@@ -88,7 +88,7 @@ def loss_and_grads(
 def train(corpus: Corpus, epochs: int, rng: np.random.Generator) -> np.ndarray:
     """Return the words' vectors, scaled to length 1."""
     count = len(corpus.words)
-    vectors: np.ndarray = rng.uniform(-0.5, 0.5, (count, DIMENSIONS)).astype(np.float32) / DIMENSIONS
+    vectors = rng.uniform(-0.5, 0.5, (count, DIMENSIONS)).astype(np.float32) / DIMENSIONS
     company = np.zeros((count, DIMENSIONS), np.float32)
     opt = TorchAdagrad([vectors, company], lr=RATE)
     chances = np.cumsum(corpus.counts**0.75)

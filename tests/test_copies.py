@@ -14,7 +14,7 @@ from bits import assert_same_bits
 from contents import contents
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
 from numpy_adagrad.optimizer import Optimizer
-from numpy_adagrad.parameters import Array, Group
+from numpy_adagrad.parameters import Array
 from refusals import Rule
 from values import bfloat16, draw
 
@@ -62,7 +62,7 @@ def mindspore_plain(params: list[Array]) -> MindSporeAdagrad:
 
 def mindspore_groups(params: list[Array]) -> MindSporeAdagrad:
     order = {"order_params": params[::-1]}
-    groups: list[Group] = [{"params": params[:2], "lr": falling}, {"params": params[2:], "weight_decay": falling}]
+    groups = [{"params": params[:2], "lr": falling}, {"params": params[2:], "weight_decay": falling}]
     return MindSporeAdagrad([*groups, order], update_slots=False)
 
 

@@ -8,7 +8,7 @@ import torch
 from bits import assert_same_bits
 from contents import contents
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
-from numpy_adagrad.parameters import Array, Group
+from numpy_adagrad.parameters import Array
 from refusals import Rule
 from torch_arrays import to_numpy, to_torch, torch_step
 
@@ -45,8 +45,7 @@ def test_a_group_added_to_torch() -> None:
 def test_a_group_added_to_mindspore() -> None:
     """At the shared global step, with the constructor's start."""
     params, added = draw_all(3, 4), draw_all(5)
-    groups: list[Group] = [{"params": params[:1]}, {"params": params[1:], "lr": 0.5}]
-    ours = MindSporeAdagrad(groups, 0.25, [0.3, 0.1, 0.2])
+    ours = MindSporeAdagrad([{"params": params[:1]}, {"params": params[1:], "lr": 0.5}], 0.25, [0.3, 0.1, 0.2])
     ours.step(draw_all(3, 4))
     ours.add_param_group({"params": added, "weight_decay": 0.1})
     late = MindSporeAdagrad([{"params": [added[0].copy()], "weight_decay": 0.1}], 0.25, [0.3, 0.1, 0.2])
@@ -176,7 +175,7 @@ def test_order_params() -> None:
     """Gradients, state and names follow the order; each parameter keeps its group's options."""
     a, b, c = draw_all(2, 3, 4)
     start = [array.copy() for array in (c, a, b)]
-    groups: list[Group] = [{"params": [a, b], "lr": 0.5}, {"params": [c], "weight_decay": 0.1}]
+    groups = [{"params": [a, b], "lr": 0.5}, {"params": [c], "weight_decay": 0.1}]
     optimizer = MindSporeAdagrad([*groups, {"order_params": [c, a, b]}])
     grads = draw_all(4, 2, 3)
     optimizer.step(grads)
