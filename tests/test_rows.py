@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pytest
 import torch
 from bits import assert_same_bits
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from interpreters import output
 from numpy_adagrad import MindSporeAdagrad, RowSparse, TorchAdagrad
@@ -29,6 +29,7 @@ def stepped(rule: Rule, param: Array, *grads: Any, **options: Any) -> Array:
     return param
 
 
+@settings(deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), count=st.integers(0, 60), width=st.integers(1, 20), in_halves=st.booleans())
 @each_rule
 def test_order_and_splitting_change_nothing(rule: Rule, seed: int, count: int, width: int, in_halves: bool) -> None:
