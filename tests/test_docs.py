@@ -11,17 +11,22 @@ import numpy_adagrad
 import pytest
 
 ROOT = Path(__file__).parent.parent
-MODULES = [info.name for info in pkgutil.iter_modules(numpy_adagrad.__path__) if info.name != "__main__"]
+MODULES = [
+    info.name
+    for info in pkgutil.walk_packages(numpy_adagrad.__path__, "numpy_adagrad.")
+    if not info.name.endswith("__main__")
+]
 
 
 @pytest.mark.parametrize("name", MODULES)
 def test_docstrings(name: str) -> None:
-    assert doctest.testmod(importlib.import_module(f"numpy_adagrad.{name}")).failed == 0
+    assert doctest.testmod(importlib.import_module(name)).failed == 0
 
 
 def test_there_are_examples() -> None:
     """A module whose examples went missing would pass above."""
     documented: list[Any] = [numpy_adagrad.TorchAdagrad, numpy_adagrad.MindSporeAdagrad, numpy_adagrad.show_config]
+    documented += [numpy_adagrad.translate]
     documented += [optimizer.state_dict for optimizer in documented[:2]]
     documented += [optimizer.add_param_group for optimizer in documented[:2]]
     documented += [numpy_adagrad.TorchAdagrad.step]

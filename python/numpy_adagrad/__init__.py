@@ -2,7 +2,7 @@
 
 from . import _core, functional
 from .config import show_config
-from .migration import from_mindspore, from_torch, to_mindspore, to_torch, torch_grads, translate_state
+from .migration import from_mindspore, from_torch, to_mindspore, to_torch, torch_grads, translate, translate_state
 from .mindspore_adagrad import MindSporeAdagrad
 from .sparse import RowSparse
 from .torch_adagrad import TorchAdagrad
@@ -19,5 +19,6 @@ __all__ = [
     "to_mindspore",
     "to_torch",
     "torch_grads",
+    "translate",
     "translate_state",
 ]

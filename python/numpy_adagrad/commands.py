@@ -43,6 +43,21 @@ def info() -> None:
 
 
 @app.command()
+def translate(
+    source: Annotated[str, typer.Argument(help="torch or mindspore.")],
+    target: Annotated[str, typer.Argument(help="The other one.")],
+    arguments: Annotated[list[str] | None, typer.Argument(help="The source's arguments, as name=value.")] = None,
+) -> None:
+    """Translate the arguments of one framework's Adagrad: the other's call, and what differs."""
+    with needs("cli"):
+        from .migration.command import run
+    try:
+        run(source, target, arguments or [])
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise typer.BadParameter(str(error)) from None
+
+
+@app.command()
 def demo(
     epochs: Annotated[int, typer.Option(min=1, help="Passes over the training images.")] = 30,
     out: Annotated[Path, typer.Option(callback=picture, dir_okay=False, help="The picture.")] = Path("demo.png"),

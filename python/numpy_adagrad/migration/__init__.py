@@ -1,7 +1,19 @@
 """From one framework to the other: arguments, live optimizers, state dicts."""
 
+from .arguments import Translation, translate
 from .mindspore_optimizer import from_mindspore, to_mindspore
+from .notes import Note
 from .states import translate_state
 from .torch_optimizer import from_torch, to_torch, torch_grads
 
-__all__ = ["from_mindspore", "from_torch", "to_mindspore", "to_torch", "torch_grads", "translate_state"]
+__all__ = [
+    "Note",
+    "Translation",
+    "from_mindspore",
+    "from_torch",
+    "to_mindspore",
+    "to_torch",
+    "torch_grads",
+    "translate",
+    "translate_state",
+]
