@@ -65,11 +65,16 @@ def test_demo_names_the_module_that_it_misses(call: Call, module: str) -> None:
     assert_one_line(result, 1, f"module {module} ", 'pip install "numpy-adagrad[demo]"')
 
 
+def test_translate_names_the_module_that_it_misses(call):
+    result = call([*MODULE, "translate", "torch", "mindspore"], without=["rich"])
+    assert_one_line(result, 1, "module rich ", 'pip install "numpy-adagrad[cli]"')
+
+
 @pytest.mark.parametrize("arguments", [[], ["--help"]])
 def test_help_lists_the_commands(call: Call, arguments: list[str]) -> None:
     result = call([*MODULE, *arguments])
     assert result.returncode == 0
-    for word in ("Usage", "numpy-adagrad", "demo", "info"):
+    for word in ("Usage", "numpy-adagrad", "demo", "translate", "info"):
         assert word in result.stdout
 
 
@@ -80,6 +85,12 @@ def test_help_lists_the_commands(call: Call, arguments: list[str]) -> None:
         (["--bogus"], "--bogus"),
         (["info", "more"], "more"),
         (["demo", "more"], "more"),
+        (["translate", "torch"], "Missing argument 'target'."),
+        (["translate", "torch", "jax"], "target: expected 'torch' or 'mindspore', got 'jax'"),
+        (["translate", "torch", "mindspore", "lr"], "arguments: expected name=value, got 'lr'"),
+        (["translate", "torch", "mindspore", "accum=0.1"], "arguments: expected those of torch ("),
+        (["translate", "torch", "mindspore", "lr=-1"], "Invalid learning rate: -1"),
+        (["translate", "torch", "mindspore", "foreach=True", "fused=True"], "`fused` and `foreach` cannot be `True`"),
         (["demo", "--epochs", "0"], "--epochs"),
         (["demo", "--epochs", "many"], "--epochs"),
         (["demo", "--seed", "-1"], "--seed"),

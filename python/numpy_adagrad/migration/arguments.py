@@ -12,12 +12,11 @@ from ..mindspore_adagrad import MindSporeAdagrad
 from ..torch_adagrad import TorchAdagrad
 from .mindspore_table import FROM_MINDSPORE
 from .torch_table import FROM_TORCH
-from .notes import Note, Table
+from .notes import OWN, Note, Table
 
 OPTIMIZERS: Mapping[str, type[TorchAdagrad | MindSporeAdagrad]] = {"torch": TorchAdagrad, "mindspore": MindSporeAdagrad}
 TABLES: Mapping[str, Table] = {"torch": FROM_TORCH, "mindspore": FROM_MINDSPORE}
 NAMES = {"torch": "torch", "mindspore": "MindSpore"}
-UNCHECKED = ("state_dtype", "allocate")  # they depend on the parameters, and are checked with them
 
 
 class Translation(NamedTuple):
@@ -121,8 +120,11 @@ def defaults_of(framework: str) -> dict[str, Any]:
 
 
 def check(framework: str, arguments: Mapping[str, Any]) -> None:
-    """Let the optimizer itself check its arguments, over an array of one number."""
-    checked = {name: value for name, value in arguments.items() if name not in UNCHECKED}
+    """Let the optimizer itself check its arguments, over an array of one number.
+
+    Those of `OWN` depend on the parameters, and are checked with them.
+    """
+    checked = {name: value for name, value in arguments.items() if name not in OWN}
     if framework == "torch" and not checked.get("fused"):
         # Ours has the fused path only, but torch has these; with fused=True torch refuses them too.
         checked = {name: value for name, value in checked.items() if name not in ("foreach", "differentiable")}

@@ -10,7 +10,7 @@ import numpy as np
 from ..mindspore_arguments import read_decay, read_rate
 from ..parameters import number
 from .bounds import matching_eps
-from .notes import DECAY_TEXT, OWN, Counterpart, Table, eps_text
+from .notes import DECAY_TEXT, Counterpart, Table, as_it_is, eps_text
 from .rates import ListedRate
 
 Options = Mapping[str, Any]
@@ -77,8 +77,8 @@ def eps(options: Options) -> Counterpart:
     accumulator = float(options["accum"])
     value = matching_eps(accumulator)
     text = (
-        f"MindSpore adds 1e-8 under the root, torch eps to it: eps={value:g} gives the same root, to three digits, where accumulators "
-        f"start. {eps_text(value, accumulator)}"
+        f"MindSpore adds 1e-8 under the root, torch eps to it: eps={value:g} gives the same root, to three digits, "
+        f"where accumulators start. {eps_text(value, accumulator)}"
     )
     return Counterpart("approximated", text, {"eps": value})
 
@@ -89,6 +89,7 @@ FROM_MINDSPORE: Table = {
     "update_slots": update_slots,
     "loss_scale": loss_scale,
     "weight_decay": weight_decay,
-    **OWN,
+    "state_dtype": as_it_is("state_dtype"),
+    "allocate": as_it_is("allocate"),
     "eps": eps,
 }

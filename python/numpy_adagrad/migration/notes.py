@@ -70,8 +70,12 @@ DECAY_TEXT = (
 )
 
 
+OWN = ("state_dtype", "allocate")
+"""What our optimizers of both rules take beside the frameworks' arguments."""
+
+
 def as_it_is(name: str) -> Callable[[Mapping[str, Any]], Counterpart]:
-    """Translate an argument that both of our optimizers have."""
+    """Translate one of `OWN`."""
 
     def same(options: Mapping[str, Any]) -> Counterpart:
         value = options[name]
@@ -79,6 +83,3 @@ def as_it_is(name: str) -> Callable[[Mapping[str, Any]], Counterpart]:
         return Counterpart("exact", text, {} if value is None else {name: value})
 
     return same
-
-
-OWN: Table = {"state_dtype": as_it_is("state_dtype"), "allocate": as_it_is("allocate")}

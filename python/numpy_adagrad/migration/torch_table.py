@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..parameters import number
-from .notes import DECAY_TEXT, OWN, Counterpart, Table, eps_text
+from .notes import DECAY_TEXT, Counterpart, Table, as_it_is, eps_text
 from .rates import DecayedRate
 
 Options = Mapping[str, Any]
@@ -98,6 +98,7 @@ FROM_TORCH: Table = {
     "maximize": maximize,
     "differentiable": differentiable,
     "fused": path,
+    "state_dtype": as_it_is("state_dtype"),
     "sparse_weight_decay": sparse_weight_decay,
-    **OWN,
+    "allocate": as_it_is("allocate"),
 }
