@@ -281,7 +281,7 @@ EPS = [0, 1e-30, 1e-10, 1e-8, 3e-8, 1e-6, 1e-4, 2.0**-10, 1e-3, 0.3, 7.0]
 def test_an_unseen_eps_changes_no_float32(eps: float) -> None:
     """All numbers of two binades from the figure on stay; just below it the least change is seen."""
     least, single = np.float32(unseen_from(eps)), np.float32(eps)
-    significands = np.arange(1 << 23, 1 << 25, 7, np.uint32).astype(np.float32) / np.float32(1 << 23)
+    significands = np.arange(1 << 23, 1 << 25, 7).astype(np.float32) / np.float32(1 << 23)
     assert_same_bits(least * significands + single, least * significands)
     if eps > 1e-25:
         below = np.nextafter(least, np.float32(0))

@@ -4,6 +4,7 @@ The bounds are running error analyses (Higham, "Accuracy and Stability of Numeri
 rounded operation changes its result by at most `HALF_UNIT` of it, and what that does to the next values is added up.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -131,7 +132,7 @@ def assert_within(differences: Array, bounds: Array) -> None:
 
 
 def rate(step: int) -> float:
-    return 0.05 / (1 + step) ** 0.5
+    return 0.05 / math.sqrt(1 + step)
 
 
 def small_decay(step: int) -> float:

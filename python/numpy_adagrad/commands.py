@@ -6,7 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from . import migration
 from .cli import needs, print_info
+from .migration.pasted import read_arguments
 
 app = typer.Typer(
     help="The Adagrad of PyTorch and of MindSpore, in place on NumPy arrays.",
@@ -50,11 +52,12 @@ def translate(
 ) -> None:
     """Translate the arguments of one framework's Adagrad: the other's call, and what differs."""
     with needs("cli"):
-        from .migration.command import run
+        from .migration.command import show
     try:
-        run(source, target, arguments or [])
+        translation = migration.translate(source, target, **read_arguments(arguments or []))
     except (TypeError, ValueError, RuntimeError) as error:
         raise typer.BadParameter(str(error)) from None
+    show(target, translation)
 
 
 @app.command()

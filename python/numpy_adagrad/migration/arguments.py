@@ -98,14 +98,13 @@ def translate(source: str, target: str, /, **arguments: Any) -> Translation:
     for name, counterpart in TABLES[source].items():
         kind, text, result = counterpart(options)
         if name not in arguments and name != "eps":
-            differing = {key: value for key, value in result.items() if value != target_defaults[key]}
-            if not differing:
+            if all(value == target_defaults[key] for key, value in result.items()):
                 continue
+            ((key, value),) = result.items()
             kind = "defaults differ"
-            text = ", ".join(
+            text = (
                 f"{NAMES[source]} takes {options[name]!r} by default, {NAMES[target]} {target_defaults[key]!r}: "
                 f"{key}={value!r}."
-                for key, value in differing.items()
             )
         translated.update(result)
         notes.append(Note(kind, name, text))

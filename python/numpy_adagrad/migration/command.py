@@ -6,9 +6,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from .arguments import OPTIMIZERS, Translation, translate
+from .arguments import OPTIMIZERS, Translation
 from .notes import OWN
-from .pasted import read_arguments
 from .rates import DecayedRate, ListedRate
 
 THEIRS = {
@@ -22,9 +21,8 @@ EACH_STEP = """
 #         group["lr"] = rates[step]"""
 
 
-def run(source: str, target: str, words: list[str]) -> None:
-    """Translate arguments given as words ``name=value``; print the call and the notes."""
-    translation = translate(source, target, **read_arguments(words))
+def show(target: str, translation: Translation) -> None:
+    """Print the call and the notes."""
     print(program(target, translation), end="\n\n")
     Console().print(table(translation))
 

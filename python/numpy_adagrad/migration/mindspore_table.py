@@ -18,7 +18,11 @@ EACH_STEP = "set group[{!r}] = {}(step) in param_groups before each step (0 firs
 
 
 def accum(options: Options) -> Counterpart:
-    return Counterpart("exact", "initial_accumulator_value.", {"initial_accumulator_value": float(options["accum"])})
+    return Counterpart(
+        "exact",
+        "initial_accumulator_value, where accumulators start.",
+        {"initial_accumulator_value": float(options["accum"])},
+    )
 
 
 def learning_rate(options: Options) -> Counterpart:
@@ -61,7 +65,7 @@ def loss_scale(options: Options) -> Counterpart:
 def weight_decay(options: Options) -> Counterpart:
     decay = read_decay(options["weight_decay"])
     if decay == 0:
-        return Counterpart("exact", "weight_decay.", {"weight_decay": decay})
+        return Counterpart("exact", "0 is no decay in both.", {"weight_decay": decay})
     end = (
         "give those a group with weight_decay=0. With sparse gradients MindSpore's rule decays the rows touched; torch "
         "raises, and TorchAdagrad needs sparse_weight_decay='touched'."

@@ -47,14 +47,14 @@ def lr_decay(options: Options) -> Counterpart:
 def weight_decay(options: Options) -> Counterpart:
     decay = number(options["weight_decay"], "weight_decay")
     if decay == 0:
-        return Counterpart("exact", "weight_decay.", {"weight_decay": decay})
+        return Counterpart("exact", "0 is no decay in both.", {"weight_decay": decay})
     text = f"{DECAY_TEXT}give [{{'params': params}}], one group, to decay all of them."
     return Counterpart("approximated", text, {"weight_decay": decay})
 
 
 def initial_accumulator_value(options: Options) -> Counterpart:
     value = number(options["initial_accumulator_value"], "initial_accumulator_value")
-    return Counterpart("exact", "accum.", {"accum": value})
+    return Counterpart("exact", "accum, where accumulators start.", {"accum": value})
 
 
 def eps(options: Options) -> Counterpart:
