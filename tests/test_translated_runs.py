@@ -38,7 +38,8 @@ class Course(NamedTuple):
 
 def start() -> Array:
     rng = np.random.default_rng(1)
-    return (rng.uniform(0.5, 2, SIZE) * rng.choice([-1, 1], SIZE)).astype(np.float32)
+    signs: Array = rng.choice([-1, 1], SIZE)
+    return (rng.uniform(0.5, 2, SIZE) * signs).astype(np.float32)
 
 
 def gradients() -> Array:
