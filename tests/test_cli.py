@@ -65,7 +65,7 @@ def test_demo_names_the_module_that_it_misses(call: Call, module: str) -> None:
     assert_one_line(result, 1, f"module {module} ", 'pip install "numpy-adagrad[demo]"')
 
 
-def test_translate_names_the_module_that_it_misses(call):
+def test_translate_names_the_module_that_it_misses(call: Call) -> None:
     result = call([*MODULE, "translate", "torch", "mindspore"], without=["rich"])
     assert_one_line(result, 1, "module rich ", 'pip install "numpy-adagrad[cli]"')
 

@@ -11,8 +11,8 @@ import numpy as np
 from ..mindspore_adagrad import MindSporeAdagrad
 from ..torch_adagrad import TorchAdagrad
 from .mindspore_table import FROM_MINDSPORE
-from .torch_table import FROM_TORCH
 from .notes import OWN, Note, Table
+from .torch_table import FROM_TORCH
 
 OPTIMIZERS: Mapping[str, type[TorchAdagrad | MindSporeAdagrad]] = {"torch": TorchAdagrad, "mindspore": MindSporeAdagrad}
 TABLES: Mapping[str, Table] = {"torch": FROM_TORCH, "mindspore": FROM_MINDSPORE}
