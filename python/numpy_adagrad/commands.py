@@ -80,3 +80,34 @@ def bench(
     with needs("cli"):
         from .bench.command import run
     run(rounds)
+
+
+@app.command()
+def diff(
+    context: typer.Context,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[torch|mindspore] [NAME=VALUE]...", help="Arguments of one; torch's where not said."),
+    ] = None,
+    grads: Annotated[
+        Path | None,
+        typer.Option(help="Gradients (.npz): an array for each parameter, the step as first axis."),
+    ] = None,
+    steps: Annotated[int, typer.Option(min=1, help="Steps with random gradients.")] = 300,
+    size: Annotated[int, typer.Option(min=1, help="Elements with random gradients.")] = 1000,
+    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="Start and random gradients.")] = 1,
+    tolerance: Annotated[float, typer.Option(min=0, help="The distance that is no difference yet.")] = 1e-6,
+    out: Annotated[Path, typer.Option(callback=picture, dir_okay=False, help="The picture.")] = Path("diff.png"),
+) -> None:
+    """Show how far the two rules run apart, by default or with arguments of one translated for the other."""
+    with needs("cli"):
+        from .migration.diff_command import compute, show
+    for name in ("steps", "size", "seed"):
+        said = context.get_parameter_source(name)
+        if grads is not None and said is not None and said.name != "DEFAULT":
+            raise typer.BadParameter(f"--{name}: expected none beside --grads, which brings its own")
+    try:
+        outcome = compute(words or [], grads, steps, size, seed)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise typer.BadParameter(str(error)) from None
+    show(outcome, tolerance, out)

@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, PercentFormatter
+from matplotlib.ticker import PercentFormatter
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
@@ -19,6 +18,7 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 
 from . import MindSporeAdagrad, TorchAdagrad
+from .pictures import COLORS, dress
 
 Floats = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.intp]
@@ -31,7 +31,6 @@ RULES: dict[str, Callable[[list[Floats]], Optimizer]] = {
     "torch": partial(TorchAdagrad, lr=RATE),
     "MindSpore": partial(MindSporeAdagrad, learning_rate=RATE),
 }
-COLORS = {"torch": "#ee4c2c", "MindSpore": "#1f6feb"}
 
 
 class Digits(NamedTuple):
@@ -171,17 +170,7 @@ def draw(courses: dict[str, list[Epoch]], out: Path) -> None:
         left.set_xlim(0.5, len(epochs) + 0.5)
     left.set_yscale("log")
     right.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
-    dress(left, "Training loss (mean cross entropy)")
-    dress(right, "Test accuracy")
+    dress(left, "Training loss (mean cross entropy)", "epoch")
+    dress(right, "Test accuracy", "epoch")
     figure.suptitle(f"Handwritten digits, one start, two Adagrads (rate {RATE})", fontsize=13)
     figure.savefig(out)
-
-
-def dress(axes: Axes, title: str) -> None:
-    """Give a panel its title, axis and legend."""
-    axes.set_title(title, loc="left", fontsize=11)
-    axes.set_xlabel("epoch")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.grid(color="#dddddd", linewidth=0.8)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
