@@ -67,7 +67,7 @@ def test_arguments_are_translated_for_the_other_rule() -> None:
 def test_what_torch_maximises_mindspore_minimises_negated() -> None:
     given = problem({"w": [1.0, 2.0]}, {"w": [0.5, -2.0]}, {"w": [1.0, 1.0]})
     *_, (torch, mindspore) = runs(settings("torch", {"maximize": True, "initial_accumulator_value": 0.1}), given)
-    uphill, downhill = np.float32([1, 2]), np.float32([1, 2])
+    uphill, downhill = given.start["w"].copy(), given.start["w"].copy()
     torch_rule = TorchAdagrad([uphill], initial_accumulator_value=0.1, maximize=True)
     mindspore_rule = MindSporeAdagrad([downhill], accum=0.1, learning_rate=0.01)
     for grads in given.grads():
@@ -80,9 +80,9 @@ def test_what_torch_maximises_mindspore_minimises_negated() -> None:
 
 def test_gradients_come_multiplied_by_the_loss_scale() -> None:
     given = problem({"w": [1.0, 2.0]}, {"w": [0.5, -2.0]}, {"w": [1.0, 1.0]})
-    arguments = {"loss_scale": 1000.0, "learning_rate": 0.5}
+    arguments: dict[str, Any] = {"loss_scale": 1000.0, "learning_rate": 0.5}
     *_, (torch, mindspore) = runs(settings("mindspore", arguments), given)
-    w, v = np.float32([1, 2]), np.float32([1, 2])
+    w, v = given.start["w"].copy(), given.start["w"].copy()
     mindspore_rule = MindSporeAdagrad([w], **arguments)
     torch_rule = TorchAdagrad([v], **settings("mindspore", arguments).torch)
     for grads in given.grads():
@@ -154,7 +154,7 @@ def test_a_seed_fixes_the_problem() -> None:
     ],
 )
 def test_distance(one: list[float], other: list[float], expected: tuple[float, float, int]) -> None:
-    assert distance(np.float32(one), np.float32(other)) == expected
+    assert distance(np.array(one, np.float32), np.array(other, np.float32)) == expected
 
 
 def test_first_step_beyond_the_tolerance() -> None:
@@ -190,7 +190,8 @@ def test_gradients_and_start_are_read(path: Path) -> None:
     rng = np.random.default_rng(0)
     W, b = rng.standard_normal((4, 2, 3), np.float32), rng.standard_normal(4, np.float32)
     start = np.asfortranarray(rng.standard_normal((2, 3), np.float32))
-    np.savez_compressed(path, **{"W": W, "b": b, "start.W": start})
+    arrays: dict[str, Any] = {"W": W, "b": b, "start.W": start}
+    np.savez_compressed(path, **arrays)
     given = read_problem(path)
     assert given.steps == 4
     assert list(given.start) == ["W", "b"]
@@ -206,7 +207,8 @@ def test_gradients_and_start_are_read(path: Path) -> None:
 def test_parameters_named_beta_or_gamma_do_not_decay_in_mindspore(path: Path) -> None:
     none = np.zeros((1, 1), np.float32)
     one = np.ones(1, np.float32)
-    np.savez(path, **{"w": none, "beta": none, "start.w": one, "start.beta": one})
+    arrays: dict[str, Any] = {"w": none, "beta": none, "start.w": one, "start.beta": one}
+    np.savez(path, **arrays)
     *_, (torch, mindspore) = runs(settings("torch", {"weight_decay": 0.5}), read_problem(path))
     assert (torch < 1).all()
     assert mindspore[0] < 1 == mindspore[1]

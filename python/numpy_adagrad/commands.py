@@ -87,11 +87,11 @@ def diff(
     context: typer.Context,
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[torch|mindspore] [NAME=VALUE]...", help="Arguments of one; torch's where not said."),
+        typer.Argument(metavar="SOURCE|NAME=VALUE", help="Arguments; before them torch (if not said) or mindspore."),
     ] = None,
     grads: Annotated[
         Path | None,
-        typer.Option(help="Gradients (.npz): an array for each parameter, the step as first axis."),
+        typer.Option(help="Gradients (.npz of float32): NAME holds those of all steps, start.NAME the values before."),
     ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Steps with random gradients.")] = 300,
     size: Annotated[int, typer.Option(min=1, help="Elements with random gradients.")] = 1000,

@@ -15,7 +15,6 @@ from .notes import Note
 
 Floats = npt.NDArray[np.float32]
 Distances = npt.NDArray[np.float64]
-DIFFER = "defaults differ"
 
 
 class Settings(NamedTuple):
@@ -80,7 +79,7 @@ def settings(source: str | None, arguments: dict[str, Any]) -> Settings:
     if source is None:
         notes = translate("torch", "mindspore").notes
         own = "Each rule runs with its own default."
-        return Settings({}, {}, [note._replace(text=own) if note.kind == DIFFER else note for note in notes])
+        return Settings({}, {}, [note._replace(text=own) if note.kind == "defaults differ" else note for note in notes])
     target = "mindspore" if source == "torch" else "torch"
     translated, notes = translate(source, target, **arguments)
     if source == "torch":

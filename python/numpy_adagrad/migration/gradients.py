@@ -86,7 +86,7 @@ def read_array(file: Any, name: str, path: Path) -> Floats:
     try:
         array = file[name]
     except Exception as error:
-        reason = str(error).splitlines()[0]
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise ValueError(f"{path}, {name!r}: {reason}") from None
     if not isinstance(array, np.ndarray):
         raise ValueError(f"{path}, {name!r}: expected an array, got something else")
