@@ -12,7 +12,7 @@ import pytest
 import torch
 from mindspore import nn
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad, translate
-from numpy_adagrad.migration.command import program
+from numpy_adagrad.migration.translate_command import program
 from numpy_adagrad.migration.pasted import read_arguments
 
 STEPS = 10_000  # of the line that the program leads with

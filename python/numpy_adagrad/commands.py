@@ -52,7 +52,7 @@ def translate(
 ) -> None:
     """Translate the arguments of one framework's Adagrad: the other's call, and what differs."""
     with needs("cli"):
-        from .migration.command import show
+        from .migration.translate_command import show
     try:
         translation = migration.translate(source, target, **read_arguments(arguments or []))
     except (TypeError, ValueError, RuntimeError) as error:

@@ -27,9 +27,9 @@ from .diff import (
     settings,
 )
 from .diff_picture import draw
-from .from_torch import FROM_TORCH
 from .gradients import read_problem
 from .pasted import read_arguments
+from .torch_table import FROM_TORCH
 
 LONG = 30_000_000
 """Elements to step, in all, from which on a run has a progress bar: a second or two."""
