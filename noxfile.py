@@ -1,4 +1,4 @@
-"""Tasks: `nox -s tests`, `nox -s lint`, `nox -s docs`, `nox -s bench`."""
+"""Tasks: `nox -s tests`, `nox -s lint`, `nox -s docs`, `nox -s bench`, `nox -s wheel`."""
 
 from pathlib import Path
 
@@ -17,12 +17,13 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Run ruff, mypy and clang-format."""
+    """Run ruff, mypy, stubtest and clang-format."""
     session.install("torch==2.13.0")
     session.install(".[test,bench,lint]")  # the types of what tests and bench/ are made of
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
+    session.run("stubtest", "numpy_adagrad._core", "--allowlist", ".ci/stubtest-allowed")
     session.run("clang-format", "--dry-run", "--Werror", *_sources())
 
 
@@ -41,6 +42,12 @@ def bench(session: nox.Session) -> None:
     session.run("pytest", "bench", "--benchmark-min-rounds=40", "--benchmark-json=result.json")
     page = ["--out", "docs/performance.md", "--picture", "docs/performance.png"]
     session.run("python", "bench/report.py", "result.json", *page)
+
+
+@nox.session(python=["3.10", "3.11", "3.12", "3.13"])
+def wheel(session: nox.Session) -> None:
+    """Make a wheel in dist/ for this kind of machine and test it."""
+    session.run(".ci/wheel", external=True)
 
 
 def _sources() -> list[str]:

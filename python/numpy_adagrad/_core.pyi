@@ -26,7 +26,6 @@ class Options:
     ) -> None: ...
 
 class Plan:
-    grad_norm: float | None
     def __init__(
         self,
         rule: str,
@@ -38,6 +37,8 @@ class Plan:
         fields: tuple[str, ...] = (),
         indexed: bool = True,
     ) -> None: ...
+    @property
+    def grad_norm(self) -> float | None: ...
     def is_current(self, groups: list[Group]) -> bool: ...
     def repeat(self, groups: list[Group], grads: Any) -> bool: ...
     def step(

@@ -1,0 +1,66 @@
+"""A program as its users write it: mypy --strict checks it against the types that the package gives, pytest runs it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import numpy_adagrad
+from numpy_adagrad import MindSporeAdagrad, RowSparse, TorchAdagrad, functional, show_config
+
+Array = npt.NDArray[np.float32]
+
+
+def halving(step: int) -> float:
+    return 0.5**step
+
+
+def allocate(param: npt.NDArray[Any], dtype: np.dtype[Any], value: complex) -> npt.NDArray[Any]:
+    return np.full_like(param, value, dtype)
+
+
+def fit(optimizer: TorchAdagrad | MindSporeAdagrad, grads: Callable[[], dict[str, Array]]) -> float | None:
+    for _ in range(2):
+        optimizer.step(grads(), grad_scale=2.0, max_norm=10.0, on_nonfinite="skip")
+    return optimizer.grad_norm
+
+
+def test_dense_gradients() -> None:
+    weights: dict[str, Array] = {"W": np.ones((4, 3), np.float32), "b": np.ones(3, np.float32)}
+
+    def grads() -> dict[str, Array]:
+        return {name: np.sign(array) for name, array in weights.items()}
+
+    first = TorchAdagrad(weights, lr=halving, weight_decay=0.01, state_dtype=np.float32, allocate=allocate)
+    second = MindSporeAdagrad(list(weights.items()), 0.1, learning_rate=[0.5, 0.25], weight_decay=0.01)
+    norms: list[float | None] = [fit(first, grads), fit(second, grads)]
+    assert None not in norms
+    first.load_state_dict(first.state_dict())
+    second.load_state_dict(second.state_dict(parameters=True), parameters=True)
+    first.add_param_group({"params": {"c": np.ones(2, np.float32)}, "lr": 0.1})
+    skipped: int = first.skipped_steps + second.skipped_steps
+    assert (skipped, len(first.param_groups), second.global_step.tolist()) == (0, 2, [2])
+
+
+def test_rows_from_a_closure() -> None:
+    table = np.ones((5, 2), np.float32)
+    optimizer = TorchAdagrad([table], sparse_weight_decay="touched")
+    loss: float = optimizer.step(closure=lambda: (0.25, [RowSparse([0, 3], np.ones((2, 2), np.float32))]))
+    assert loss == 0.25
+    assert (table[[1, 2, 4]] == 1).all()
+
+
+def test_functions() -> None:
+    var, accum = np.ones(2, np.float32), np.zeros(2, np.float32)
+    grad, count = np.ones(2, np.float32), np.zeros((), np.float32)
+    functional.apply_adagrad(var, accum, 0.5, grad)
+    functional.adagrad([var], [grad], [accum], [count], lr=0.5, weight_decay=0, lr_decay=0, eps=1e-10, maximize=False)
+    assert count.item() == 1
+    config: dict[str, str | int] = show_config()
+    assert config["numpy_adagrad"] == numpy_adagrad.__version__
+
+
+def test_every_public_name_is_used_here() -> None:
+    assert set(numpy_adagrad.__all__) <= set(globals())
