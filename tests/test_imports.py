@@ -68,3 +68,16 @@ def test_order_of_imports(order: tuple[str, ...], result_alone: str) -> None:
     """Each of the others has also run something, so that its threads are there. MindSpore writes of NumPy 2."""
     code = "".join(f"\nimport {name}{BUSY[name]}" for name in order) + RESULTS
     assert run(code, GLOG_v="3").stdout.splitlines()[-1:] == result_alone.splitlines()
+
+
+@pytest.mark.parametrize("first", ["torch", "numpy_adagrad"])
+def test_threadpoolctl_is_obeyed_beside_torch(first: str) -> None:
+    """Whichever libgomp the linker chose: torch brings one, and a wheel of this package another."""
+    code = (
+        f"import {first}, torch, numpy_adagrad\n"
+        "from threadpoolctl import threadpool_limits\n"
+        "for limit in 1, 3:\n"
+        "    with threadpool_limits(limit):\n"
+        "        print(numpy_adagrad.show_config()['threads'])"
+    )
+    assert output(code, OMP_NUM_THREADS="2") == "1\n3\n"
