@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from .parameters import Array
+from .parameters import Array, number
 
 
 def to_array(value: Any) -> Any:
@@ -95,6 +95,14 @@ def same_memory(one: Array, other: Array) -> bool:
     """Tell whether two arrays of one dtype are the same elements."""
     keys = ("data", "shape", "strides")
     return all(one.__array_interface__[key] == other.__array_interface__[key] for key in keys)
+
+
+def counted(value: Any, label: str) -> float:
+    """Read a number of steps."""
+    count = number(to_array(value), label)
+    if not (count >= 0 and count.is_integer()):
+        raise ValueError(f"{label}: expected a whole number of steps, got {count}")
+    return count
 
 
 def fill(array: Array, value: Any) -> Callable[[], None]:

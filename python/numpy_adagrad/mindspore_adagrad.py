@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .exchange import fill, run_together
+from .exchange import fill, fitted, run_together
 from .mindspore_arguments import (
     SHARED_RATE,
     check_lengths,
@@ -22,14 +22,16 @@ from .mindspore_arguments import (
     read_decay,
     read_groups,
     read_rate,
+    scaled_decay,
     type_text,
     value_text,
 )
-from .mindspore_state import loaded, saved
+from .mindspore_state import load_ckpt, loaded, rate_array, saved
 from .optimizer import Allocate, Optimizer, Slot
 from .parameters import Array, Group, Hyper, Params, number, read_group
 
-GROUP_KEYS = ("params", "lr", "weight_decay", "grad_centralization", "param_names", "lr_name")
+OPTIONS = ("lr", "weight_decay", "grad_centralization")
+GROUP_KEYS = ("params", *OPTIONS, "param_names", "lr_name")
 HINTS = {
     "lr": "learning_rate",
     "initial_accumulator_value": "accum",
@@ -238,17 +240,19 @@ class MindSporeAdagrad(Optimizer):
             choice += np.array(["beta" in name or "gamma" in name for name in names], np.int32)
         return choice
 
-    def _hypers(self, grads: Sequence[Any]) -> tuple[list[Hyper], Array, dict[int, float]]:
+    def _hypers(self, grads: Sequence[Any]) -> tuple[list[Hyper], Array, dict[tuple[int, str], float]]:
         """For each group, what it asks for parameters that decay and for those that by their name do not."""
         step = int(self.global_step[0])
         shifts = self._grouped and self._shifts()
         hypers: list[Hyper] = []
-        for group in self.param_groups:
-            lr = rate_at(group["lr"], step, shifts)
-            decay, decays = decay_at(group["weight_decay"], step, self.loss_scale)
+        used: dict[tuple[int, str], float] = {}
+        for k, group in enumerate(self.param_groups):
+            lr, decay = rate_at(group["lr"], step, shifts), decay_at(group["weight_decay"], step)
+            used |= {(k, key): value for key, value in (("lr", lr), ("weight_decay", decay)) if callable(group[key])}
+            scaled, decays = scaled_decay(decay, self.loss_scale, callable(group["weight_decay"]))
             tail = self.update_slots, 1 / self.loss_scale, group["grad_centralization"]
-            hypers += [(lr, decay, decays, *tail), (lr, 0.0, False, *tail)]
-        return hypers, self._which, {}
+            hypers += [(lr, scaled, decays, *tail), (lr, 0.0, False, *tail)]
+        return hypers, self._which, used
 
     def _shifts(self) -> bool:
         """Tell whether MindSpore rounds a fixed rate as ``(v + 1) - 1``: beside a dynamic one, among group rates."""
@@ -297,13 +301,63 @@ class MindSporeAdagrad(Optimizer):
             For what is missing, unknown or does not fit; nothing has changed then.
         """
         with self._lock:
-            self._refuse_reentry()
-            self._settle()
-            targets = self.state_dict(parameters=parameters)
-            values, groups = loaded(state_dict, targets, self.names, self.param_groups)
-            run_together(
-                [
-                    partial(setattr, self, "param_groups", groups),
-                    *(fill(targets[key], value) for key, value in values.items()),
-                ]
-            )
+            self._make_ready()
+            run_together(self._loading(state_dict, parameters=parameters))
+
+    def _loading(self, state_dict: Mapping[str, Any], *, parameters: bool) -> list[Callable[[], None]]:
+        targets = self.state_dict(parameters=parameters)
+        values, groups = loaded(state_dict, targets, self.names, self.param_groups)
+        return [
+            partial(setattr, self, "param_groups", groups),
+            partial(setattr, self, "_last_used", {}),
+            *(fill(targets[key], value) for key, value in values.items()),
+        ]
+
+    def _loading_ckpt(self, path: str, *, parameters: bool) -> list[Callable[[], None]]:
+        return self._loading(load_ckpt(path), parameters=parameters)
+
+    def _shared(self) -> dict[str, Array]:
+        return {"global_step": self.global_step}
+
+    def _fixed(self) -> dict[str, Any]:
+        return {"update_slots": self.update_slots, "loss_scale": self.loss_scale}
+
+    def _saved_options(self) -> list[Group]:
+        return [self._saved_group(k, group) for k, group in enumerate(self.param_groups)]
+
+    def _saved_group(self, k: int, group: Group) -> Group:
+        step = int(self.global_step[0])
+        return {
+            "lr": read_rate(self._saved_value(k, "lr", lambda: rate_at(group["lr"], step, False))),
+            "weight_decay": self._saved_value(k, "weight_decay", lambda: decay_at(group["weight_decay"], step)),
+            "grad_centralization": group["grad_centralization"],
+        }
+
+    def _restoring(
+        self, states: list[dict[str, Array]], options: list[Group], shared: Mapping[str, Array]
+    ) -> list[Callable[[], None]]:
+        targets = self.state_dict()
+        accums = {f"accum.{name}": state["accum"] for name, state in zip(self.names, states, strict=True)}
+        # The rates of groups that share a name may differ here, so that they come from the groups.
+        values, _ = loaded({**targets, **shared, **accums}, targets, self.names, self.param_groups)
+        groups = [self._restored(*pair) for pair in zip(self.param_groups, options, strict=True)]
+        used = {
+            (k, key): number(saved_group[key], key)
+            for k, saved_group in enumerate(options)
+            for key in ("lr", "weight_decay")
+            if not isinstance(saved_group[key], np.ndarray)
+        }
+        return [
+            partial(setattr, self, "param_groups", groups),
+            partial(setattr, self, "_last_used", used),
+            *(fill(targets[key], value) for key, value in values.items()),
+        ]
+
+    def _restored(self, group: Group, saved_group: Group) -> Group:
+        for key in OPTIONS:
+            if key not in saved_group:
+                raise KeyError(f"groups: expected an entry {key!r}")
+        kept = {key: group[key] for key in ("lr", "weight_decay") if callable(group[key])}
+        if "lr" not in kept:  # a number for a number, a sequence for one of its length
+            fitted(np.asarray(saved_group["lr"]), rate_array(group["lr"]), group["lr_name"])
+        return self._checked_group({**group, **{key: saved_group[key] for key in OPTIONS}, **kept})

@@ -136,13 +136,16 @@ def rate_at(lr: Any, step: int, shifts: bool) -> float:
     return float((np.float32(lr) + one) - one) if shifts else lr
 
 
-def decay_at(decay: Any, step: int, loss_scale: float) -> tuple[float, bool]:
-    """Return the decay of a step for the scaled gradient, and whether it applies; a callable's always does."""
-    if callable(decay):
+def decay_at(decay: Any, step: int) -> float:
+    return number(decay(step) if callable(decay) else decay, "weight_decay")
+
+
+def scaled_decay(decay: float, loss_scale: float, scheduled: bool) -> tuple[float, bool]:
+    """Return a decay for the scaled gradient, and whether it applies; a schedule's always does."""
+    if scheduled:
         with np.errstate(all="ignore"):
-            now = np.float32(number(decay(step), "weight_decay")) * np.float32(loss_scale)
-        return float(now), True
-    scaled = number(decay, "weight_decay") * loss_scale
+            return float(np.float32(decay) * np.float32(loss_scale)), True
+    scaled = decay * loss_scale
     return scaled, scaled > 0
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .exchange import fitted, to_array
+from .exchange import counted, fitted, to_array
 from .mindspore_arguments import read_rate
 from .optimizer import Slot
 from .parameters import Array, Group
@@ -20,12 +20,17 @@ def saved(
     made = {"global_step": global_step}
     for group in groups:
         if not callable(group["lr"]):
-            with np.errstate(all="ignore"):
-                made[group["lr_name"]] = np.array(read_rate(group["lr"]), np.float32)
+            made[group["lr_name"]] = rate_array(group["lr"])
     if parameters:
         made.update((name, slot.param) for name, slot in zip(names, slots, strict=True))
     made.update((f"accum.{name}", slot.state["accum"]) for name, slot in zip(names, slots, strict=True))
     return made
+
+
+def rate_array(rate: Any) -> Array:
+    """Return a rate that is no callable as MindSpore holds it."""
+    with np.errstate(all="ignore"):
+        return np.array(read_rate(rate), np.float32)
 
 
 def loaded(
@@ -40,6 +45,9 @@ def loaded(
         if key not in allowed:
             raise KeyError(f"state_dict: expected entries for the parameters here, got {key!r}")
     values = {key: fitted(to_array(state_dict[key]), array, key) for key, array in targets.items()}
+    steps = counted(state_dict["global_step"], "global_step")
+    if values["global_step"] != steps:
+        raise ValueError(f"global_step: expected a number of steps within int32, got {steps:.0f}")
     rates = {key: values.pop(key) for key in {group["lr_name"] for group in groups} & set(values)}
     return values, [_with_rate(group, rates.get(group["lr_name"])) for group in groups]
 
@@ -48,3 +56,17 @@ def _with_rate(group: Group, rate: Array | None) -> Group:
     if rate is None:
         return group
     return {**group, "lr": rate.copy() if rate.ndim else float(rate)}
+
+
+def load_ckpt(path: str) -> Mapping[str, Any]:
+    """Read a file of ``mindspore.save_checkpoint`` by MindSpore itself."""
+    with open(path, "rb"):  # MindSpore has errors of its own for what is not there
+        pass
+    try:
+        import mindspore
+    except ImportError:
+        raise ImportError("load: expected mindspore to be installed, which reads its own .ckpt files") from None
+    try:
+        return dict(mindspore.load_checkpoint(path))
+    except Exception as error:  # of every kind, by what is damaged
+        raise ValueError(f"expected a checkpoint of MindSpore, got {' '.join(str(error).split()):.200}") from None

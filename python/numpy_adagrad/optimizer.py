@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from . import _core
+from . import _core, checkpoint
+from .exchange import run_together
 from .files import MappedFile, check_files, mapped_files
 from .parameters import Array, Grads, Group, Hyper, flat_grads, norm_limit, positive_scale, read_group, read_names
 
@@ -63,7 +64,7 @@ class Optimizer(ABC):
         self._allocate = allocate
         self._state_dtype = None if state_dtype is None else np.dtype(state_dtype)
         self._skipped_steps = 0
-        self._last_rates: dict[int, float] = {}
+        self._last_used: dict[tuple[int, str], float] = {}
         self._slots: list[Slot] = []
         self.param_groups = [self._checked_group(group) for group in groups]
         self._renew_lock()
@@ -82,10 +83,39 @@ class Optimizer(ABC):
         """Return the step counters as the core takes them."""
 
     @abstractmethod
-    def _hypers(self, grads: Sequence[Any]) -> tuple[list[Hyper], Array, dict[int, float]]:
-        """Return what is asked of a step, for each parameter the index of what it takes of that, and the rates
-        that schedules gave, by group.
+    def _hypers(self, grads: Sequence[Any]) -> tuple[list[Hyper], Array, dict[tuple[int, str], float]]:
+        """Return what is asked of a step, for each parameter the index of what it takes of that, and the values
+        that schedules gave, by group and option.
         """
+
+    @abstractmethod
+    def _saved_options(self) -> list[Group]:
+        """Return what a checkpoint keeps of each group beside its parameters; for a callable the value last used."""
+
+    @abstractmethod
+    def _restoring(
+        self, states: list[dict[str, Array]], options: list[Group], shared: Mapping[str, Array]
+    ) -> list[Callable[[], None]]:
+        """Check what a checkpoint kept, in the order here; return what fills everything but the parameters."""
+
+    def _saved_value(self, k: int, option: str, now: Callable[[], float]) -> Any:
+        """Return an option of a group; for a callable the value last used, or `now` if there was none."""
+        value = self.param_groups[k][option]
+        if not callable(value):
+            return value
+        return self._last_used[k, option] if (k, option) in self._last_used else now()
+
+    def _loading_ckpt(self, path: str, *, parameters: bool) -> list[Callable[[], None]]:
+        """Check a file of MindSpore's; return what fills everything from it."""
+        raise ValueError("expected a checkpoint of numpy-adagrad, got a name of MindSpore's own format")
+
+    def _shared(self) -> dict[str, Array]:
+        """Return the arrays of a checkpoint that belong to no parameter."""
+        return {}
+
+    def _fixed(self) -> dict[str, Any]:
+        """Return the options that a checkpoint must share with the optimizer that loads it."""
+        return {}
 
     # The step
 
@@ -192,10 +222,10 @@ class Optimizer(ABC):
         attempts = 2
         while outcome == STALE and attempts > 0:
             self._settle()
-            hypers, which, rates = self._hypers(flat)
+            hypers, which, used = self._hypers(flat)
             outcome = self._plan.step(self.param_groups, flat, (hypers, which), options)
             if outcome == DONE:
-                self._last_rates.update(rates)
+                self._last_used.update(used)
             attempts -= 1
         if outcome == STALE:
             raise RuntimeError("params: expected the same arrays throughout a step, got others from another thread")
@@ -230,6 +260,12 @@ class Optimizer(ABC):
         """Plan anew if the parameters are no longer what they were."""
         if not self._plan.is_current(self.param_groups):
             self._rebuild()
+
+    def _make_ready(self) -> None:
+        """Prepare for a call that reads or writes all state: none may be under way, all arrays must be there."""
+        self._refuse_reentry()
+        self._settle()
+        check_files(self._files)
 
     def _choose(self, groups: list[Group], names: list[str]) -> Array:
         """For each parameter, the index of what `_hypers` asks for it: that of its group."""
@@ -277,6 +313,99 @@ class Optimizer(ABC):
             self._refuse_reentry()
             group = self._checked_group(read_group(param_group))
             self._rebuild([*self.param_groups, group])
+
+    # Checkpoints
+
+    def save(self, path: str | os.PathLike[str], *, parameters: bool = False) -> None:
+        """Save state and options in a safetensors file, which is there as a whole or not at all.
+
+        The file is made beside `path` and moved over it, so that a failure leaves what was there. It needs
+        ``pip install "numpy-adagrad[checkpoint]"`` and holds no pickle. Steps in other threads wait meanwhile.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            Any name that does not end in ``.ckpt``.
+        parameters : bool, default False
+            Also save the parameters.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        TypeError, ValueError
+            For a name or option that such a file cannot hold: options are arrays or what JSON holds (tuples become
+            lists, keys text), a callable rate or decay is the value last used. For a counter that counts no steps.
+        RuntimeError
+            Called from inside a closure or schedule of this optimizer.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> import numpy as np
+        >>> from numpy_adagrad import TorchAdagrad
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> path = os.path.join(folder.name, "run.safetensors")
+        >>> opt = TorchAdagrad({"w": np.zeros(2), "b": np.zeros(3)}, lr=0.5)
+        >>> opt.step({"w": np.ones(2), "b": np.ones(3)})
+        >>> opt.save(path, parameters=True)
+        >>> b, w = np.zeros(3), np.zeros(2)
+        >>> resumed = TorchAdagrad({"b": b, "w": w})
+        >>> resumed.load(path, parameters=True)
+        >>> w, resumed.param_groups[0]["lr"]
+        (array([-0.5, -0.5]), 0.5)
+        >>> folder.cleanup()
+        """
+        with self._lock:
+            self._make_ready()
+            checkpoint.save(self, path, parameters=parameters)
+
+    def load(self, path: str | os.PathLike[str], *, parameters: bool = False) -> None:
+        """Take state and options from a file that `save` wrote for the same rule, as `load_state_dict` does.
+
+        With `N` the set of names here and `F` that of the file, a parameter takes the arrays
+
+        - of its own name, where ``N == F``, in any order. Each group takes the options of the group there that holds
+          the same names;
+        - of its place in flat order, where `N` or `F` is empty. The groups must be as many and as large.
+
+        All else is refused, and every shape must be equal. Accumulators and parameters of another dtype are cast to
+        the one here. MindSpore's automatic names ``param0``, ``param1``, ... stand for places: among themselves they
+        are names, beside other names they count as none.
+
+        `MindSporeAdagrad` also loads ``.ckpt`` files of ``mindspore.save_checkpoint(optimizer, ...)``, by MindSpore
+        itself.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+        parameters : bool, default False
+            Also load the parameters; otherwise they are left alone, whether they are there or not.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file; another OSError if it cannot be read.
+        ValueError
+            ``<path>: expected ..., got ...`` for whatever else is wrong with the file or does not fit: damage, of which
+            a digest tells; a rule, names, shapes, dtypes, `update_slots` or `loss_scale` other than those here.
+            Nothing has changed then.
+        ImportError
+            Without safetensors, or what else the file needs: ml_dtypes, mindspore.
+        RuntimeError
+            Called from inside a closure or schedule of this optimizer.
+
+        Notes
+        -----
+        It takes up to twice the file in memory. Callable rates and decays stay in place.
+
+        Examples
+        --------
+        See `save`.
+        """
+        with self._lock:
+            self._make_ready()
+            run_together(checkpoint.load(self, path, parameters=parameters))
 
     # What it tells
 

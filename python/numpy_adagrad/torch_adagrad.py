@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from .exchange import fill, itself, run_together, to_array, to_tensor
 from .optimizer import Allocate, Optimizer, Slot
 from .parameters import Array, Group, Hyper, Params, Rate, number, read_groups
-from .torch_state import loaded, saved
+from .torch_state import OWN, loaded, saved
 
 
 class TorchAdagrad(Optimizer):
@@ -153,7 +153,7 @@ class TorchAdagrad(Optimizer):
     def _counters(self, slots: list[Slot]) -> list[Array]:
         return [slot.state["step"] for slot in slots]
 
-    def _hypers(self, grads: Sequence[Any]) -> tuple[list[Hyper], Array, dict[int, float]]:
+    def _hypers(self, grads: Sequence[Any]) -> tuple[list[Hyper], Array, dict[tuple[int, str], float]]:
         hypers = []
         for group in self.param_groups:
             lr = group["lr"]
@@ -162,9 +162,9 @@ class TorchAdagrad(Optimizer):
             hypers.append(hyper_of(group, lr, self._decays_rows))
         return hypers, self._which, {}
 
-    def _scheduled(self, grads: Sequence[Any]) -> tuple[list[Hyper], Array, dict[int, float]]:
+    def _scheduled(self, grads: Sequence[Any]) -> tuple[list[Hyper], Array, dict[tuple[int, str], float]]:
         """As `_hypers`, where a rate depends on how many steps a parameter has taken."""
-        rates: dict[int, float] = {}
+        rates: dict[tuple[int, str], float] = {}
         hypers: list[Hyper] = [(0.0, 0.0, 0.0, 0.0, False, False)]  # for those without a gradient
         known: dict[tuple[int, int], int] = {}
         which = np.zeros(len(self._slots), np.int32)
@@ -173,8 +173,8 @@ class TorchAdagrad(Optimizer):
                 key = int(self._which[i]), int(slot.state["step"])
                 if key not in known:
                     known[key] = len(hypers)
-                    rates[key[0]] = self._rate(*key)
-                    hypers.append(hyper_of(self.param_groups[key[0]], rates[key[0]], self._decays_rows))
+                    rate = rates[key[0], "lr"] = self._rate(*key)
+                    hypers.append(hyper_of(self.param_groups[key[0]], rate, self._decays_rows))
                 which[i] = known[key]
         return hypers, which, rates
 
@@ -211,10 +211,7 @@ class TorchAdagrad(Optimizer):
             return saved(self._slots, self.param_groups, rates, to_tensor if tensors else itself)
 
     def _saved_rate(self, k: int) -> Any:
-        lr = self.param_groups[k]["lr"]
-        if callable(lr):
-            return self._last_rates[k] if k in self._last_rates else self._rate(k, 0)
-        return lr
+        return self._saved_value(k, "lr", lambda: self._rate(k, 0))
 
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Take state and options from a state dict, ours or that of a real ``torch.optim.Adagrad``.
@@ -233,22 +230,36 @@ class TorchAdagrad(Optimizer):
             For what is missing or does not fit; nothing has changed then.
         """
         with self._lock:
-            self._refuse_reentry()
-            self._settle()
-            fresh = [self._new_state(slot.param) for slot in self._slots]
-            groups, states = loaded(state_dict, self.param_groups, self._slots, fresh)
-            rates = {k: number(to_array(group["lr"]), "lr") for k, group in enumerate(state_dict["param_groups"])}
-            run_together(
-                [
-                    partial(setattr, self, "param_groups", groups),
-                    partial(setattr, self, "_last_rates", rates),
-                    *(
-                        fill(slot.state[key], state[key])
-                        for slot, state in zip(self._slots, states, strict=True)
-                        for key in state
-                    ),
-                ]
-            )
+            self._make_ready()
+            run_together(self._loading(state_dict))
+
+    def _loading(self, state_dict: Mapping[str, Any]) -> list[Callable[[], None]]:
+        groups, states = loaded(state_dict, self.param_groups, self._slots, self._new_state)
+        rates = enumerate(state_dict["param_groups"])
+        last_used = {(k, "lr"): number(to_array(group["lr"]), "lr") for k, group in rates}
+        return [
+            partial(setattr, self, "param_groups", groups),
+            partial(setattr, self, "_last_used", last_used),
+            *(
+                fill(slot.state[key], state[key])
+                for slot, state in zip(self._slots, states, strict=True)
+                for key in state
+            ),
+        ]
+
+    def _saved_options(self) -> list[Group]:
+        groups = [{**group, "lr": self._saved_rate(k)} for k, group in enumerate(self.param_groups)]
+        return [{key: value for key, value in group.items() if key not in OWN} for group in groups]
+
+    def _restoring(
+        self, states: list[dict[str, Array]], options: list[Group], shared: Mapping[str, Array]
+    ) -> list[Callable[[], None]]:
+        left = iter(range(len(states)))
+        groups = [
+            {**saved_group, "params": [next(left) for _ in group["params"]]}
+            for saved_group, group in zip(options, self.param_groups, strict=True)
+        ]
+        return self._loading({"state": dict(enumerate(states)), "param_groups": groups})
 
 
 def hyper_of(group: Group, lr: Any, decays_rows: bool) -> Hyper:

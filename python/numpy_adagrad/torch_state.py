@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .exchange import fitted, to_array
+from .exchange import counted, fitted, to_array
 from .optimizer import Slot
 from .parameters import Array, Group, number
 
@@ -41,11 +41,14 @@ def saved(
 
 
 def loaded(
-    state_dict: Mapping[str, Any], groups: Sequence[Group], slots: Sequence[Slot], fresh: Sequence[dict[str, Array]]
+    state_dict: Mapping[str, Any],
+    groups: Sequence[Group],
+    slots: Sequence[Slot],
+    new_state: Callable[[Array], dict[str, Array]],
 ) -> tuple[list[Group], list[dict[str, Array]]]:
     """Check a state dict; return the groups and, for each parameter, what its state shall be.
 
-    `fresh` is the state of parameters that have taken no step: theirs that have no entry.
+    `new_state` makes the state of a parameter that has no entry: that of one that has taken no step.
     """
     for key in ("state", "param_groups"):
         if key not in state_dict:
@@ -60,8 +63,8 @@ def loaded(
         if key not in known:
             raise ValueError(f"state: expected entries for the parameters of the groups, got {key!r}")
     states = [
-        _loaded_state(i, slot, state[key]) if state.get(key) else new
-        for i, (key, slot, new) in enumerate(zip(keys, slots, fresh, strict=True))
+        _loaded_state(i, slot, state[key]) if state.get(key) else new_state(slot.param)
+        for i, (key, slot) in enumerate(zip(keys, slots, strict=True))
     ]
     return new_groups, states
 
@@ -92,8 +95,7 @@ def _loaded_state(i: int, slot: Slot, entry: Mapping[str, Any]) -> dict[str, Arr
     for key in slot.state:
         if key not in entry:
             raise KeyError(f"state[{i}]: expected an entry {key!r}")
-    steps = number(to_array(entry["step"]), f"state[{i}]['step']")
     return {
-        "step": np.array(steps, np.float32),
+        "step": np.array(counted(entry["step"], f"state[{i}]['step']"), np.float32),
         "sum": fitted(to_array(entry["sum"]), slot.state["sum"], f"state[{i}]['sum']"),
     }
