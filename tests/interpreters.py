@@ -4,6 +4,12 @@ import os
 import subprocess
 import sys
 
+STATUS = """
+import re
+def status(key):
+    return int(re.search(rf"{key}:\\s+(\\d+) kB", open("/proc/self/status").read())[1]) * 1024
+"""
+
 
 def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run code to its good end; what it writes is in `stdout` and `stderr`."""

@@ -29,7 +29,7 @@ def test_there_are_examples() -> None:
     documented += [numpy_adagrad.translate]
     documented += [optimizer.state_dict for optimizer in documented[:2]]
     documented += [optimizer.add_param_group for optimizer in documented[:2]]
-    documented += [numpy_adagrad.TorchAdagrad.step]
+    documented += [numpy_adagrad.TorchAdagrad.step, numpy_adagrad.TorchAdagrad.save]
     documented += [getattr(numpy_adagrad.functional, name) for name in numpy_adagrad.functional.__all__]
     assert all(">>> " in thing.__doc__ for thing in documented)
 

@@ -122,6 +122,27 @@ def test_loads(rule: Rule, size: int) -> None:
     assert set(seen) == {0, 1}
 
 
+# An interrupt right after the file was opened leaves it to Python to close it, which says so.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@each_rule
+def test_checkpoints(rule, tmp_path):
+    """Of two checkpoints in turn, one is loaded as a whole, parameters included."""
+    paths, known = [tmp_path / name for name in "ab"], []
+    for value, path in enumerate(paths, 1):
+        source = rule([{"params": [param], "lr": 0.5 / value} for param in draw_all(value, 2_000)])
+        source.step(draw_all(value, 2_000))
+        source.save(path, parameters=True)
+        known.append(contents(source))
+    optimizer = rule([{"params": [param], "lr": 0.5} for param in draw_all(1, 2_000)])
+    seconds, chance = duration(lambda: optimizer.load(paths[0], parameters=True)), random.Random(8)
+    turns, seen = itertools.cycle(paths), []
+    for _ in range(ROUNDS):
+        wait = 1e-6 + 3 * seconds * chance.random()
+        until_interrupted(lambda: optimizer.load(next(turns), parameters=True), wait)
+        seen.append(known.index(contents(optimizer)))
+    assert set(seen) == {0, 1}
+
+
 @each_rule
 def test_additions(rule: Rule) -> None:
     """A group is there with its state, or is not there at all."""

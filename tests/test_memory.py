@@ -7,17 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from bits import assert_same_bits
-from interpreters import output
+from interpreters import STATUS, output
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad, _core
 from numpy_adagrad.parameters import Array
 from refusals import Rule
 from values import bfloat16
 
-STATUS = """
-import re
-def status(key):
-    return int(re.search(rf"{key}:\\s+(\\d+) kB", open("/proc/self/status").read())[1]) * 1024
-"""
 PEAK = (
     STATUS
     + """

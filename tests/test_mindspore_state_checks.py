@@ -56,6 +56,16 @@ MISMATCHES = [
     ),
     (replaced("accum.b", [[1.0, 1.0], [1.0, 1.0]]), TypeError, "accum.b: expected an array, got list"),
     (replaced("b", np.ones((2, 3), np.float32)), ValueError, "b: expected shape (2, 2), got (2, 3)"),
+    (
+        replaced("global_step", np.array([-1], np.int32)),
+        ValueError,
+        "global_step: expected a whole number of steps, got -1.0",
+    ),
+    (
+        replaced("global_step", np.array([2**32 + 5])),
+        ValueError,
+        "global_step: expected a number of steps within int32, got 4294967301",
+    ),
     (replaced("global_step", 1), TypeError, "global_step: expected an array, got int"),
     (replaced("global_step", np.array(1, np.int32)), ValueError, "global_step: expected shape (1,), got ()"),
     (

@@ -102,6 +102,7 @@ MISMATCHES = [
         TypeError,
         "state[2]['step']: expected a number or a 1-element array, got str",
     ),
+    (replaced("state", 2, "step", -1.0), ValueError, "state[2]['step']: expected a whole number of steps, got -1.0"),
     (
         replaced("state", 2, "step", np.ones(2)),
         TypeError,
