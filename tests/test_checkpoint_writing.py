@@ -5,6 +5,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -123,7 +124,7 @@ def test_from_inside_a_step(rule: Any, tmp_path: Path) -> None:
     optimizer.save(tmp_path / "a")
     before, message = contents(optimizer), f"{rule.__name__}: called from inside one of its own steps"
     for call in (optimizer.save, optimizer.load):
-        refuses(RuntimeError, message, lambda call=call: optimizer.step(closure=lambda: call(tmp_path / "a")))
+        refuses(RuntimeError, message, partial(optimizer.step, closure=partial(call, tmp_path / "a")))
     assert contents(optimizer) == before
 
 

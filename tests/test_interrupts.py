@@ -5,6 +5,7 @@ import itertools
 import random
 import signal
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from time import perf_counter, sleep
 from typing import Any
 
@@ -125,7 +126,7 @@ def test_loads(rule: Rule, size: int) -> None:
 # An interrupt right after the file was opened leaves it to Python to close it, which says so.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @each_rule
-def test_checkpoints(rule, tmp_path):
+def test_checkpoints(rule: Rule, tmp_path: Path) -> None:
     """Of two checkpoints in turn, one is loaded as a whole, parameters included."""
     paths, known = [tmp_path / name for name in "ab"], []
     for value, path in enumerate(paths, 1):

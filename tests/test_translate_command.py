@@ -12,8 +12,8 @@ import pytest
 import torch
 from mindspore import nn
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad, translate
-from numpy_adagrad.migration.translate_command import program
 from numpy_adagrad.migration.pasted import read_arguments
+from numpy_adagrad.migration.translate_command import program
 
 STEPS = 10_000  # of the line that the program leads with
 

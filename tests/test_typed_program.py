@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import numpy_adagrad
-from numpy_adagrad import MindSporeAdagrad, RowSparse, TorchAdagrad, functional, show_config
+import torch
+from mindspore import Parameter, Tensor, nn
+from numpy_adagrad import (
+    MindSporeAdagrad,
+    RowSparse,
+    TorchAdagrad,
+    from_mindspore,
+    from_torch,
+    functional,
+    show_config,
+    to_mindspore,
+    to_torch,
+    torch_grads,
+    translate,
+    translate_state,
+)
 
 Array = npt.NDArray[np.float32]
 
@@ -60,6 +76,28 @@ def test_functions() -> None:
     assert count.item() == 1
     config: dict[str, str | int] = show_config()
     assert config["numpy_adagrad"] == numpy_adagrad.__version__
+
+
+def test_from_torch_to_mindspore_and_back(tmp_path: Path) -> None:
+    tensor = torch.ones(2, requires_grad=True)
+    theirs = torch.optim.Adagrad([("w", tensor)], lr=0.5)
+    (3 * tensor).sum().backward()
+    ours: TorchAdagrad = from_torch(theirs)
+    ours.step(torch_grads(theirs))
+    to_torch(ours, theirs)
+
+    arguments, notes = translate("torch", "mindspore", lr=0.5)
+    kinds: list[str] = [note.kind for note in notes]
+    w: Array = ours.param_groups[0]["params"][0].copy()
+    other = MindSporeAdagrad({"w": w}, **arguments)
+    other.load_state_dict(translate_state("torch", "mindspore", ours.state_dict()))
+    optimizer = nn.Adagrad([Parameter(Tensor(np.zeros(2, np.float32)), name="w")], **arguments)
+    to_mindspore(other, optimizer)
+    other = from_mindspore(optimizer)
+    other.save(tmp_path / "run.safetensors", parameters=True)
+    other.load(str(tmp_path / "run.safetensors"), parameters=True)
+    assert (kinds[0], other.global_step.tolist(), other.state[0]["accum"].tolist()) == ("exact", [1], [9, 9])
+    assert optimizer.parameters[0].asnumpy().tolist() == tensor.tolist() == [0.5, 0.5]
 
 
 def test_every_public_name_is_used_here() -> None:

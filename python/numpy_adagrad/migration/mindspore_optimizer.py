@@ -120,8 +120,7 @@ def to_mindspore(opt: MindSporeAdagrad, optimizer: Any) -> None:
     check_kind("opt", opt, "numpy_adagrad", "MindSporeAdagrad")
     check_kind("optimizer", optimizer, "mindspore.nn", "Adagrad")
     with opt._lock:
-        opt._refuse_reentry()
-        opt._settle()
+        opt._make_ready()
         check_same("names", opt.names, [param.name for param in optimizer.parameters])
         entries = asked(optimizer)
         _check_options(opt, optimizer, entries)

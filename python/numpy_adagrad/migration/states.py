@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..exchange import itself, to_array, to_parameter, to_tensor
+from ..exchange import counted, itself, to_array, to_parameter, to_tensor
 from ..mindspore_arguments import SHARED_RATE
 from ..parameters import Array, number
 from ..torch_adagrad import TorchAdagrad
@@ -119,7 +119,7 @@ def _to_mindspore(
     if len(names) != len(keys):
         raise ValueError(f"names: expected {len(keys)}, got {len(names)}")
     entries = [_entry(state, key, "state") for key in keys]
-    steps = {_count(number(to_array(_entry(entry, "step", "state")), "step"), "mindspore") for entry in entries}
+    steps = {_count(_entry(entry, "step", "state"), "mindspore") for entry in entries}
     if len(steps) != 1:
         raise ValueError(f"step: expected one number of steps, as MindSpore has one for all, got {sorted(steps)}")
     arrays = {"global_step": np.array([*steps], np.int32)}
@@ -151,7 +151,7 @@ def _to_torch(
     order = [name for group in groups for name in group]
     if sorted(order) != sorted(sums):
         raise ValueError(f"names: expected those of the accumulators, {list(sums)}, got {order}")
-    step = np.array(_count(number(to_array(_entry(state_dict, "global_step")), "global_step"), "torch"), np.float32)
+    step = np.array(_count(_entry(state_dict, "global_step"), "torch"), np.float32)
     saved_groups, start = [], 0
     for k, group in enumerate(groups):
         rate = options["lr"] if "lr" in options else _rate(state_dict, k)
@@ -181,11 +181,12 @@ def _entry(mapping: Mapping[Any, Any], key: Any, label: str = "state_dict") -> A
     return mapping[key]
 
 
-def _count(steps: float, target: str) -> int:
+def _count(steps: Any, target: str) -> int:
     """Check that the target's counter can hold so many steps."""
-    if not (0 <= steps <= MOST_STEPS[target] and steps == int(steps)):
-        raise ValueError(f"step: expected a whole number from 0 to {MOST_STEPS[target]}, got {steps}")
-    return int(steps)
+    count = counted(steps, "step")
+    if count > MOST_STEPS[target]:
+        raise ValueError(f"step: expected at most {MOST_STEPS[target]}, got {count:.0f}")
+    return int(count)
 
 
 def _real(label: str, value: Any) -> Array:

@@ -124,8 +124,7 @@ def to_torch(opt: TorchAdagrad, optimizer: Any) -> None:
     check_kind("opt", opt, "numpy_adagrad", "TorchAdagrad")
     check_kind("optimizer", optimizer, "torch.optim", "Adagrad")
     with opt._lock:
-        opt._refuse_reentry()
-        opt._settle()
+        opt._make_ready()
         _check_groups(opt, optimizer)
         tensors = [tensor for group in optimizer.param_groups for tensor in group["params"]]
         states = [_own_state(optimizer, tensor) for tensor in tensors]
