@@ -35,6 +35,10 @@ def test_there_are_examples() -> None:
 
 
 def test_readme(capsys: pytest.CaptureFixture[str]) -> None:
-    (program,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    exec(program, {})
-    assert capsys.readouterr().out == "[[3.]] [1.]\n"
+    """Each program prints what the comment behind its print says."""
+    programs = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert len(programs) == 2
+    for program in programs:
+        exec(program, {})
+        (said,) = re.findall(r"^print\(.*  # (.*)$", program, re.MULTILINE)
+        assert capsys.readouterr().out == f"{said}\n"

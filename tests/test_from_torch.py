@@ -128,7 +128,9 @@ def test_groups_names_and_options_come_along() -> None:
     tensors = tensors_of("float32")
     optimizer = optimizer_of(tensors, "float32", "named groups", foreach=True)
     torch.optim.lr_scheduler.ConstantLR(optimizer)
+    states = [optimizer.state[tensor] for tensor in tensors]
     ours = from_torch(optimizer)
+    assert all(optimizer.state[tensor] is state for tensor, state in zip(tensors, states, strict=True))
     assert ours.names == ["w0", "w1", "w2", "w3", "w4"]
     for own, group in zip(ours.param_groups, optimizer.param_groups, strict=True):
         assert own.keys() == group.keys()

@@ -266,7 +266,8 @@ class MindSporeAdagrad(Optimizer):
         Parameters
         ----------
         parameters : bool, default False
-            Also return the parameters, under their own names.
+            Also return the parameters, under their own names. ``mindspore.load_param_into_net`` 2.10 needs them: it
+            loads ``accum.w`` into a parameter ``w`` that is missing.
 
         Returns
         -------

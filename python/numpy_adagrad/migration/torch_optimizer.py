@@ -183,14 +183,14 @@ def _own_state(optimizer: Any, tensor: Any) -> dict[str, Any]:
     """Return torch's state of a parameter, or what torch would create for it."""
     import torch
 
-    state: dict[str, Any] = dict(optimizer.state.get(tensor, {}))
+    state: dict[str, Any] = optimizer.state.get(tensor, {})
     if not state:
         initial = optimizer.defaults["initial_accumulator_value"]
         value = complex(initial, initial) if tensor.is_complex() else initial
-        state["step"] = torch.zeros((), dtype=torch.float32)
-        state["sum"] = torch.full_like(tensor, value, requires_grad=False, memory_format=torch.preserve_format)
-    elif not isinstance(state["step"], torch.Tensor) or state["step"].dtype != torch.float32:
-        state["step"] = torch.tensor(float(state["step"]), dtype=torch.float32)
+        state_sum = torch.full_like(tensor, value, requires_grad=False, memory_format=torch.preserve_format)
+        return {"step": torch.zeros((), dtype=torch.float32), "sum": state_sum}
+    if not isinstance(state["step"], torch.Tensor) or state["step"].dtype != torch.float32:
+        return {**state, "step": torch.tensor(float(state["step"]), dtype=torch.float32)}
     return state
 
 
