@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from interpreters import output
 from numpy_adagrad import MindSporeAdagrad, RowSparse, TorchAdagrad
-from numpy_adagrad.optimizer import Allocate
+from numpy_adagrad.keeper import Allocate
 from numpy_adagrad.parameters import Array
 from refusals import Rule
 from scipy import sparse

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .exchange import fill, fitted, run_together
+from .keeper import Allocate, Slot
 from .mindspore_arguments import (
     SHARED_RATE,
     check_lengths,
@@ -27,7 +28,7 @@ from .mindspore_arguments import (
     value_text,
 )
 from .mindspore_state import load_ckpt, loaded, rate_array, saved
-from .optimizer import Allocate, Optimizer, Slot
+from .optimizer import Optimizer
 from .parameters import Array, Group, Hyper, Params, number, read_group
 
 OPTIONS = ("lr", "weight_decay", "grad_centralization")

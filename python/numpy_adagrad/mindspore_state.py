@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from .exchange import counted, fitted, to_array
+from .keeper import Slot
 from .mindspore_arguments import read_rate
-from .optimizer import Slot
 from .parameters import Array, Group
 
 

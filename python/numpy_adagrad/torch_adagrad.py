@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from .exchange import fill, itself, run_together, to_array, to_tensor
-from .optimizer import Allocate, Optimizer, Slot
+from .keeper import Allocate, Slot
+from .optimizer import Optimizer
 from .parameters import Array, Group, Hyper, Params, Rate, number, read_groups
 from .torch_state import OWN, loaded, saved
 

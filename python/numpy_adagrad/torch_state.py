@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .exchange import counted, fitted, to_array
-from .optimizer import Slot
+from .keeper import Slot
 from .parameters import Array, Group, number
 
 # What loading leaves alone. The path is always torch's fused one; a state dict says so, because torch goes by what it
