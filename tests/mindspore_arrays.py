@@ -37,6 +37,17 @@ class TableSchedule(nn.learning_rate_schedule.LearningRateSchedule):
         return self.table[global_step]
 
 
+class ArithmeticSchedule(nn.learning_rate_schedule.LearningRateSchedule):
+    """Written with operators, which MindSpore with NumPy 2 knows only where it compiles them."""
+
+    def __init__(self, rate: float) -> None:
+        super().__init__()
+        self.rate = Tensor(rate, mindspore.float32)
+
+    def construct(self, global_step: Any) -> Any:
+        return self.rate / (1.0 + global_step * 0.1)
+
+
 class TableDecay(nn.Cell):
     def __init__(self, table: npt.ArrayLike) -> None:
         super().__init__()

@@ -9,7 +9,7 @@ import pytest
 from bits import assert_same_bits
 from contents import contents
 from mindspore import nn
-from mindspore_arrays import TableDecay, TableSchedule, draw_normal, mindspore_step, parameter
+from mindspore_arrays import ArithmeticSchedule, TableDecay, TableSchedule, draw_normal, mindspore_step, parameter
 from numpy_adagrad import MindSporeAdagrad, from_mindspore, to_mindspore
 from numpy_adagrad.parameters import Array
 
@@ -204,6 +204,30 @@ def test_a_group_can_be_added(form: Form) -> None:
     assert len({key for key in ours.state_dict() if key.startswith("learning_rate_group")}) == 3
     ours.add_param_group({"params": [("most", np.ones(3, np.float32))]})
     ours.step([np.ones(param.shape, np.float32) for group in ours.param_groups for param in group["params"]])
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        nn.ExponentialDecayLR(0.1, 0.9, 4, True),
+        nn.NaturalExpDecayLR(0.1, 0.9, 4),
+        nn.InverseDecayLR(0.1, 0.9, 4, True),
+        nn.CosineDecayLR(0.01, 0.1, 20),
+        nn.PolynomialDecayLR(0.1, 0.01, 20, 0.5),
+        nn.WarmUpLR(0.1, 10),
+        ArithmeticSchedule(0.3),
+    ],
+    ids=lambda schedule: type(schedule).__name__,
+)
+def test_rates_of_schedules(schedule: Any) -> None:
+    """From 0 a gradient of 1 moves by the rate itself, as 1e-8 is lost beside an accumulator of 1."""
+    w = parameter("w", np.zeros(1, np.float32))
+    optimizer = nn.Adagrad([w], accum=0.0, learning_rate=schedule)
+    rate = from_mindspore(optimizer).param_groups[0]["lr"]
+    for step in range(25):
+        w.asnumpy()[...] = optimizer.accum[0].asnumpy()[...] = 0
+        mindspore_step(optimizer, [np.ones(1, np.float32)])
+        assert_same_bits(np.float32(rate(step)), abs(w.asnumpy()[0]), f"step {step}")
 
 
 def test_a_schedule_that_no_group_uses_is_not_kept() -> None:

@@ -336,6 +336,14 @@ def test_a_scheduled_rate_is_written_as_the_value_last_used() -> None:
     assert contents(ours) == before
 
 
+def test_a_group_can_be_added() -> None:
+    tensor, array = torch.zeros(2), np.zeros(3)
+    ours = from_torch(torch.optim.Adagrad([tensor], lr=0.5, eps=0))
+    ours.add_param_group({"params": [array]})
+    ours.step([np.ones(2, np.float32), np.ones(3)])
+    assert (tensor.tolist(), array.tolist()) == ([-0.5] * 2, [-0.5] * 3)
+
+
 def test_a_copy_moves_arrays_of_its_own() -> None:
     tensor = torch.zeros(2)
     ours = from_torch(torch.optim.Adagrad([tensor], lr=0.5))
