@@ -38,7 +38,7 @@ class TableSchedule(nn.learning_rate_schedule.LearningRateSchedule):
 
 
 class ArithmeticSchedule(nn.learning_rate_schedule.LearningRateSchedule):
-    """Written with operators, which MindSpore with NumPy 2 knows only where it compiles them."""
+    """Written with operators: with NumPy 2 the first of a process fails where MindSpore does not compile it."""
 
     def __init__(self, rate: float) -> None:
         super().__init__()

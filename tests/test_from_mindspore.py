@@ -1,6 +1,7 @@
 """A run that changes over to ours and back has the bits of one that does not, in MindSpore's memory or a copy."""
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import mindspore
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 from bits import assert_same_bits
 from contents import contents
+from interpreters import run
 from mindspore import nn
 from mindspore_arrays import ArithmeticSchedule, TableDecay, TableSchedule, draw_normal, mindspore_step, parameter
 from numpy_adagrad import MindSporeAdagrad, from_mindspore, to_mindspore
@@ -228,6 +230,19 @@ def test_rates_of_schedules(schedule: Any) -> None:
         w.asnumpy()[...] = optimizer.accum[0].asnumpy()[...] = 0
         mindspore_step(optimizer, [np.ones(1, np.float32)])
         assert_same_bits(np.float32(rate(step)), abs(w.asnumpy()[0]), f"step {step}")
+
+
+FIRST_OPERATOR = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parent)!r})
+from mindspore_arrays import ArithmeticSchedule
+from numpy_adagrad.migration.mindspore_options import FromCell
+print(FromCell(ArithmeticSchedule(0.5))(10))
+"""
+
+
+def test_a_schedule_is_compiled() -> None:
+    assert run(FIRST_OPERATOR, GLOG_v="3").stdout.splitlines()[-1:] == ["0.25"]
 
 
 def test_a_schedule_that_no_group_uses_is_not_kept() -> None:
