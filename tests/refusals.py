@@ -9,13 +9,12 @@ import pytest
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
 from numpy_adagrad.optimizer import Optimizer
 from numpy_adagrad.parameters import Array
-from values import Shape
 
 Rule: TypeAlias = type[TorchAdagrad] | type[MindSporeAdagrad]
 RULES = (TorchAdagrad, MindSporeAdagrad)
 
 
-def zeros(shape: Shape = 3, dtype: npt.DTypeLike = np.float32) -> Array:
+def zeros(shape: int | tuple[int, ...] = 3, dtype: npt.DTypeLike = np.float32) -> Array:
     return np.zeros(shape, dtype)
 
 
