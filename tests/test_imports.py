@@ -2,6 +2,7 @@
 
 import itertools
 
+import numpy_adagrad
 import pytest
 from interpreters import output, run
 
@@ -25,6 +26,22 @@ def test_import_brings_only_numpy() -> None:
         "print(sorted({'torch', 'mindspore', 'ml_dtypes', 'scipy', 'typer', 'rich', 'matplotlib'} & set(sys.modules)))"
     )
     assert output(code) == "[]\n"
+
+
+def test_what_few_programs_use_is_imported_when_it_is_asked_for() -> None:
+    code = (
+        "import sys, numpy_adagrad; late = ['numpy_adagrad.checkpoint', 'numpy_adagrad.migration']\n"
+        "print([name in sys.modules for name in late], set(numpy_adagrad.__all__) <= set(dir(numpy_adagrad)))\n"
+        "from numpy_adagrad import translate\n"
+        "print([name in sys.modules for name in late], translate.__module__)"
+    )
+    expected = "[False, False] True\n[False, True] numpy_adagrad.migration.arguments\n"
+    assert output(code) == expected
+
+
+def test_an_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match=r"^module 'numpy_adagrad' has no attribute 'AdamW'$"):
+        numpy_adagrad.AdamW  # noqa: B018
 
 
 def test_import_leaves_the_floating_point_mode_alone() -> None:

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent
 API, DIFFERENCES, FIDELITY = ((ROOT / "docs" / f"{name}.md").read_text() for name in ("api", "differences", "fidelity"))
 PUBLIC = [name for name in numpy_adagrad.__all__ if not inspect.ismodule(getattr(numpy_adagrad, name))]
 PUBLIC += [f"functional.{name}" for name in numpy_adagrad.functional.__all__]
-CLASSES = [thing for thing in vars(numpy_adagrad).values() if inspect.isclass(thing)]
+CLASSES = list(filter(inspect.isclass, (getattr(numpy_adagrad, name) for name in numpy_adagrad.__all__)))
 
 
 def test_every_public_name_has_its_line() -> None:

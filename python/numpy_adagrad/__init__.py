@@ -1,11 +1,15 @@
 """The Adagrad of PyTorch and of MindSpore, bit for bit, in place on NumPy arrays."""
 
+from typing import TYPE_CHECKING, Any
+
 from . import _core, functional
 from .config import show_config
-from .migration import from_mindspore, from_torch, to_mindspore, to_torch, torch_grads, translate, translate_state
 from .mindspore_adagrad import MindSporeAdagrad
 from .sparse import RowSparse
 from .torch_adagrad import TorchAdagrad
+
+if TYPE_CHECKING:
+    from .migration import from_mindspore, from_torch, to_mindspore, to_torch, torch_grads, translate, translate_state
 
 __version__ = _core.version
 __all__ = [
@@ -22,3 +26,16 @@ __all__ = [
     "translate",
     "translate_state",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what moves between frameworks when it is asked for: it takes longer than all the rest."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from . import migration
+
+    return getattr(migration, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -7,7 +7,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from . import _core, checkpoint
+from . import _core
 from .exchange import run_together
 from .files import check_files
 from .keeper import Keeper
@@ -217,6 +217,8 @@ class Optimizer(Keeper):
         (array([-0.5, -0.5]), 0.5)
         >>> folder.cleanup()
         """
+        from . import checkpoint
+
         with self._lock:
             self._make_ready()
             checkpoint.save(self, path, parameters=parameters)
@@ -264,6 +266,8 @@ class Optimizer(Keeper):
         --------
         See `save`.
         """
+        from . import checkpoint
+
         with self._lock:
             self._make_ready()
             run_together(checkpoint.load(self, path, parameters=parameters))

@@ -29,14 +29,11 @@ def translate_state(
 ) -> dict[str, Any]:
     """Return a state dict of one framework's Adagrad in the layout of the other's.
 
-    ==============================  ==============================================
-    torch                           MindSpore
-    ==============================  ==============================================
-    ``state[i]["sum"]``             ``accum.<name>``
-    ``state[i]["step"]``, each      ``global_step``, one for all
-    ``param_groups[k]["lr"]``       ``learning_rate``; with several groups
-                                    ``learning_rate_group_<k>``, rounded to float32
-    ==============================  ==============================================
+    | torch | MindSpore |
+    |---|---|
+    | `state[i]["sum"]` | `accum.<name>` |
+    | `state[i]["step"]`, each | `global_step`, one for all |
+    | `param_groups[k]["lr"]` | `learning_rate`; with several groups `learning_rate_group_<k>`; in float32 |
 
     Both accumulators are the sum of the squared gradients and of what they started from, so that no value changes.
     All other options are no state in MindSpore: `translate` carries them.
