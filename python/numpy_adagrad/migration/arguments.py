@@ -46,7 +46,7 @@ def translate(source: str, target: str, /, **arguments: Any) -> Translation:
 
     Parameters
     ----------
-    source, target : {'torch', 'mindspore'}
+    source, target : 'torch' or 'mindspore'
         From which to which; one of each.
     **arguments
         Arguments of the source's optimizer but for the parameters. `TorchAdagrad` and `MindSporeAdagrad` have all

@@ -56,7 +56,7 @@ def settings(source: str | None, arguments: dict[str, Any]) -> Settings:
 
     Parameters
     ----------
-    source : {'torch', 'mindspore'} or None
+    source : 'torch', 'mindspore' or None
         The framework that the arguments are of. None runs each rule with its own defaults.
     arguments : dict
         Those of `source`; where one is missing, its default.

@@ -40,7 +40,7 @@ def translate_state(
 
     Parameters
     ----------
-    source, target : {'torch', 'mindspore'}
+    source, target : 'torch' or 'mindspore'
         Whose layout the state dict has, and whose it shall have.
     state_dict : mapping
         Of the framework itself or of this package, with arrays or tensors. Parameters that MindSpore keeps beside the
