@@ -45,6 +45,8 @@ CHANGES = {
 }
 
 
+# Deprecated since NumPy 2.5; as long as it can be done it must be noticed.
+@pytest.mark.filterwarnings("ignore:Setting the (shape|dtype) on a NumPy array:DeprecationWarning")
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize(("change", "error", "message"), CHANGES.values(), ids=CHANGES)
 def test_changed_parameter(rule: Rule, change: Callable[[Array], None], error: type[Exception], message: str) -> None:

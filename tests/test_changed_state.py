@@ -81,6 +81,8 @@ REUSED = {
 }
 
 
+# Deprecated since NumPy 2.5; as long as it can be done it must be noticed.
+@pytest.mark.filterwarnings("ignore:Setting the (shape|dtype) on a NumPy array:DeprecationWarning")
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize(("change", "error", "message"), REUSED.values(), ids=REUSED)
 def test_gradient_changed(rule: Rule, change: Callable[[Array], None], error: type[Exception], message: str) -> None:
