@@ -55,14 +55,19 @@ def to_parameter(name: str, array: Array) -> Any:
     return mindspore.Parameter(mindspore.Tensor(np.array(array, order="C", subok=False)), name=name)
 
 
+def check_shape(label: str, expected: tuple[int, ...], got: tuple[int, ...]) -> None:
+    """Refuse another shape."""
+    if got != expected:
+        raise ValueError(f"{label}: expected shape {expected}, got {got}")
+
+
 def fitted(value: Any, array: Array, label: str) -> Array:
     """Check that a loaded array fits one of ours; return it in that one's dtype."""
     if isinstance(value, np.generic):  # what NumPy makes of a 0-d result
         value = np.asarray(value)
     if not isinstance(value, np.ndarray):
         raise TypeError(f"{label}: expected an array, got {type(value).__name__}")
-    if value.shape != array.shape:
-        raise ValueError(f"{label}: expected shape {array.shape}, got {value.shape}")
+    check_shape(label, array.shape, value.shape)
     if not np.can_cast(value.dtype, array.dtype, "same_kind"):
         raise TypeError(f"{label}: expected values that {array.dtype} can hold, got {value.dtype}")
     with np.errstate(all="ignore"):
@@ -85,8 +90,7 @@ def check_same(label: str, ours: Any, theirs: Any) -> None:
 
 def check_fit(label: str, array: Array, value: Array) -> None:
     """Refuse an array that cannot take a value as it is."""
-    if array.shape != value.shape:
-        raise ValueError(f"{label}: expected shape {value.shape}, got {array.shape}")
+    check_shape(label, value.shape, array.shape)
     if array.dtype != value.dtype:
         raise TypeError(f"{label}: expected dtype {value.dtype}, got {array.dtype}")
 

@@ -13,6 +13,7 @@ import numpy as np
 from ..exchange import check_fit, check_kind, check_same, fill, run_together, same_memory
 from ..mindspore_adagrad import MindSporeAdagrad
 from ..mindspore_arguments import SHARED_RATE
+from ..mindspore_state import rate_array
 from ..parameters import Array, Group
 from .mindspore_options import Asked, asked, default_rate, read_rate
 
@@ -128,9 +129,8 @@ def to_mindspore(opt: MindSporeAdagrad, optimizer: Any) -> None:
         for name, slot, param, accum in zip(opt.names, opt._slots, optimizer.parameters, optimizer.accum, strict=True):
             actions += _written(name, param, slot.param)
             actions += _written(f"accum.{name}", accum, slot.state["accum"])
-        for group, entry in zip(_group_of_each(opt), entries, strict=True):
-            if not callable(group["lr"]):
-                actions += _written("learning_rate", entry.rate, np.array(group["lr"], np.float32))
+        for parameter, rate in _fixed_rates(opt, entries):
+            actions += _written(parameter.name, parameter, rate)
         run_together(actions)
 
 
@@ -198,6 +198,19 @@ def _check_options(opt: MindSporeAdagrad, optimizer: Any, entries: list[Asked]) 
         )
         check_same(f"weight_decay * loss_scale of {name!r}", ours, theirs)
         check_same(f"a schedule as learning_rate of {name!r}", callable(group["lr"]), entry.rate_name is None)
+
+
+def _fixed_rates(opt: MindSporeAdagrad, entries: list[Asked]) -> list[tuple[Any, Array]]:
+    """Return MindSpore's parameters that hold rates, and what they shall hold; several groups may share one."""
+    rates: dict[int, tuple[Any, Array]] = {}
+    for group, entry in zip(_group_of_each(opt), entries, strict=True):
+        if not callable(group["lr"]):
+            rate = rate_array(group["lr"])
+            _, known = rates.setdefault(id(entry.rate), (entry.rate, rate))
+            if not np.array_equal(known, rate):
+                expected = "one rate for the groups that share it in MindSpore"
+                raise ValueError(f"{entry.rate_name}: expected {expected}, got {known} and {rate}")
+    return list(rates.values())
 
 
 def _written(label: str, parameter: Any, value: Array) -> list[Callable[[], None]]:

@@ -46,7 +46,7 @@ class Asked(NamedTuple):
     @property
     def rate_name(self) -> str | None:
         """What the rate is called in a checkpoint; a schedule has no name."""
-        return getattr(self.rate, "name", None) if hasattr(self.rate, "asnumpy") else None
+        return str(self.rate.name) if hasattr(self.rate, "asnumpy") else None
 
 
 def asked(optimizer: Any) -> list[Asked]:

@@ -12,9 +12,8 @@ from ..parameters import Array, number
 from ..sparse import RowSparse
 from ..torch_adagrad import TorchAdagrad
 
-CARRIED = ("lr_decay", "eps", "weight_decay", "maximize")
-"""Beside the rate, what a group asks of a step."""
-DEFAULTS = ("lr", *CARRIED, "initial_accumulator_value", "differentiable", "fused")
+NUMBERS = ("lr_decay", "eps", "weight_decay")
+DEFAULTS = ("lr", *NUMBERS, "maximize", "initial_accumulator_value", "differentiable", "fused")
 
 
 def from_torch(optimizer: Any) -> TorchAdagrad:
@@ -137,7 +136,8 @@ def to_torch(opt: TorchAdagrad, optimizer: Any) -> None:
             rate = number(opt._saved_rate(k), "lr")
             keeps = hasattr(group["lr"], "fill_")  # a tensor, which a compiled step or a scheduler may hold
             actions.append(partial(group["lr"].fill_, rate) if keeps else partial(setitem, group, "lr", rate))
-            actions += [partial(setitem, group, key, own[key]) for key in CARRIED]
+            actions += [partial(setitem, group, key, number(own[key], key)) for key in NUMBERS]
+            actions.append(partial(setitem, group, "maximize", bool(own["maximize"])))
         optimizer.state.update(zip(tensors, states, strict=True))
         run_together(actions)
 
@@ -171,7 +171,7 @@ def torch_grads(optimizer: Any) -> list[Array | RowSparse | None]:
 
 def shared(tensor: Any, label: str) -> Array:
     """Return an array over a tensor's memory."""
-    if tensor.device.type != "cpu" or tensor.layout.__repr__() != "torch.strided":
+    if tensor.device.type != "cpu" or str(tensor.layout) != "torch.strided":
         raise ValueError(f"{label}: expected a strided tensor on the CPU, got {tensor.layout} on {tensor.device}")
     if tensor.is_conj() or tensor.is_neg():
         raise ValueError(f"{label}: expected a tensor with its own values, got a conjugated or negated view")

@@ -1,0 +1,101 @@
+"""What from_torch and to_torch refuse, and that nothing has changed then."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy_adagrad import MindSporeAdagrad, TorchAdagrad, from_torch, to_torch
+
+
+def refused_optimizers() -> dict[str, tuple[Any, type[Exception], str]]:
+    meta = torch.nn.Parameter(torch.ones(2, device="meta"))
+    whole = torch.ones(4)
+    changed = torch.optim.Adagrad([torch.ones(3)])
+    changed.state[changed.param_groups[0]["params"][0]]["sum"] = torch.ones(4)
+    conjugated = torch.ones(2, dtype=torch.complex64).conj()
+    return {
+        "no optimizer": ([], TypeError, "optimizer: expected a torch.optim.Adagrad, got builtins.list"),
+        "another one": (
+            torch.optim.SGD([torch.ones(2)]),
+            TypeError,
+            "optimizer: expected a torch.optim.Adagrad, got torch.optim.sgd.SGD",
+        ),
+        "no memory": (
+            torch.optim.Adagrad([meta]),
+            ValueError,
+            "params[0]: expected a strided tensor on the CPU, got torch.strided on meta",
+        ),
+        "conjugated": (
+            torch.optim.Adagrad([conjugated]),
+            ValueError,
+            "params[0]: expected a tensor with its own values, got a conjugated or negated view",
+        ),
+        "overlap": (torch.optim.Adagrad([whole[:3], whole[1:]]), ValueError, "params[1]"),
+        "differentiable": (torch.optim.Adagrad([torch.ones(2)], differentiable=True), ValueError, "differentiable"),
+        "shape of a sum": (changed, ValueError, "sum[0]: expected shape (3,), got (4,)"),
+    }
+
+
+@pytest.mark.parametrize("case", refused_optimizers())
+def test_refusals_of_from_torch(case: str) -> None:
+    optimizer, kind, message = refused_optimizers()[case]
+    states = dict(getattr(optimizer, "state", {}))
+    with pytest.raises(kind) as refusal:
+        from_torch(optimizer)
+    assert message in str(refusal.value)
+    assert dict(getattr(optimizer, "state", {})) == states
+
+
+def refused_targets() -> dict[str, tuple[Any, type[Exception], str]]:
+    def adagrad(*params: Any, **options: Any) -> Any:
+        return torch.optim.Adagrad(list(params), **options)
+
+    return {
+        "another": (torch.optim.SGD([torch.ones(2)]), TypeError, "optimizer: expected a torch.optim.Adagrad"),
+        "count": (adagrad(torch.ones(3)), ValueError, "sizes of groups: expected [2], got [1]"),
+        "groups": (
+            adagrad({"params": [torch.ones(3)]}, {"params": [torch.ones(2)]}),
+            ValueError,
+            "sizes of groups: expected [2], got [1, 1]",
+        ),
+        "names": (
+            adagrad(("b", torch.ones(3)), ("a", torch.ones(2))),
+            ValueError,
+            "names: expected ['a', 'b'], got ['b', 'a']",
+        ),
+        "shape": (adagrad(torch.ones(3), torch.ones(3)), ValueError, "params[1]: expected shape (2,), got (3,)"),
+        "dtype": (
+            adagrad(torch.ones(3), torch.ones(2).double()),
+            TypeError,
+            "params[1]: expected dtype float32, got float64",
+        ),
+    }
+
+
+@pytest.mark.parametrize("case", refused_targets())
+def test_refusals_of_to_torch(case: str) -> None:
+    """Nothing is written, neither values nor options nor state."""
+    optimizer, kind, message = refused_targets()[case]
+    ours = TorchAdagrad({"a": np.full(3, 5, np.float32), "b": np.full(2, 5, np.float32)}, lr=0.5, eps=0.5)
+    ours.step({"a": np.ones(3, np.float32), "b": np.ones(2, np.float32)})
+    before = repr(optimizer.state_dict())
+    with pytest.raises(kind) as refusal:
+        to_torch(ours, optimizer)
+    assert message in str(refusal.value)
+    assert repr(optimizer.state_dict()) == before
+    assert all(bool((tensor == 1).all()) for group in optimizer.param_groups for tensor in group["params"])
+
+
+def test_a_float32_accumulator_of_a_half_parameter_is_not_carried() -> None:
+    ours = TorchAdagrad([np.ones(3, np.float16)], state_dtype=np.float32)
+    tensor = torch.zeros(3, dtype=torch.float16)
+    with pytest.raises(TypeError, match=r"^sum\[0\]: expected dtype float32, got float16$"):
+        to_torch(ours, torch.optim.Adagrad([tensor]))
+    assert tensor.tolist() == [0, 0, 0]
+
+
+def test_only_our_own_torch_rule_is_written() -> None:
+    other: Any = MindSporeAdagrad([np.ones(2, np.float32)])
+    with pytest.raises(TypeError, match=r"^opt: expected a numpy_adagrad\.TorchAdagrad, got numpy_adagrad\."):
+        to_torch(other, torch.optim.Adagrad([torch.ones(2)]))
