@@ -1,9 +1,9 @@
-#include "grouping.hpp"
+#include "engine/row_groups.hpp"
 
 #include <algorithm>
 #include <atomic>
 
-#include "threads.hpp"
+#include "engine/parallel.hpp"
 
 namespace adagrad {
 namespace {

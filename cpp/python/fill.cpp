@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "arrays.hpp"
-#include "threads.hpp"
+#include "engine/parallel.hpp"
+#include "python/array_checks.hpp"
 
 namespace adagrad::arrays {
 namespace {

@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "arrays.hpp"
-#include "asked.hpp"
-#include "plan.hpp"
+#include "engine/executor.hpp"
+#include "python/array_checks.hpp"
+#include "python/group_options.hpp"
 
 namespace adagrad {
 

@@ -1,9 +1,9 @@
-#include "stepper.hpp"
+#include "python/plan.hpp"
 
 #include <algorithm>
 
-#include "dispatch.hpp"
-#include "threads.hpp"
+#include "engine/dispatch.hpp"
+#include "engine/parallel.hpp"
 
 namespace adagrad {
 
@@ -176,7 +176,7 @@ void Stepper::take_sparse_apart(const py::tuple &grads) {
         const py::handle grad = PyTuple_GET_ITEM(grads.ptr(), static_cast<Py_ssize_t>(i));
         if (grad.is_none() || PyArray_Check(grad.ptr()) || PyArray_IsScalar(grad.ptr(), Generic)) continue;
         sparse_parts_.resize(entries_.size(), py::none());
-        sparse_parts_[i] = py::module_::import("numpy_adagrad.sparse")
+        sparse_parts_[i] = py::module_::import("numpy_adagrad.inputs.sparse")
                                .attr("parts_of")(grad, entries_[i].param.attr("shape"), label(roles_.grad, i).text());
     }
 }

@@ -2,7 +2,7 @@
 // lie apart, and no gradient may lie on them.
 #include <algorithm>
 
-#include "arrays.hpp"
+#include "python/array_checks.hpp"
 
 namespace adagrad::arrays {
 namespace {

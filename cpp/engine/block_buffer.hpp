@@ -2,8 +2,8 @@
 #pragma once
 #include <cstddef>
 
-#include "kernel.hpp"
-#include "view.hpp"
+#include "engine/strided_view.hpp"
+#include "kernels/kernels.hpp"
 
 namespace adagrad {
 

@@ -1,6 +1,6 @@
 // Which build of the kernels runs: the best one that this processor supports, chosen once.
 #pragma once
-#include "kernel.hpp"
+#include "kernels/kernels.hpp"
 
 namespace adagrad {
 

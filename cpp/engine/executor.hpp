@@ -5,9 +5,9 @@
 #include <optional>
 #include <vector>
 
-#include "kernel.hpp"
-#include "rows.hpp"
-#include "view.hpp"
+#include "engine/sparse_update.hpp"
+#include "engine/strided_view.hpp"
+#include "kernels/kernels.hpp"
 
 namespace adagrad {
 

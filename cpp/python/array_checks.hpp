@@ -13,8 +13,8 @@
 #include <string>
 #include <vector>
 
-#include "kernel.hpp"
-#include "view.hpp"
+#include "engine/strided_view.hpp"
+#include "kernels/kernels.hpp"
 
 namespace adagrad::arrays {
 

@@ -1,9 +1,9 @@
-#include "rows.hpp"
+#include "engine/sparse_update.hpp"
 
 #include <algorithm>
 #include <cstring>
 
-#include "stage.hpp"
+#include "engine/block_buffer.hpp"
 
 namespace adagrad {
 namespace {

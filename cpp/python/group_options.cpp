@@ -1,6 +1,6 @@
-#include "asked.hpp"
+#include "python/group_options.hpp"
 
-#include "arrays.hpp"
+#include "python/array_checks.hpp"
 
 namespace adagrad {
 namespace {

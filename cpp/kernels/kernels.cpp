@@ -1,7 +1,7 @@
 // The loops. Compiled once per instruction set, with ADAGRAD_TABLE naming the table that it exports. No STL
 // and no shared inline function may enter here: see kernel.hpp.
-#include "kernel.hpp"
-#include "rules.hpp"
+#include "kernels/kernels.hpp"
+#include "rules/rules.hpp"
 
 namespace adagrad {
 namespace {

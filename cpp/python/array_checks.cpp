@@ -1,4 +1,4 @@
-#include "arrays.hpp"
+#include "python/array_checks.hpp"
 
 #include <atomic>
 #include <cstring>

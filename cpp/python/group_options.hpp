@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "plan.hpp"
+#include "engine/executor.hpp"
 
 namespace adagrad {
 

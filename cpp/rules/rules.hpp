@@ -7,8 +7,8 @@
 //   prepared           what the rule does to the gradient before the accumulator sees it
 //   update             moves the accumulator s and the parameter p
 #pragma once
-#include "kernel.hpp"
-#include "number.hpp"
+#include "kernels/half.hpp"
+#include "kernels/kernels.hpp"
 
 namespace adagrad {
 namespace {

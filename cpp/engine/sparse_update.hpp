@@ -3,9 +3,9 @@
 #include <numeric>
 #include <vector>
 
-#include "grouping.hpp"
-#include "kernel.hpp"
-#include "view.hpp"
+#include "engine/row_groups.hpp"
+#include "engine/strided_view.hpp"
+#include "kernels/kernels.hpp"
 
 namespace adagrad {
 

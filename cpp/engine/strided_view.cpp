@@ -1,4 +1,4 @@
-#include "view.hpp"
+#include "engine/strided_view.hpp"
 
 #include <algorithm>
 #include <cstdint>

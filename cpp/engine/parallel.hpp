@@ -3,7 +3,7 @@
 #include <chrono>
 #include <cstddef>
 
-#include "pool.hpp"
+#include "engine/thread_pool.hpp"
 
 namespace adagrad::threads {
 

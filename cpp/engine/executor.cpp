@@ -1,12 +1,12 @@
-#include "plan.hpp"
+#include "engine/executor.hpp"
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
-#include "rules.hpp"
-#include "stage.hpp"
-#include "threads.hpp"
+#include "engine/block_buffer.hpp"
+#include "engine/parallel.hpp"
+#include "rules/rules.hpp"
 
 namespace adagrad {
 namespace {

@@ -1,9 +1,9 @@
 #define NUMPY_ADAGRAD_IMPORTS_ARRAY_API
 #include <pybind11/stl.h>
 
-#include "dispatch.hpp"
-#include "stepper.hpp"
-#include "threads.hpp"
+#include "engine/dispatch.hpp"
+#include "engine/parallel.hpp"
+#include "python/plan.hpp"
 
 namespace py = pybind11;
 using namespace py::literals;

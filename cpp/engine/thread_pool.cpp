@@ -1,4 +1,4 @@
-#include "pool.hpp"
+#include "engine/thread_pool.hpp"
 
 #include <algorithm>
 #include <chrono>

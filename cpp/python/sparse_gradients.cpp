@@ -1,6 +1,6 @@
-// The checks of sparse gradients, which numpy_adagrad.sparse has taken apart into indices and values.
-#include "dispatch.hpp"
-#include "stepper.hpp"
+// The checks of sparse gradients, which numpy_adagrad.inputs.sparse has taken apart into indices and values.
+#include "engine/dispatch.hpp"
+#include "python/plan.hpp"
 
 namespace adagrad {
 

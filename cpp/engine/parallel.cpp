@@ -1,4 +1,4 @@
-#include "threads.hpp"
+#include "engine/parallel.hpp"
 
 #include <algorithm>
 #include <atomic>
