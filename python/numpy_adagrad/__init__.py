@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 from . import _core, functional
 from .config import show_config
-from .mindspore_adagrad import MindSporeAdagrad
-from .sparse import RowSparse
-from .torch_adagrad import TorchAdagrad
+from .inputs.sparse import RowSparse
+from .optimizers.mindspore import MindSporeAdagrad
+from .optimizers.torch import TorchAdagrad
 
 if TYPE_CHECKING:
     from .migration import from_mindspore, from_torch, to_mindspore, to_torch, torch_grads, translate, translate_state

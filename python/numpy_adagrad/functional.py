@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from . import _core
-from .parameters import Array, Hyper, number, positive_scale
-from .torch_adagrad import check_path, hyper_of
+from .inputs.types import Array, Hyper
+from .inputs.validation import number, positive_scale
+from .optimizers.torch import check_path, hyper_of
 
 __all__ = ["adagrad", "apply_adagrad"]
 

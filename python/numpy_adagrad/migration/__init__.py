@@ -1,10 +1,10 @@
 """From one framework to the other: arguments, live optimizers, state dicts."""
 
-from .arguments import Translation, translate
 from .mindspore_optimizer import from_mindspore, to_mindspore
 from .notes import Note
-from .states import translate_state
+from .state_dicts import translate_state
 from .torch_optimizer import from_torch, to_torch, torch_grads
+from .translate import Translation, translate
 
 __all__ = [
     "Note",

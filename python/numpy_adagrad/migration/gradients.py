@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .diff import Floats, Problem
+from .divergence import Floats, Problem
 
 START = "start."
 

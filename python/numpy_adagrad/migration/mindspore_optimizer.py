@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from ..exchange import check_fit, check_kind, check_same, fill, run_together, same_memory
-from ..mindspore_adagrad import MindSporeAdagrad
-from ..mindspore_arguments import SHARED_RATE
-from ..mindspore_state import rate_array
-from ..parameters import Array, Group
+from ..inputs.tensors import fill, run_together
+from ..inputs.types import Array, Group
+from ..inputs.validation import check_fit, check_kind, check_same, same_memory
+from ..optimizers._mindspore_arguments import SHARED_RATE
+from ..optimizers._mindspore_state import rate_array
+from ..optimizers.mindspore import MindSporeAdagrad
 from .mindspore_options import Asked, asked, default_rate, read_rate
 
 

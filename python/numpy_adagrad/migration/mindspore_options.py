@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..exchange import to_array
-from ..mindspore_arguments import SHARED_RATE
+from ..inputs.tensors import to_array
+from ..optimizers._mindspore_arguments import SHARED_RATE
 
 
 class FromCell:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context
 from typing import Any, Literal, NamedTuple, TypeAlias
 
-from .bounds import HALF_UNIT, NEAR, difference, equal_from, move_ratio, near_from
+from .error_bounds import HALF_UNIT, NEAR, difference, equal_from, move_ratio, near_from
 
 Kind: TypeAlias = Literal["exact", "approximated", "no counterpart", "defaults differ"]
 

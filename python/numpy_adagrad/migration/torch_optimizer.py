@@ -7,10 +7,11 @@ from functools import partial
 from operator import setitem
 from typing import Any
 
-from ..exchange import check_fit, check_kind, check_same, fill, run_together, same_memory, to_array
-from ..parameters import Array, number
-from ..sparse import RowSparse
-from ..torch_adagrad import TorchAdagrad
+from ..inputs.sparse import RowSparse
+from ..inputs.tensors import fill, run_together, to_array
+from ..inputs.types import Array
+from ..inputs.validation import check_fit, check_kind, check_same, number, same_memory
+from ..optimizers.torch import TorchAdagrad
 
 NUMBERS = ("lr_decay", "eps", "weight_decay")
 DEFAULTS = ("lr", *NUMBERS, "maximize", "initial_accumulator_value", "differentiable", "fused")

@@ -1,0 +1,136 @@
+"""`numpy-adagrad diff`: a table of the arguments, where the rules first differ, a picture of how they run apart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from reprlib import Repr
+from typing import Any, NamedTuple
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+from rich.text import Text
+
+from ..migration.divergence import (
+    Distance,
+    Floats,
+    Problem,
+    Settings,
+    distances,
+    element_name,
+    first_beyond,
+    random_problem,
+    runs,
+    settings,
+)
+from ..migration.gradients import read_problem
+from ..migration.torch import FROM_TORCH
+from ..migration.translate import defaults_of
+from .arguments import read_arguments
+from .diff_plot import draw
+
+LONG = 30_000_000
+"""Elements to step, in all, from which on a run has a progress bar: a second or two."""
+
+
+class Outcome(NamedTuple):
+    """What the runs came to."""
+
+    chosen: Settings
+    problem: Problem
+    apart: list[Distance]
+    course: Floats
+    """The element that ends furthest apart, at the start and after each step, a column for each rule."""
+
+
+def read_words(words: list[str]) -> tuple[str | None, dict[str, Any]]:
+    """Read ``[SOURCE] [name=value ...]``; arguments without a source are torch's."""
+    if not words:
+        return None, {}
+    if "=" in words[0]:
+        return "torch", read_arguments(words)
+    return words[0], read_arguments(words[1:])
+
+
+def compute(words: list[str], gradients: Path | None, steps: int, size: int, seed: int) -> Outcome:
+    """Run both rules; TypeError, ValueError or RuntimeError for what was given wrong."""
+    chosen = settings(*read_words(words))
+    problem = random_problem(size, steps, seed) if gradients is None else read_problem(gradients)
+    apart = list(followed(distances(chosen, problem), problem, "Distances"))
+    furthest = apart[-1].element
+    # A second run costs less than to keep all elements of all steps.
+    pairs = followed(runs(chosen, problem), problem, "Trajectory")
+    course = np.array([(one[furthest], other[furthest]) for one, other in pairs])
+    return Outcome(chosen, problem, apart, course)
+
+
+def followed(run: Iterator[Any], problem: Problem, title: str) -> Iterable[Any]:
+    """Show a bar while a long run lasts."""
+    elements = problem.steps * sum(array.size for array in problem.start.values())
+    console = Console()
+    hidden = elements < LONG or not console.is_terminal
+    return track(run, title, problem.steps, console=console, transient=True, disable=hidden)
+
+
+def show(outcome: Outcome, tolerance: float, out: Path) -> None:
+    """Print what the arguments are and how far the rules run apart; draw it into the file `out`."""
+    console = Console()
+    console.print(table(outcome.chosen))
+    for note in outcome.chosen.notes:
+        if note.kind != "exact":
+            console.print(Text.assemble((note.argument, "bold"), f": {note.text}"))
+    for line in (*report(outcome, tolerance), f"Drawn in {out}"):
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    name = element_name(outcome.problem.start, outcome.apart[-1].element)
+    draw(outcome.course, name, outcome.apart, tolerance, out)
+
+
+def report(outcome: Outcome, tolerance: float) -> Iterator[str]:
+    """Say at which step and where the rules first differ, and how far apart they end."""
+    start, apart = outcome.problem.start, outcome.apart
+    elements = sum(array.size for array in start.values())
+    yield f"{len(apart):,} steps of {elements:,} elements in float32, the same start and gradients for both rules."
+    if outcome.chosen.negated:
+        yield "MindSpore's rule got the gradients negated."
+    if outcome.chosen.loss_scale != 1:
+        yield f"Both got the gradients times {outcome.chosen.loss_scale:g}; torch's rule divided by it, as grad_scale."
+    first = first_beyond(apart, tolerance)
+    if first is None:
+        yield f"They never differ by more than {tolerance:g}."
+    else:
+        there = apart[first - 1]
+        where = element_name(start, there.element)
+        yield f"They first differ by more than {tolerance:g} at step {first}: {where}, by {there.largest:.3g}."
+    last = apart[-1]
+    if last.largest == 0:
+        yield "They end at the same values."
+        return
+    yield f"They end {last.largest:.3g} apart, at {element_name(start, last.element)}; the median is {last.median:.3g}."
+
+
+def table(chosen: Settings) -> Table:
+    """List every argument of both optimizers, with the value that its rule ran with."""
+    torch = defaults_of("torch") | chosen.torch
+    mindspore = defaults_of("mindspore") | chosen.mindspore
+    counterparts = {name: name for name in torch if name in mindspore}
+    counterparts |= {name: key for name, of in FROM_TORCH.items() for key in of(defaults_of("torch")).arguments}
+    pairs = [(name, counterparts.get(name, "")) for name in torch]
+    pairs += [("", name) for name in mindspore if name not in counterparts.values()]
+    kinds = {note.argument: note.kind for note in chosen.notes}
+    result = Table(title="The arguments of both rules")
+    for heading in ("torch", "MindSpore"):
+        result.add_column(heading, overflow="fold")
+    result.add_column("note", no_wrap=True)
+    for name, key in pairs:
+        note = kinds.get(name) or kinds.get(key) or ""
+        result.add_row(*map(Text, (shown(torch, name), shown(mindspore, key), note)))
+    return result
+
+
+def shown(arguments: dict[str, Any], name: str) -> str:
+    """Write an argument as in a call, a long value shortened."""
+    brief = Repr()
+    brief.maxother = 60
+    return f"{name}={brief.repr(arguments[name])}" if name else ""

@@ -1,0 +1,79 @@
+"""The picture of `numpy-adagrad diff`: where two rules take one element, and how far apart they take all."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ..migration.divergence import Distance, Distances, Floats, first_beyond
+from .plotting import COLORS, dress
+
+LARGEST, MEDIAN, MARK = "#24292f", "#8c959f", "#a3120a"
+
+
+def draw(course: Floats, name: str, apart: list[Distance], tolerance: float, out: Path) -> None:
+    """Draw the course of the element called `name`, a column for each rule, and the distances, into the file `out`."""
+    figure = Figure(figsize=(10, 4.6), dpi=150, layout="constrained")
+    left, right = figure.subplots(1, 2)
+    # Of two lines that lie on each other both are seen.
+    for (rule, color), line, width in zip(COLORS.items(), course.T, (3.5, 1.5), strict=True):
+        left.plot(line, color=color, linewidth=width, label=f"{rule} rule")
+    draw_distances(right, apart, tolerance)
+    left.set_ylabel(name if len(name) <= 40 else f"...{name[-37:]}", parse_math=False)
+    dress(left, "The element that ends furthest apart", "step")
+    dress(right, "Distance between the rules, over all elements", "step")
+    for axes in (left, right):
+        axes.set_xlim(-0.02 * len(apart), 1.02 * len(apart))
+        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False)
+    figure.suptitle("One start, the same gradients, two Adagrads", fontsize=13)
+    figure.savefig(out)
+
+
+def draw_distances(axes: Axes, apart: list[Distance], tolerance: float) -> None:
+    """Draw them on a log scale. Exactly 0 and infinity have no logarithm: such steps lie in bands below and above."""
+    lines = {"largest": np.array([one.largest for one in apart]), "median": np.array([one.median for one in apart])}
+    bottom, top = decades(np.concatenate([*lines.values(), [tolerance]]))
+    spacing = (top - bottom) // 8 + 1
+    ticks = {10.0**power: f"$10^{{{power}}}$" for power in range(bottom, top + 1, spacing)}
+    limits = [bottom, top]
+    for value, edge, end in ((0.0, bottom, bottom - spacing), (np.inf, top, top + spacing)):
+        if any(value in line for line in lines.values()):
+            axes.axhspan(10.0**edge, 10.0**end, color="#eef2f6", linewidth=0)
+            ticks[10 ** ((edge + end) / 2)] = "exactly 0" if value == 0 else "infinite"
+            limits.append(end)
+    axes.set(yscale="log", ylim=(10.0 ** min(limits), 10.0 ** max(limits)))
+    axes.set_yticks(list(ticks), list(ticks.values()))
+    axes.yaxis.minorticks_off()
+
+    steps = np.arange(1, len(apart) + 1)
+    drawn = {}
+    styles = (LARGEST, 6, 0.35), (MEDIAN, 3, 0.65)
+    for (label, line), (color, markersize, place) in zip(lines.items(), styles, strict=True):
+        lane = place * spacing
+        drawn[label] = np.where(line == 0, 10 ** (bottom - lane), np.where(np.isinf(line), 10 ** (top + lane), line))
+        axes.plot(steps, drawn[label], ".", color=color, markersize=markersize, label=label)
+    if tolerance > 0:
+        axes.axhline(tolerance, color=MARK, linewidth=1, linestyle="--", label=f"tolerance {tolerance:g}")
+    first = first_beyond(apart, tolerance)
+    if first is not None:
+        axes.plot(
+            first,
+            drawn["largest"][first - 1],
+            "o",
+            markersize=11,
+            markerfacecolor="none",
+            markeredgecolor=MARK,
+            markeredgewidth=1.5,
+            label=f"first beyond it: step {first:,}",
+        )
+
+
+def decades(values: Distances) -> tuple[int, int]:
+    """Return powers of ten that enclose all values but 0 and infinity, in the range of float32, with some room."""
+    powers = np.log10(np.clip(values[(values > 0) & np.isfinite(values)], 1e-45, 1e39))
+    if not powers.size:
+        return -8, 0
+    return int(np.floor(powers.min() - 0.1)), int(np.ceil(powers.max() + 0.1))

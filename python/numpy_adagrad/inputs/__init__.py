@@ -1,0 +1,1 @@
+"""Read what users pass in: parameters, gradients, numbers, tensors, files."""

@@ -1,0 +1,103 @@
+"""The forms in which parameters, gradients and numbers may be given, read into one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .sparse import is_sparse
+from .types import Group
+
+
+def read_groups(params: Any) -> list[Group]:
+    """Read `params` as a list of groups, each with a list `params` and, if named, a list `param_names`."""
+    if isinstance(params, Iterator):
+        params = list(params)
+    if isinstance(params, (list, tuple)) and params and all(isinstance(item, Mapping) for item in params):
+        return [read_group(item) for item in params]
+    return [read_group({"params": params})]
+
+
+def read_group(group: Mapping[str, Any]) -> Group:
+    """Read one group; its `params` may have every form but that of groups."""
+    arrays, names = members(group["params"])
+    read = {**group, "params": arrays}
+    if names is not None:
+        read["param_names"] = names
+    return read
+
+
+def members(params: Any, role: str = "params") -> tuple[list[Any], list[str] | None]:
+    """Read arrays in any form but that of groups; return them and their names if they have some."""
+    if isinstance(params, np.ndarray):
+        return [params], None
+    if isinstance(params, Mapping):
+        return list(params.values()), list(params)
+    if isinstance(params, (set, frozenset)):
+        raise TypeError(f"{role}: expected an ordered collection, got a set, whose order changes between runs")
+    if isinstance(params, (str, bytes)) or not isinstance(params, Iterable):
+        raise TypeError(f"{role}: expected an array, a mapping, or a sequence of arrays, got {type(params).__name__}")
+    items = list(params)
+    named = [isinstance(item, tuple) for item in items]
+    if not any(named):
+        return items, None
+    if not all(named):
+        raise ValueError(f"{role}: expected all with names or all without, got some of each")
+    for item in items:
+        if len(item) != 2 or not isinstance(item[0], str):
+            raise TypeError(f"{role}: expected pairs (name, array), got {item!r:.60}")
+    return [array for _, array in items], [name for name, _ in items]
+
+
+def read_names(groups: list[Group]) -> list[str]:
+    """Return the names of all parameters, or none."""
+    named = [group for group in groups if "param_names" in group]
+    if not named:
+        return []
+    if len(named) != len(groups):
+        raise ValueError("all optimizer params should be with/without names. Some param names are missing")
+    for k, group in enumerate(groups):
+        params, own = len(group["params"]), len(group["param_names"])
+        if own != params:
+            raise ValueError(f"param_groups[{k}]['param_names']: expected {params} names, got {own}")
+    names = [name for group in groups for name in group["param_names"]]
+    if len(set(names)) != len(names):
+        twice = next(name for i, name in enumerate(names) if name in names[:i])
+        raise ValueError(f"params: expected unique names, got {twice!r} twice")
+    return names
+
+
+def flat_grads(grads: Any, names: Sequence[str], bare: bool) -> Sequence[Any]:
+    """Read `grads`, given in the form of the parameters, as a flat sequence."""
+    if isinstance(grads, np.ndarray) or is_sparse(grads):
+        if not bare:
+            raise TypeError("grads: expected a sequence with an array for each parameter, got one array")
+        return (grads,)
+    if isinstance(grads, (list, tuple)):
+        items: Sequence[Any] = grads
+    elif isinstance(grads, Mapping):
+        return _by_name(grads, names)
+    elif isinstance(grads, (set, frozenset, str, bytes)) or not isinstance(grads, Iterable):
+        raise TypeError(f"grads: expected arrays in the form of the parameters, got {type(grads).__name__}")
+    else:
+        items = list(grads)
+    if names and items and all(isinstance(item, tuple) for item in items):
+        named = dict(items)
+        if len(named) != len(items):
+            raise ValueError(f"grads: expected unique names, got {len(named)} for {len(items)} gradients")
+        return _by_name(named, names)
+    return items
+
+
+def _by_name(grads: Mapping[Any, Any], names: Sequence[str]) -> list[Any]:
+    if not names:
+        raise TypeError("grads: expected a sequence, as the parameters have no names, got a mapping")
+    missing = [name for name in names if name not in grads]
+    if missing:
+        raise KeyError(f"grads: expected one for each parameter (None for no gradient), got none for {missing[0]!r}")
+    if len(grads) != len(names):
+        unknown = next(name for name in grads if name not in set(names))
+        raise KeyError(f"grads: expected the names of the parameters, got {unknown!r}")
+    return [grads[name] for name in names]

@@ -1,0 +1,179 @@
+"""Gradients that touch some rows or elements of a parameter."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from .types import Array
+
+
+class RowSparse:
+    r"""A gradient that is zero but for some rows.
+
+    A parameter moves in the rows that `indices` name, and there as if its whole gradient had been given:
+
+        total[indices[k]] += values[k]      for k in order, from the first value on, each sum rounded to their dtype
+
+    after which the rule is applied once to each row named. Other rows, and their accumulators, keep their bits; that
+    a dense gradient of zeros would decay them is not imitated. Scaling, clipping and the norm see `total`.
+
+    Parameters
+    ----------
+    indices : array of int32 or int64, shape (n,)
+        Rows of the parameter, in any order, some of them perhaps more than once; what is no array is made one.
+    values : array
+        The rows of the gradient, of shape ``(n, *param.shape[1:])`` and of the dtype that a dense gradient would have.
+
+    Raises
+    ------
+    TypeError
+        For indices that are no integers. All else is checked by the step, against the parameter.
+
+    References
+    ----------
+    The sparse path of ``torch/optim/adagrad.py`` of torch 2.13.0, for `TorchAdagrad`: other than for dense gradients,
+    ``s = s + g * g`` is rounded twice, and ``p = fma(-rate, g / (sqrt(s) + eps), p)``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numpy_adagrad import RowSparse, TorchAdagrad
+    >>> table = np.zeros((4, 2), np.float32)
+    >>> opt = TorchAdagrad([table], lr=0.5)
+    >>> opt.step([RowSparse([2, 0, 2], np.array([[1, 2], [3, 0], [1, 2]], np.float32))])
+    >>> table
+    array([[-0.5,  0. ],
+           [ 0. ,  0. ],
+           [-0.5, -0.5],
+           [ 0. ,  0. ]], dtype=float32)
+    """
+
+    __slots__ = ("indices", "values")
+
+    def __init__(self, indices: npt.ArrayLike, values: npt.ArrayLike) -> None:
+        self.indices = as_indices(indices)
+        self.values = np.asarray(values)
+
+    def __repr__(self) -> str:
+        return f"RowSparse({self.indices!r}, {self.values!r})"
+
+    @classmethod
+    def from_scipy(cls, matrix: Any) -> RowSparse:
+        """Take the rows of a SciPy sparse array or matrix that have a stored entry, whole.
+
+        The array itself, given as a gradient, moves the stored elements alone. Entries stored twice are summed.
+
+        Parameters
+        ----------
+        matrix : sparse array or matrix of SciPy
+            Of shape (rows, columns).
+
+        Returns
+        -------
+        RowSparse
+            Its indices ascend, its values are new.
+
+        Raises
+        ------
+        TypeError
+            For anything else, or a format other than csr, csc and coo.
+        ValueError
+            For an array that has not two dimensions.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from scipy.sparse import csr_array
+        >>> from numpy_adagrad import RowSparse
+        >>> RowSparse.from_scipy(csr_array(np.array([[0.0, 0.0], [0.0, 7.0]])))
+        RowSparse(array([1]), array([[0., 7.]]))
+        """
+        if not is_scipy(matrix):
+            raise TypeError(f"matrix: expected a sparse array of SciPy, got {type(matrix).__name__}")
+        indices, values = scipy_elements(matrix, matrix.shape, "matrix")
+        columns = matrix.shape[1]
+        rows, places = np.unique(indices // max(columns, 1), return_inverse=True)
+        dense = np.zeros((len(rows), columns), values.dtype)
+        np.add.at(dense, (places, indices % max(columns, 1)), values)
+        return cls(rows, dense)
+
+    @classmethod
+    def from_torch(cls, tensor: Any) -> RowSparse:
+        """Take a sparse COO tensor of torch with one sparse dimension; the memory of its values is shared.
+
+        Parameters
+        ----------
+        tensor : torch.Tensor
+            On the CPU, coalesced or not.
+
+        Raises
+        ------
+        TypeError
+            For a tensor of another layout.
+        ValueError
+            For one with several sparse dimensions.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from numpy_adagrad import RowSparse
+        >>> rows = [[1.0, 2.0], [3.0, 4.0]]
+        >>> RowSparse.from_torch(torch.sparse_coo_tensor([[3, 1]], rows, (5, 2), check_invariants=False))
+        RowSparse(array([3, 1]), array([[1., 2.],
+               [3., 4.]], dtype=float32))
+        """
+        layout = str(getattr(tensor, "layout", type(tensor).__name__))
+        if layout != "torch.sparse_coo":
+            raise TypeError(f"tensor: expected a sparse COO tensor of torch, got {layout}")
+        if tensor.sparse_dim() != 1:
+            raise ValueError(f"tensor: expected one sparse dimension, got {tensor.sparse_dim()}")
+        tensor = tensor.detach()
+        return cls(tensor._indices()[0].numpy(), tensor._values().numpy())
+
+
+def as_indices(indices: npt.ArrayLike) -> Array:
+    array = np.asarray(indices)
+    if array.size == 0 and not isinstance(indices, np.ndarray):
+        array = array.astype(np.int64)
+    if array.dtype not in (np.int32, np.int64):
+        raise TypeError(f"indices: expected int32 or int64, got {array.dtype}")
+    return array
+
+
+def is_scipy(grad: Any) -> bool:
+    scipy = sys.modules.get("scipy.sparse")
+    return scipy is not None and bool(scipy.issparse(grad))
+
+
+def is_sparse(grad: Any) -> bool:
+    """Tell whether it is a sparse gradient of one parameter."""
+    return isinstance(grad, RowSparse) or is_scipy(grad)
+
+
+def parts_of(grad: Any, shape: tuple[int, ...], label: str) -> tuple[Array, Array, bool] | None:
+    """Take a sparse gradient apart for the core: indices, values, and whether they are of elements, not rows.
+
+    None for what is no sparse gradient.
+    """
+    if isinstance(grad, RowSparse):
+        return grad.indices, grad.values, False
+    if is_scipy(grad):
+        return *scipy_elements(grad, shape, label), True
+    return None
+
+
+def scipy_elements(matrix: Any, shape: tuple[int, ...], label: str) -> tuple[Array, Array]:
+    """Return where in C order the stored entries lie, in the order in which they are stored, and their values."""
+    if matrix.format not in ("csr", "csc", "coo"):
+        raise TypeError(f"{label}: expected the format csr, csc or coo, got {matrix.format}")
+    if len(matrix.shape) != 2:
+        raise ValueError(f"{label}: expected two dimensions, got shape {matrix.shape}")
+    if matrix.shape != shape:
+        raise ValueError(f"{label}: expected shape {shape}, got {matrix.shape}")
+    entries = matrix.tocoo(copy=False)
+    return entries.row.astype(np.int64) * shape[1] + entries.col, entries.data

@@ -1,0 +1,64 @@
+"""State from and to elsewhere: tensors of torch and MindSpore, the checks of what comes, its taking over."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from functools import partial
+from operator import methodcaller, setitem
+from typing import Any
+
+import numpy as np
+
+from .types import Array
+
+
+def to_array(value: Any) -> Any:
+    """Turn a tensor into an array; leave all else as it is."""
+    if hasattr(value, "asnumpy"):
+        return value.asnumpy()
+    if not type(value).__module__.startswith("torch") or not hasattr(value, "detach"):
+        return value
+    tensor = value.detach().cpu().resolve_conj().resolve_neg()
+    if str(tensor.dtype) != "torch.bfloat16":
+        return tensor.numpy()
+    import ml_dtypes
+    import torch
+
+    return tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
+
+
+def identity(array: Array) -> Array:
+    """Return the array: what stands in for `to_tensor` where no tensors are wanted."""
+    return array
+
+
+def to_tensor(array: Array) -> Any:
+    """Copy an array into a CPU tensor."""
+    try:
+        import torch
+    except ImportError:
+        raise ImportError("tensors=True: expected torch to be installed") from None
+    copy = np.array(array, order="C", subok=False)
+    if copy.dtype.name != "bfloat16":
+        return torch.from_numpy(copy)
+    return torch.from_numpy(copy.view(np.int16)).view(torch.bfloat16)
+
+
+def to_parameter(name: str, array: Array) -> Any:
+    """Copy an array into a parameter of MindSpore's, which is what its checkpoints hold."""
+    try:
+        import mindspore
+    except ImportError:
+        raise ImportError("tensors=True: expected mindspore to be installed") from None
+    return mindspore.Parameter(mindspore.Tensor(np.array(array, order="C", subok=False)), name=name)
+
+
+def fill(array: Array, value: Any) -> Callable[[], None]:
+    """Return the action that fills an array in place."""
+    return partial(setitem, array, ..., value)
+
+
+def run_together(actions: Sequence[Callable[[], None]]) -> None:
+    """Run actions written in C. No bytecode runs between them, so that Ctrl-C cannot fall between either."""
+    deque(map(methodcaller("__call__"), actions), maxlen=0)

@@ -1,0 +1,98 @@
+"""Check numbers and arrays; every error names the argument, what was expected and what came."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import numpy as np
+
+from .tensors import to_array
+from .types import Array
+
+
+def number(value: Any, label: str) -> float:
+    """Read a Python or NumPy number, or an array of one element, as a float."""
+    if isinstance(value, (float, int)):
+        try:
+            return float(value)
+        except OverflowError:
+            raise ValueError(f"{label}: expected a number within float64, got a larger one") from None
+    if hasattr(value, "__array__"):
+        array = np.asarray(value)
+        if array.size == 1 and array.dtype.kind not in "cOSUmM":
+            return float(array.item())
+        raise TypeError(f"{label}: expected a number, got an array of shape {array.shape} and dtype {array.dtype}")
+    raise TypeError(f"{label}: expected a number or a 1-element array, got {type(value).__name__}")
+
+
+def positive_scale(value: Any) -> float:
+    """Read a `grad_scale` as torch holds it, in float32."""
+    scale = number(value, "grad_scale")
+    with np.errstate(all="ignore"):
+        single = float(np.float32(scale))
+    if not 0 < single < np.inf:
+        raise ValueError(f"grad_scale: expected a positive number within float32, got {value}")
+    return single
+
+
+def norm_limit(value: Any) -> float:
+    """Read a `max_norm`."""
+    limit = number(value, "max_norm")
+    if not limit >= 0:
+        raise ValueError(f"max_norm: expected a number of at least 0, got {value}")
+    return limit
+
+
+def step_count(value: Any, label: str) -> float:
+    """Read a number of steps."""
+    count = number(to_array(value), label)
+    if not (count >= 0 and count.is_integer()):
+        raise ValueError(f"{label}: expected a whole number of steps, got {count}")
+    return count
+
+
+def check_shape(label: str, expected: tuple[int, ...], got: tuple[int, ...]) -> None:
+    """Refuse another shape."""
+    if got != expected:
+        raise ValueError(f"{label}: expected shape {expected}, got {got}")
+
+
+def cast_like(value: Any, array: Array, label: str) -> Array:
+    """Check that a loaded array fits one of ours; return it in that one's dtype."""
+    if isinstance(value, np.generic):  # what NumPy makes of a 0-d result
+        value = np.asarray(value)
+    if not isinstance(value, np.ndarray):
+        raise TypeError(f"{label}: expected an array, got {type(value).__name__}")
+    check_shape(label, array.shape, value.shape)
+    if not np.can_cast(value.dtype, array.dtype, "same_kind"):
+        raise TypeError(f"{label}: expected values that {array.dtype} can hold, got {value.dtype}")
+    with np.errstate(all="ignore"):
+        return value.astype(array.dtype, copy=False)
+
+
+def check_fit(label: str, array: Array, value: Array) -> None:
+    """Refuse an array that cannot take a value as it is."""
+    check_shape(label, value.shape, array.shape)
+    if array.dtype != value.dtype:
+        raise TypeError(f"{label}: expected dtype {value.dtype}, got {array.dtype}")
+
+
+def check_kind(label: str, value: Any, module: str, name: str) -> None:
+    """Refuse what is no instance of a class, without importing the library that it is of."""
+    library = sys.modules.get(module)
+    if library is None or not isinstance(value, getattr(library, name)):
+        kind = type(value)
+        raise TypeError(f"{label}: expected a {module}.{name}, got {kind.__module__}.{kind.__qualname__}")
+
+
+def check_same(label: str, ours: Any, theirs: Any) -> None:
+    """Refuse what must be the same on both sides and is not."""
+    if ours != theirs:
+        raise ValueError(f"{label}: expected {ours}, got {theirs}")
+
+
+def same_memory(one: Array, other: Array) -> bool:
+    """Tell whether two arrays of one dtype are the same elements."""
+    keys = ("data", "shape", "strides")
+    return all(one.__array_interface__[key] == other.__array_interface__[key] for key in keys)

@@ -1,0 +1,167 @@
+"""The forms in which MindSpore takes its arguments: groups, `order_params`, names for all, rates; their checks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..inputs.containers import members, read_group
+from ..inputs.tensors import to_array
+from ..inputs.types import Group
+from ..inputs.validation import number
+
+SHARED_RATE = "learning_rate"
+
+
+def read_groups(params: Any) -> tuple[list[Group], bool]:
+    """Read `params`; return the groups, in the order of `order_params` if given, and whether there were any.
+
+    Each group gets `param_names`, and as `lr_name` what its rate is called in a checkpoint.
+    """
+    if params is None:
+        raise ValueError("params: expected arrays, got None")
+    grouped = isinstance(params, (list, tuple)) and any(isinstance(item, Mapping) for item in params)
+    if not grouped:
+        groups = [read_group({"params": params, "lr_name": SHARED_RATE})]
+        if not groups[0]["params"]:
+            raise ValueError("params: expected at least one array, got none")
+        return name_all(groups, 0), False
+    if not all(isinstance(item, Mapping) for item in params):
+        raise TypeError("params: expected groups only or arrays only, got some of each")
+    order = [item for item in params if "order_params" in item]
+    groups = []
+    for k, item in enumerate(params):
+        if "order_params" not in item:
+            groups.append(named_rate(read_group(item), k))
+    name_all(groups, 0)
+    return (_ordered(groups, order) if order else groups), True
+
+
+def named_rate(group: Group, k: int) -> Group:
+    """Name the rate of group number `k` of those that were given."""
+    return {**group, "lr_name": f"{SHARED_RATE}_group_{k}" if "lr" in group else SHARED_RATE}
+
+
+def name_all(groups: list[Group], start: int) -> list[Group]:
+    """Call arrays that have no name param0, param1, ... from `start` on."""
+    for group in groups:
+        stop = start + len(group["params"])
+        group.setdefault("param_names", [f"param{i}" for i in range(start, stop)])
+        start = stop
+    return groups
+
+
+def _ordered(groups: list[Group], order: list[Mapping[str, Any]]) -> list[Group]:
+    """Cut the groups so that their parameters, end to end, come as `order_params` says."""
+    if len(order) > 1 or set(order[0]) != {"order_params"}:
+        raise ValueError(
+            "order_params: expected one group with that key alone, got "
+            + (f"{len(order)} of them" if len(order) > 1 else f"the keys {sorted(order[0])}")
+        )
+    wanted, _ = members(order[0]["order_params"], "order_params")
+    owners = {id(p): (group, i) for group in groups for i, p in enumerate(group["params"])}
+    if len(wanted) != len(owners):
+        raise ValueError(f"order_params: expected all {len(owners)} parameters, got {len(wanted)}")
+    runs: list[Group] = []
+    last = None
+    for k, param in enumerate(wanted):
+        if id(param) not in owners:
+            raise ValueError(f"order_params[{k}]: expected a parameter of the groups, got another array")
+        group, i = owners.pop(id(param))
+        if group is not last:
+            runs.append({**group, "params": [], "param_names": []})
+        runs[-1]["params"].append(param)
+        runs[-1]["param_names"].append(group["param_names"][i])
+        last = group
+    return runs
+
+
+def check_names(groups: list[Group]) -> None:
+    """Refuse names that mean something else in a checkpoint."""
+    names = [name for group in groups for name in group["param_names"]]
+    taken = {"global_step", *(group["lr_name"] for group in groups), *(f"accum.{name}" for name in names)}
+    for name in names:
+        if name in taken:
+            raise ValueError(f"params: expected names that a checkpoint does not use itself, got {name!r}")
+
+
+def check_lengths(groups: list[Group]) -> None:
+    lengths = {len(group["lr"]) for group in groups if isinstance(group["lr"], np.ndarray)}
+    if len(lengths) > 1:
+        raise ValueError(f"learning_rate: expected sequences of one length, got {sorted(lengths)}")
+
+
+def read_rate(rate: Any) -> Any:
+    """Read a rate as a float, a float32 array with one for each step, or a callable."""
+    if type(rate) is float and 0 <= rate < math.inf:
+        return rate
+    if callable(rate):
+        return rate
+    if isinstance(rate, str):
+        raise ValueError(f"could not convert string to float: {rate!r}")
+    if isinstance(rate, (bool, int, float)):
+        check_range("learning rate", float(rate))
+        return float(rate)
+    array = np.asarray(to_array(rate) if rate is not None else rate)
+    if rate is None or array.dtype.kind not in "biufV":
+        raise TypeError(
+            "learning_rate: expected a number, a sequence, a 1-dimensional array or a callable, got "
+            f"{type(rate).__name__}"
+        )
+    if array.ndim > 1:
+        raise ValueError(f"learning_rate: expected an array of 0 or 1 dimensions, got {array.ndim}")
+    with np.errstate(all="ignore"):
+        return array.astype(np.float32) if array.ndim else float(array)
+
+
+def read_decay(decay: Any) -> Any:
+    if callable(decay):
+        return decay
+    decay = number(decay, "weight_decay")
+    check_range("weight_decay", decay)
+    return decay
+
+
+def rate_at(lr: Any, step: int, shifts: bool) -> float:
+    """Return the rate of a step; `shifts` as MindSpore rounds a fixed one beside a dynamic one."""
+    lr = read_rate(lr)
+    if callable(lr):
+        return number(lr(step), "learning_rate")
+    if isinstance(lr, np.ndarray):
+        if step >= len(lr):
+            raise RuntimeError(f"learning_rate: expected a rate for global_step {step}, got a sequence of {len(lr)}")
+        return float(lr[step])
+    one = np.float32(1)
+    return float((np.float32(lr) + one) - one) if shifts else lr
+
+
+def decay_at(decay: Any, step: int) -> float:
+    return number(decay(step) if callable(decay) else decay, "weight_decay")
+
+
+def scaled_decay(decay: float, loss_scale: float, scheduled: bool) -> tuple[float, bool]:
+    """Return a decay for the scaled gradient, and whether it applies; a schedule's always does."""
+    if scheduled:
+        with np.errstate(all="ignore"):
+            return float(np.float32(decay) * np.float32(loss_scale)), True
+    scaled = decay * loss_scale
+    return scaled, scaled > 0
+
+
+def check_range(name: str, value: float) -> None:
+    if not math.isfinite(value):
+        raise ValueError(f"For 'Adagrad', the '{name}' must be a legal value, but got '{value}'.")
+    if value < 0:
+        raise ValueError(value_text(name, ">= 0", value))
+
+
+def type_text(name: str, expected: str, value: Any) -> str:
+    return f"For 'Adagrad', the type of '{name}' should be '{expected}', but got type '{type(value).__name__}'."
+
+
+def value_text(name: str, bound: str, value: Any) -> str:
+    kind = type(value).__name__
+    return f"For 'Adagrad', the '{name}' must be float and must {bound}, but got '{value}' with type '{kind}'."
