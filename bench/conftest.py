@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from numpy_adagrad import _core
-from numpy_adagrad.bench.candidates import CANDIDATES, versions
-from numpy_adagrad.bench.row_candidates import ROW_CANDIDATES
+from numpy_adagrad.benchmark.candidates import CANDIDATES, versions
+from numpy_adagrad.benchmark.row_candidates import ROW_CANDIDATES
 
 SETTINGS = ("OMP_", "GOMP_", "MKL_", "NUMBA_", "XLA_", "NUMPY_ADAGRAD_")
 # So that what an import leaves there is not taken for the user's.

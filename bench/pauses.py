@@ -14,12 +14,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from numpy_adagrad.bench.candidates import CANDIDATES
-from numpy_adagrad.bench.figures import duration, multiple
-from numpy_adagrad.bench.race import Step
-from numpy_adagrad.bench.threads import PROCESSORS, threads
-from numpy_adagrad.bench.workloads import Workload, random_arrays
-from numpy_adagrad.parameters import Array
+from numpy_adagrad.benchmark.candidates import CANDIDATES
+from numpy_adagrad.benchmark.comparison import Step
+from numpy_adagrad.benchmark.figures import duration, multiple
+from numpy_adagrad.benchmark.threads import PROCESSORS, threads
+from numpy_adagrad.benchmark.workloads import Workload, random_arrays
+from numpy_adagrad.inputs.types import Array
 from report import write_between_markers
 
 LENGTHS = (2**12, 2**14, 2**15, 2**16, 100_000, 200_000, 300_000, 10**6, 10**7)

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple, TypeAlias
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy_adagrad.bench.candidates import CANDIDATES
-from numpy_adagrad.bench.figures import digits, duration, kept, median_ratio, multiple
-from numpy_adagrad.bench.row_candidates import ROW_CANDIDATES
-from numpy_adagrad.bench.workloads import WORKLOADS
+from numpy_adagrad.benchmark.candidates import CANDIDATES
+from numpy_adagrad.benchmark.figures import digits, duration, kept, median_ratio, multiple
+from numpy_adagrad.benchmark.row_candidates import ROW_CANDIDATES
+from numpy_adagrad.benchmark.workloads import WORKLOADS
 
 FLOOR = "floor"
 RIVAL = "torch-fused"

@@ -15,13 +15,13 @@ from collections.abc import Iterator
 from functools import cache
 
 import pytest
-from numpy_adagrad.bench.candidates import CANDIDATES, participants
-from numpy_adagrad.bench.race import Race, Round, dense_race
-from numpy_adagrad.bench.row_candidates import ROW_CANDIDATES
-from numpy_adagrad.bench.row_race import row_race
-from numpy_adagrad.bench.row_workloads import TABLES, Table
-from numpy_adagrad.bench.threads import PROCESSORS, threads
-from numpy_adagrad.bench.workloads import WORKLOADS, Workload
+from numpy_adagrad.benchmark.candidates import CANDIDATES, participants
+from numpy_adagrad.benchmark.comparison import Race, Round, dense_race
+from numpy_adagrad.benchmark.row_candidates import ROW_CANDIDATES
+from numpy_adagrad.benchmark.row_comparison import row_race
+from numpy_adagrad.benchmark.row_workloads import TABLES, Table
+from numpy_adagrad.benchmark.threads import PROCESSORS, threads
+from numpy_adagrad.benchmark.workloads import WORKLOADS, Workload
 from pytest_benchmark.fixture import BenchmarkFixture
 
 

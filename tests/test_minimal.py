@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad, functional, show_config
-from numpy_adagrad.parameters import Array
+from numpy_adagrad.inputs.types import Array
 
 DTYPES = [np.float16, np.float32, np.float64]
 

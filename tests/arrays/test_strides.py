@@ -1,0 +1,148 @@
+"""The layout of parameter and gradient never changes a bit."""
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+import ml_dtypes
+import numpy as np
+import numpy.typing as npt
+import pytest
+from helpers.bits import assert_same_bits
+from helpers.errors import Rule, accumulator
+from helpers.oracle_step import make, plain
+from helpers.values import KINDS, draw
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
+from numpy_adagrad.functional import adagrad, apply_adagrad
+from numpy_adagrad.inputs.types import Array
+
+Layout: TypeAlias = tuple[Sequence[int], Sequence[int], Sequence[int], str]
+Tensor: TypeAlias = list[tuple[Array, Layout]]
+
+REALS = [np.float32, np.float64, np.float16, ml_dtypes.bfloat16]
+COMPLEX = [np.complex64, np.complex128]
+OPTIONS: dict[str, Any] = {"lr": 0.037, "weight_decay": 0.013, "lr_decay": 0, "eps": 1e-10, "maximize": True}
+EXTENTS = st.sampled_from([0, 1, 2, 3, 5, 7, 16, 17, 33])
+STEPS = st.sampled_from([1, 1, 1, 2, 3, -1, -1, -2])
+
+shapes = st.one_of(
+    st.lists(EXTENTS, max_size=4).map(tuple).filter(lambda shape: np.prod(shape) < 20_000),
+    st.sampled_from([(4095,), (4097,), (9000,), (2, 4100), (70, 130), (3, 16, 300), (16, 32, 9), (90, 1000)]),
+)
+
+
+@st.composite
+def layouts(draw_one: st.DrawFn, ndim: int) -> Layout:
+    """How an array lies in memory: its axes from slowest to fastest, and the step and start along each."""
+    axes = draw_one(st.permutations(range(ndim)))
+    steps = draw_one(st.lists(STEPS, min_size=ndim, max_size=ndim))
+    margins = draw_one(st.lists(st.integers(0, 2), min_size=ndim, max_size=ndim))
+    return axes, steps, margins, draw_one(st.sampled_from(["whole", "real", "imag"]))
+
+
+def laid_out(array: Array, layout: Layout) -> Array:
+    """A view with the numbers of `array` that lies in a buffer of its own as told."""
+    axes, steps, margins, part = layout
+    part = part if array.dtype in (np.float32, np.float64) else "whole"
+    dtype = array.dtype if part == "whole" else np.result_type(array.dtype, np.complex64)
+    extents = [abs(steps[a]) * array.shape[a] + margins[a] for a in axes]
+    buffer = np.zeros(extents, dtype).transpose(np.argsort(axes))
+    buffer = buffer if part == "whole" else getattr(buffer, part)
+    view = buffer[
+        tuple(
+            slice(margin, margin + abs(step) * extent, abs(step))
+            for step, margin, extent in zip(steps, margins, array.shape, strict=True)
+        )
+    ][tuple(slice(None, None, 1 if step > 0 else -1) for step in steps)]
+    view = view if view.ndim else buffer[...]
+    view[...] = array
+    return view
+
+
+@st.composite
+def cases(draw_one: st.DrawFn, dtypes: list[npt.DTypeLike]) -> list[Tensor]:
+    """Arrays in C order with a layout for each: parameters, and gradients for two steps."""
+    dtype = np.dtype(draw_one(st.sampled_from(dtypes)))
+    rng, kind = np.random.default_rng(draw_one(st.integers(0, 99))), draw_one(st.sampled_from(KINDS))
+    tensors = []
+    for shape in draw_one(st.lists(shapes, min_size=1, max_size=3)):
+        arrays = [draw(rng, shape, dtype, kind) for _ in range(3)]
+        tensors.append([(array, draw_one(layouts(len(shape)))) for array in arrays])
+    return tensors
+
+
+def both(tensors: list[Tensor]) -> tuple[list[list[Array]], list[list[Array]]]:
+    """The tensors in C order and as laid out."""
+    ordinary = [[plain(array) for array, _ in tensor] for tensor in tensors]
+    strided = [[laid_out(array, layout) for array, layout in tensor] for tensor in tensors]
+    return ordinary, strided
+
+
+def check(
+    rule: Rule, tensors: list[Tensor], scaling: dict[str, Any], *, centralize: bool = False, **options: Any
+) -> None:
+    seen = []
+    for laid in both(tensors):
+        params = [tensor[0] for tensor in laid]
+        opt = make(rule, [{"params": params, "grad_centralization": True}] if centralize else params, **options)
+        for step in (1, 2):
+            opt.step([tensor[step] for tensor in laid], **scaling)
+        seen.append(([plain(p) for p in params], [plain(accumulator(opt, i)) for i in range(len(params))], opt))
+    (params, accums, ordinary), (strided_params, strided_accums, strided) = seen
+    for i in range(len(params)):
+        assert_same_bits(strided_params[i], params[i], f"parameter {i}")
+        assert_same_bits(strided_accums[i], accums[i], f"accumulator {i}")
+    if scaling.get("max_norm") is not None:
+        assert_same_bits(np.float64(strided.grad_norm), np.float64(ordinary.grad_norm), "norm")
+
+
+scalings = st.fixed_dictionaries(
+    {}, optional={"max_norm": st.sampled_from([1e-3, 0.7, 30.0]), "grad_scale": st.sampled_from([0.3, 1024.0])}
+)
+
+
+@settings(deadline=None, max_examples=400)
+@given(cases([*REALS, *COMPLEX]), scalings, st.booleans(), st.sampled_from([0, 0.013]))
+def test_torch_rule(tensors: list[Tensor], scaling: dict[str, Any], maximize: bool, weight_decay: float) -> None:
+    check(TorchAdagrad, tensors, scaling, maximize=maximize, weight_decay=weight_decay)
+
+
+@settings(deadline=None, max_examples=400)
+@given(cases(REALS), scalings, st.booleans(), st.sampled_from([0.0, 0.013]), st.sampled_from([1.0, 3.7]))
+def test_mindspore_rule(
+    tensors: list[Tensor], scaling: dict[str, Any], centralize: bool, weight_decay: float, loss_scale: float
+) -> None:
+    check(MindSporeAdagrad, tensors, scaling, centralize=centralize, weight_decay=weight_decay, loss_scale=loss_scale)
+
+
+@settings(deadline=None, max_examples=200)
+@given(cases(REALS))
+def test_stateless_forms(tensors: list[Tensor]) -> None:
+    """Here the accumulators come from the caller, in any layout too."""
+    ordinary, strided = both(tensors)
+    for laid in (ordinary, strided):
+        counters = [np.zeros((), np.float32) for _ in laid]
+        params, accums, grads = zip(*laid, strict=True)
+        adagrad(params, grads, accums, counters, **OPTIONS)
+        for param, accum, grad in laid:
+            apply_adagrad(param, accum, 0.037, grad)
+    for i, (expected, actual) in enumerate(zip(ordinary, strided, strict=True)):
+        for name, wanted, got in zip(("parameter", "accumulator", "gradient"), expected, actual, strict=True):
+            assert_same_bits(plain(got), wanted, f"{name} {i}")
+
+
+@pytest.mark.parametrize("rule", [TorchAdagrad, MindSporeAdagrad])
+def test_every_order_of_axes_of_a_large_array(rule: Rule) -> None:
+    """Enough elements for several threads, whose shares begin within a block."""
+    rng = np.random.default_rng(1)
+    shape = (32, 48, 91)
+    whole = "whole"
+    for axes in [(0, 1, 2), (2, 1, 0), (1, 2, 0)]:
+        for steps in [(1, 1, 1), (-1, 2, 1)]:
+            tensor: Tensor = [
+                (draw(rng, shape, np.float32, "normal"), (axes, steps, (1, 0, 2), whole)),
+                (draw(rng, shape, np.float32, "normal"), (axes[::-1], steps[::-1], (0, 0, 0), whole)),
+                (draw(rng, shape, np.float32, "normal"), ((1, 0, 2), (1, 1, -2), (0, 0, 0), whole)),
+            ]
+            check(rule, [tensor], {"max_norm": 0.7}, centralize=rule is MindSporeAdagrad)

@@ -1,0 +1,318 @@
+"""A run that changes over to ours and back has the bits of one that does not, in MindSpore's memory or a copy."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mindspore
+import numpy as np
+import pytest
+from helpers.bits import assert_same_bits
+from helpers.contents import contents
+from helpers.interpreters import run
+from helpers.mindspore_arrays import (
+    ArithmeticSchedule,
+    TableDecay,
+    TableSchedule,
+    draw_normal,
+    mindspore_step,
+    parameter,
+)
+from mindspore import nn
+from numpy_adagrad import from_mindspore, to_mindspore
+from numpy_adagrad.inputs.types import Array
+
+NAMES = ["dense.weight", "norm.beta", "table", "scale"]
+SHAPES: list[tuple[int, ...]] = [(17, 5), (33,), (4, 16), ()]
+STEPS = 3
+RATES = [0.5, 0.25, 0.1, 0.07, 0.3, 0.2, 0.15, 0.12, 0.11]
+DECAYS = [0.0, 0.1, 0.2, 0.0, 0.05, 0.1, 0.3, 0.2, 0.1]
+
+
+def plain(params: list[Any]) -> Any:
+    return nn.Adagrad(params, accum=0.25, learning_rate=0.037)
+
+
+def decayed_and_scaled(params: list[Any]) -> Any:
+    return nn.Adagrad(params, learning_rate=0.037, loss_scale=3.0, weight_decay=0.1)
+
+
+def listed(params: list[Any]) -> Any:
+    return nn.Adagrad(params, learning_rate=RATES, loss_scale=1024.0)
+
+
+def scheduled(params: list[Any]) -> Any:
+    schedule = nn.ExponentialDecayLR(0.1, 0.9, 4)
+    return nn.Adagrad(
+        params, learning_rate=schedule, weight_decay=TableDecay(np.array(DECAYS, np.float32)), loss_scale=3.0
+    )
+
+
+def grouped(params: list[Any]) -> Any:
+    groups = [
+        {"params": params[:2], "lr": 0.0123, "weight_decay": 0.1},
+        {"params": params[2:3], "grad_centralization": False},
+        {"params": params[3:], "lr": 0.05},
+    ]
+    return nn.Adagrad(groups, learning_rate=0.2, weight_decay=0.01, loss_scale=3.0)
+
+
+def mixed_rates(params: list[Any]) -> Any:
+    """Beside a dynamic rate MindSpore rounds fixed ones as (v + 1) - 1."""
+    groups = [
+        {"params": params[:1], "lr": RATES},
+        {"params": params[1:2], "lr": 0.0123},
+        {"params": params[2:], "weight_decay": TableDecay(np.array(DECAYS, np.float32))},
+    ]
+    return nn.Adagrad(groups, learning_rate=0.0456)
+
+
+def unused_default(params: list[Any]) -> Any:
+    """The default rate is dynamic and no group has it: MindSpore shifts the fixed ones all the same."""
+    groups = [{"params": params[:2], "lr": 0.0123}, {"params": params[2:], "lr": 0.0456}]
+    return nn.Adagrad(groups, learning_rate=RATES)
+
+
+def unused_schedule(params: list[Any]) -> Any:
+    groups = [
+        {"params": params[:2], "lr": 0.0123},
+        {"params": params[2:], "lr": TableSchedule(np.array(RATES, np.float32))},
+    ]
+    return nn.Adagrad(groups, learning_rate=nn.CosineDecayLR(0.01, 0.1, 40))
+
+
+def ordered(params: list[Any]) -> Any:
+    groups = [
+        {"params": params[:2], "lr": 0.0123},
+        {"params": params[2:], "weight_decay": 0.2},
+        {"order_params": [params[3], params[0], params[2], params[1]]},
+    ]
+    return nn.Adagrad(groups, learning_rate=0.2)
+
+
+FORMS = [
+    plain,
+    decayed_and_scaled,
+    listed,
+    scheduled,
+    grouped,
+    mixed_rates,
+    unused_default,
+    unused_schedule,
+    ordered,
+]
+each_form = pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
+Form = Callable[[list[Any]], Any]
+
+
+def optimizer_of(form: Form, dtype: str = "float32", value: float | None = None) -> Any:
+    rng = np.random.default_rng(1)
+    arrays = [draw_normal(rng, shape, dtype, "normal") for shape in SHAPES]
+    if value is not None:
+        arrays = [np.full_like(array, value) for array in arrays]
+    params = [parameter(name, array) for name, array in zip(NAMES, arrays, strict=True)]
+    # A decay that is a Cell gives a gradient of shape (1,), which MindSpore does not take for a scalar.
+    return form(params[:3] if form in (scheduled, mixed_rates) else params)
+
+
+def grads_of(optimizer: Any, dtype: str = "float32") -> list[list[Array]]:
+    rng = np.random.default_rng(2)
+    shapes = [param.shape for param in optimizer.parameters]
+    return [[draw_normal(rng, shape, dtype, "normal") for shape in shapes] for _ in range(3 * STEPS)]
+
+
+def assert_same_run(optimizer: Any, unswitched: Any) -> None:
+    for ours, theirs in (
+        (optimizer.parameters, unswitched.parameters),
+        (optimizer.accum, unswitched.accum),
+        ([optimizer.global_step], [unswitched.global_step]),
+    ):
+        for one, other in zip(ours, theirs, strict=True):
+            assert one.name == other.name
+            assert_same_bits(one.asnumpy(), other.asnumpy(), one.name)
+
+
+def addresses(optimizer: Any) -> list[int]:
+    parameters = [*optimizer.parameters, *optimizer.accum, optimizer.global_step]
+    return [p.asnumpy().__array_interface__["data"][0] for p in parameters]
+
+
+@each_form
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_switched_run(dtype: str, form: Form) -> None:
+    """MindSpore, then ours in MindSpore's memory, then MindSpore: 9 steps with the bits of MindSpore alone."""
+    optimizer, unswitched = optimizer_of(form, dtype), optimizer_of(form, dtype)
+    grads = grads_of(optimizer, dtype)
+    for part in grads:
+        mindspore_step(unswitched, part)
+
+    for part in grads[:STEPS]:
+        mindspore_step(optimizer, part)
+    ours = from_mindspore(optimizer)
+    before = addresses(optimizer)
+    for part in grads[STEPS : 2 * STEPS]:
+        ours.step(part)
+    to_mindspore(ours, optimizer)
+    for part in grads[2 * STEPS :]:
+        mindspore_step(optimizer, part)
+    assert_same_run(optimizer, unswitched)
+    assert addresses(optimizer) == before
+
+
+@each_form
+def test_turn_and_turn_about(form: Form) -> None:
+    """State is shared: each may take the next step without being told of the other's."""
+    optimizer, unswitched = optimizer_of(form), optimizer_of(form)
+    ours = from_mindspore(optimizer)
+    for k, part in enumerate(grads_of(optimizer)):
+        mindspore_step(unswitched, part)
+        if k % 2:
+            mindspore_step(optimizer, part)
+        else:
+            ours.step(part)
+    assert_same_run(optimizer, unswitched)
+
+
+@each_form
+def test_into_memory_of_its_own(form: Form) -> None:
+    """to_mindspore copies what is not shared: here all of it, the fixed rates too."""
+    optimizer, unswitched = optimizer_of(form), optimizer_of(form)
+    grads = grads_of(optimizer)
+    ours = from_mindspore(optimizer)
+    for part in grads[:STEPS]:
+        mindspore_step(unswitched, part)
+        ours.step(part)
+    other = optimizer_of(form, value=7)
+    for rate in other.get_lr_parameter(list(other.parameters)):
+        if isinstance(rate, mindspore.Parameter):
+            rate.asnumpy()[...] = 7
+    to_mindspore(ours, other)
+    for part in grads[STEPS:]:
+        mindspore_step(unswitched, part)
+        mindspore_step(other, part)
+    assert_same_run(other, unswitched)
+
+
+@each_form
+def test_checkpoint_names_and_rates_are_mindspore_s(form: Form, tmp_path: Any) -> None:
+    optimizer = optimizer_of(form)
+    path = str(tmp_path / "optimizer.ckpt")
+    mindspore.save_checkpoint(optimizer, path)
+    theirs = {name: value.asnumpy() for name, value in mindspore.load_checkpoint(path).items()}
+    ours = from_mindspore(optimizer).state_dict(parameters=True)
+    # MindSpore makes the rate of a group without its own even where no such group is.
+    assert ours.keys() | {"learning_rate"} == theirs.keys() | {"learning_rate"}
+    for name, array in ours.items():
+        assert_same_bits(array, theirs[name], name)
+
+
+@pytest.mark.parametrize("form", [grouped, unused_default], ids=lambda form: form.__name__)
+def test_a_group_can_be_added(form: Form) -> None:
+    ours = from_mindspore(optimizer_of(form))
+    ours.add_param_group({"params": [("more", np.ones(3, np.float32))], "lr": 0.5})
+    assert len({key for key in ours.state_dict() if key.startswith("learning_rate_group")}) == 3
+    ours.add_param_group({"params": [("most", np.ones(3, np.float32))]})
+    ours.step([np.ones(param.shape, np.float32) for group in ours.param_groups for param in group["params"]])
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [
+        nn.ExponentialDecayLR(0.1, 0.9, 4, True),
+        nn.NaturalExpDecayLR(0.1, 0.9, 4),
+        nn.InverseDecayLR(0.1, 0.9, 4, True),
+        nn.CosineDecayLR(0.01, 0.1, 20),
+        nn.PolynomialDecayLR(0.1, 0.01, 20, 0.5),
+        nn.WarmUpLR(0.1, 10),
+        ArithmeticSchedule(0.3),
+    ],
+    ids=lambda schedule: type(schedule).__name__,
+)
+def test_rates_of_schedules(schedule: Any) -> None:
+    """From 0 a gradient of 1 moves by the rate itself, as 1e-8 is lost beside an accumulator of 1."""
+    w = parameter("w", np.zeros(1, np.float32))
+    optimizer = nn.Adagrad([w], accum=0.0, learning_rate=schedule)
+    rate = from_mindspore(optimizer).param_groups[0]["lr"]
+    for step in range(25):
+        w.asnumpy()[...] = optimizer.accum[0].asnumpy()[...] = 0
+        mindspore_step(optimizer, [np.ones(1, np.float32)])
+        assert_same_bits(np.float32(rate(step)), abs(w.asnumpy()[0]), f"step {step}")
+
+
+FIRST_OPERATOR = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parents[1])!r})
+from helpers.mindspore_arrays import ArithmeticSchedule
+from numpy_adagrad.migration.mindspore_options import FromCell
+print(FromCell(ArithmeticSchedule(0.5))(10))
+"""
+
+
+def test_a_schedule_is_compiled() -> None:
+    assert run(FIRST_OPERATOR, GLOG_v="3").stdout.splitlines()[-1:] == ["0.25"]
+
+
+def test_a_schedule_that_no_group_uses_is_not_kept() -> None:
+    ours = from_mindspore(optimizer_of(unused_schedule))
+    ours.add_param_group({"params": [("more", np.ones(3, np.float32))]})
+    before = contents(ours)
+    with pytest.raises(RuntimeError, match=r"^learning_rate: expected a rate for the new group"):
+        ours.step([np.ones(param.shape, np.float32) for group in ours.param_groups for param in group["params"]])
+    assert contents(ours) == before
+
+
+def test_options_come_along() -> None:
+    ours = from_mindspore(nn.Adagrad([parameter("w", np.ones(2, np.float32))], 0.5, 0.25, False, 8.0, 0.125))
+    assert (ours.accum, ours.update_slots, ours.loss_scale) == (0.5, False, 8.0)
+    assert [ours.param_groups[0][key] for key in ("lr", "weight_decay")] == [0.25, 0.125]
+
+
+def test_float64_keeps_its_precision() -> None:
+    """MindSpore would round to float32."""
+    w = parameter("w", np.full(2, 1 + 2**-40))
+    from_mindspore(nn.Adagrad([w], accum=1.0, learning_rate=0.5)).step([np.zeros(2)])
+    assert w.asnumpy().tolist() == [1 + 2**-40] * 2
+
+
+@pytest.fixture
+def _unshared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a device that is not the host: asnumpy() copies."""
+    shared = mindspore.Parameter.asnumpy
+    monkeypatch.setattr(mindspore.Parameter, "asnumpy", lambda self: shared(self).copy(), raising=False)
+
+
+@pytest.mark.usefixtures("_unshared")
+def test_memory_that_is_not_shared_is_copied_and_written_back() -> None:
+    optimizer, unswitched = optimizer_of(grouped), optimizer_of(grouped)
+    grads = grads_of(optimizer)
+    with pytest.warns(UserWarning, match="copied, as MindSpore does not share its memory") as warned:
+        ours = from_mindspore(optimizer)
+    names = [str(warning.message).partition(":")[0] for warning in warned]
+    assert names == [*NAMES, *(f"accum.{name}" for name in NAMES), "global_step"]
+    start = [param.asnumpy() for param in optimizer.parameters]
+    for part in grads[:STEPS]:
+        mindspore_step(unswitched, part)
+        ours.step(part)
+    for param, array in zip(optimizer.parameters, start, strict=True):
+        assert_same_bits(param.asnumpy(), array, param.name)
+    to_mindspore(ours, optimizer)
+    for part in grads[STEPS:]:
+        mindspore_step(unswitched, part)
+        mindspore_step(optimizer, part)
+    assert_same_run(optimizer, unswitched)
+
+
+def test_groups_that_share_a_rate_in_mindspore_have_one_here() -> None:
+    optimizer = optimizer_of(
+        lambda params: nn.Adagrad([{"params": params[:2], "weight_decay": 0.5}, {"params": params[2:]}])
+    )
+    ours = from_mindspore(optimizer)
+    ours.param_groups[1]["lr"] = 0.5
+    with pytest.raises(
+        ValueError, match=r"^learning_rate: expected one rate for the groups that share it in MindSpore, "
+    ):
+        to_mindspore(ours, optimizer)
+    assert optimizer.learning_rate.asnumpy() == np.float32(0.001)
+    ours.param_groups[0]["lr"] = 0.5
+    to_mindspore(ours, optimizer)
+    assert optimizer.learning_rate.asnumpy() == np.float32(0.5)

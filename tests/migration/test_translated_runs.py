@@ -1,0 +1,299 @@
+"""Translations run by the real libraries, side by side: exact ones differ by rounding, the others as their notes say.
+
+The bounds are running error analyses (Higham, "Accuracy and Stability of Numerical Algorithms", section 3.3): each
+rounded operation changes its result by at most `HALF_UNIT` of it, and what that does to the next values is added up.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from helpers.bits import assert_same_bits
+from helpers.mindspore_arrays import TableDecay, mindspore_step, parameter
+from helpers.torch_arrays import to_numpy, to_torch, torch_step
+from mindspore import nn
+from numpy_adagrad import MindSporeAdagrad, TorchAdagrad, translate
+from numpy_adagrad.migration.error_bounds import HALF_UNIT, NEAR, difference, equal_from, move_ratio, near_from
+
+Array = npt.NDArray[Any]
+Each = Callable[[int], float]
+Options = dict[str, Any]
+
+STEPS = 12
+SIZE = 512
+ULP = 2 * HALF_UNIT  # of numbers between 1 and 2
+
+
+class Course(NamedTuple):
+    """The parameter before and after each step, and the accumulator after it, with a row for each step."""
+
+    before: Array
+    after: Array
+    accum: Array
+
+
+def start() -> Array:
+    rng = np.random.default_rng(1)
+    signs: Array = rng.choice([-1, 1], SIZE)
+    return (rng.uniform(0.5, 2, SIZE) * signs).astype(np.float32)
+
+
+def gradients() -> Array:
+    return np.random.default_rng(2).standard_normal((STEPS, SIZE)).astype(np.float32)
+
+
+def constant(value: Any) -> Each:
+    return value if callable(value) else lambda step: float(value)
+
+
+def torch_course(param: Array, grads: Array, options: Options, decay: Each | None = None, scale: float = 1) -> Course:
+    """Run torch.optim.Adagrad; a rate or decay that changes is set in the group before each step."""
+    each = {"lr": options["lr"]} if callable(options["lr"]) else {}
+    each |= {"weight_decay": decay} if decay else {}
+    tensor = to_torch(param)
+    optimizer = torch.optim.Adagrad([tensor], fused=True, **{**options, "lr": constant(options["lr"])(0)})
+    rows = []
+    for step, grad in enumerate(grads):
+        optimizer.param_groups[0].update({name: value(step) for name, value in each.items()})
+        optimizer.grad_scale, optimizer.found_inf = torch.tensor(float(scale)), torch.tensor(0.0)
+        before = to_numpy(tensor)
+        torch_step(optimizer, [tensor], [grad])
+        rows.append((before, to_numpy(tensor), to_numpy(optimizer.state[tensor]["sum"])))
+    return Course(*map(np.array, zip(*rows, strict=True)))
+
+
+def mindspore_course(param: Array, grads: Array, options: Options, name: str = "w", grouped: bool = False) -> Array:
+    """Run mindspore.nn.Adagrad, rates that change as a list; return the parameter after each step."""
+    options = dict(options)
+    if callable(options["learning_rate"]):
+        options["learning_rate"] = [options["learning_rate"](step) for step in range(len(grads))]
+    if callable(options.get("weight_decay")):
+        decays = [options["weight_decay"](step) for step in range(len(grads))]
+        options["weight_decay"] = TableDecay(np.array(decays, np.float32))
+    own = parameter(name, param)
+    optimizer = nn.Adagrad([{"params": [own]}] if grouped else [own], **options)
+    rows = []
+    for grad in grads:
+        mindspore_step(optimizer, [grad])
+        rows.append(own.asnumpy().copy())
+    return np.array(rows)
+
+
+def allowed(course: Course, grads: Array, options: Options, decay: Each, scale: float) -> Array:
+    """By how much the libraries' parameters may differ after each step: to first order, and 1 % for the rest.
+
+    Along torch's course, with e the bound on a difference, u half a unit, d the decay and g the decayed gradient:
+
+    - e_g = d e_w + u |w d| + 2 u |g|, as the note on weight_decay says; under a loss scale 2 u |w d| more for the
+      rounded d of both, and 3 u |g| for torch's quotient and MindSpore's reciprocal and product;
+    - e_s grows by 2 |g| e_g + e_g^2 + 3 u s: torch rounds once, MindSpore twice;
+    - e_move = move (e_g / |g| + e_s / 2 s + 12 u + the note on eps): torch rounds rate, product, root, sum and
+      quotient, MindSpore rate, product, sum, root, reciprocal and product; one more for a rate on an edge;
+    - e_w grows by e_move + 2 u |w|: each rounds the new parameter once.
+    """
+    u, scaled = HALF_UNIT, scale != 1
+    eps, initial = options["eps"], options["initial_accumulator_value"]
+    per_move = 12 * u + (0 if initial >= equal_from(eps) else difference(eps, initial))
+    e_w, e_s = np.zeros(SIZE), np.zeros(SIZE)
+    rows = []
+    for step, grad in enumerate(grads.astype(np.float64)):
+        before, after, s = (part[step].astype(np.float64) for part in course)
+        d = decay(step)
+        g = np.abs(grad / scale + d * before)
+        e_g = d * e_w + u * (1 + 2 * scaled) * d * np.abs(before) + u * (2 + 3 * scaled) * g * bool(d or scaled)
+        e_s = e_s + 2 * g * e_g + e_g**2 + 3 * u * s
+        rate = constant(options["lr"])(step) / (1 + step * options.get("lr_decay", 0))
+        e_w = (
+            e_w
+            + rate / np.sqrt(s) * (e_g + g * (e_s / (2 * s) + per_move))
+            + 2 * u * np.maximum(abs(before), abs(after))
+        )
+        rows.append(1.01 * e_w)
+    return np.array(rows)
+
+
+def compare(for_torch: Options, for_mindspore: Options, scale: float = 1, **how: Any) -> tuple[Array, Array]:
+    """Run both libraries with these arguments, and otherwise as the notes say; return differences and bounds."""
+    decay = for_mindspore.get("weight_decay", 0)
+    param, grads = start(), gradients()
+    sign = np.float32(-1 if for_torch.get("maximize") else 1)
+    scaled = np.float32(scale) * grads
+    course = torch_course(param, scaled, for_torch, decay if callable(decay) else None, scale)
+    theirs = mindspore_course(param, sign * scaled, for_mindspore, **how)
+    bounds = allowed(course, sign * scaled, for_torch, constant(decay), scale)
+    return np.abs(course.after.astype(np.float64) - theirs), bounds
+
+
+def assert_within(differences: Array, bounds: Array) -> None:
+    assert (differences <= bounds).all(), f"{(differences / bounds).max():.2f} of the bound"
+
+
+def rate(step: int) -> float:
+    return 0.05 / math.sqrt(1 + step)
+
+
+def small_decay(step: int) -> float:
+    return 0.1 / (1 + step)
+
+
+FROM_TORCH: dict[str, Options] = {
+    "defaults": {},
+    "lr": {"lr": 0.1},
+    "large accumulator": {"lr": 0.1, "initial_accumulator_value": 4},
+    "lr_decay": {"lr": 0.1, "lr_decay": 0.3},
+    "weight_decay": {"lr": 0.1, "weight_decay": 0.1},
+    "maximize": {"lr": 0.1, "maximize": True},
+    "all": {"lr": 0.1, "lr_decay": 0.01, "weight_decay": 0.03, "maximize": True, "eps": 1e-8},
+}
+FROM_MINDSPORE: dict[str, Options] = {
+    "defaults": {},
+    "learning_rate": {"learning_rate": 0.1},
+    "large accumulator": {"learning_rate": 0.1, "accum": 4.0},
+    "list": {"learning_rate": [rate(step) for step in range(STEPS)]},
+    "callable": {"learning_rate": rate},
+    "update_slots": {"learning_rate": 0.1, "update_slots": False},
+    "weight_decay": {"learning_rate": 0.1, "weight_decay": 0.1},
+    "callable weight_decay": {"learning_rate": 0.1, "weight_decay": small_decay},
+    "power of two": {"learning_rate": 0.1, "loss_scale": 1024.0},
+    "loss_scale": {"learning_rate": 0.1, "loss_scale": 1000.0},
+    "both": {"learning_rate": 0.1, "loss_scale": 0.3, "weight_decay": 0.1},
+    "all": {"learning_rate": rate, "loss_scale": 3000.0, "weight_decay": small_decay, "update_slots": True},
+}
+
+
+def from_torch(**options: Any) -> tuple[Options, Options]:
+    """Arguments of both, with an accumulator beside which float32 sees neither epsilon."""
+    options = {"initial_accumulator_value": 1.0, **options}
+    translated = translate("torch", "mindspore", **options).arguments
+    return {"lr": 0.01, "eps": 1e-10, **options}, translated
+
+
+def from_mindspore(**options: Any) -> tuple[Options, Options]:
+    options = {"accum": 1.0, **options}
+    translated = translate("mindspore", "torch", **options).arguments
+    return translated, {"learning_rate": 0.001, **options}
+
+
+@pytest.mark.parametrize("options", FROM_TORCH.values(), ids=FROM_TORCH)
+def test_from_torch(options: Options) -> None:
+    differences, bounds = compare(*from_torch(**options))
+    assert_within(differences, bounds)
+    assert bounds.max() < 64 * ULP
+
+
+@pytest.mark.parametrize("options", FROM_MINDSPORE.values(), ids=FROM_MINDSPORE)
+def test_from_mindspore(options: Options) -> None:
+    differences, bounds = compare(*from_mindspore(**options), scale=options.get("loss_scale", 1))
+    assert_within(differences, bounds)
+    assert bounds.max() < 64 * ULP
+
+
+MISTAKES = [
+    ("accum", 0.1),
+    ("accum", 1.0001),
+    ("learning_rate", 0.0999),
+    ("weight_decay", 0.0),
+    ("weight_decay", 0.0999),
+    ("loss_scale", 1.001),
+]
+
+
+@pytest.mark.parametrize(("name", "value"), MISTAKES)
+def test_the_bounds_see_a_mistake(name: str, value: float) -> None:
+    for_torch, for_mindspore = from_torch(lr=0.1, weight_decay=0.1)
+    differences, bounds = compare(for_torch, {**for_mindspore, name: value})
+    assert (differences > 2 * bounds).any()
+
+
+@pytest.mark.parametrize("accum", [0.01, 0.1, 0.25, 1.0])
+@pytest.mark.parametrize("eps", [1e-10, 1e-8, 1e-6, 1e-4, 1e-3])
+def test_eps_of_torch_beside_accumulators(eps: float, accum: float) -> None:
+    """Each move may differ by as much as the note says."""
+    assert_within(*compare(*from_torch(lr=0.1, eps=eps, initial_accumulator_value=accum)))
+
+
+@pytest.mark.parametrize("accum", [0.01, 0.1, 0.25, 1.0])
+def test_eps_of_mindspore_beside_accumulators(accum: float) -> None:
+    assert_within(*compare(*from_mindspore(learning_rate=0.1, accum=accum)))
+
+
+def moves(for_torch: Options, for_mindspore: Options) -> tuple[Array, Array, Array]:
+    """From zero along gradients of one sign and every size: where both have gone, and torch's accumulators.
+
+    Only additions of one sign: parameter, accumulator and moves keep few relative errors, which are bounded below.
+    """
+    sizes = np.geomspace(1e-15, 10, 321).astype(np.float32)
+    factors = np.random.default_rng(3).uniform(0.5, 1, STEPS).astype(np.float32)
+    grads = factors[:, np.newaxis] * sizes
+    zero = np.zeros_like(sizes)
+    course = torch_course(zero, grads, for_torch)
+    return (
+        course.after.astype(np.float64),
+        mindspore_course(zero, grads, for_mindspore).astype(np.float64),
+        course.accum,
+    )
+
+
+ROUNDED = (12 + 1.5 * STEPS + 2 * STEPS) * 1.01 * HALF_UNIT
+"""For a sum of moves, relative: 12 half units for a move as above, half of 3 for each addition to its accumulator, 2
+for each addition to the parameter."""
+
+
+def assert_ratio(for_torch: Options, for_mindspore: Options) -> None:
+    """The sums of moves have the ratio that the note gives to each, and in the first step all of its range."""
+    eps, accum = for_torch["eps"], for_torch["initial_accumulator_value"]
+    ours, theirs, accumulators = moves(for_torch, for_mindspore)
+    ratio = theirs / ours
+    least, most = move_ratio(eps, accum)
+    assert least * (1 - ROUNDED) <= ratio.min()
+    assert ratio.max() <= most * (1 + ROUNDED)
+    assert ratio[0].min() <= least * 1.001
+    assert ratio[0].max() >= most * 0.99
+    near = accumulators[0] >= near_from(eps)
+    assert np.abs(ratio[:, near] - 1).max() <= NEAR + ROUNDED
+
+
+@pytest.mark.parametrize("accum", [0, 1e-6, 0.1])
+@pytest.mark.parametrize("eps", [1e-10, 1e-8, 1e-6, 1e-4, 1e-3])
+def test_ratio_of_moves_from_torch(eps: float, accum: float) -> None:
+    assert_ratio(*from_torch(lr=0.1, eps=eps, initial_accumulator_value=accum))
+
+
+@pytest.mark.parametrize("accum", [0.0, 1e-6, 0.1])
+def test_ratio_of_moves_from_mindspore(accum: float) -> None:
+    assert_ratio(*from_mindspore(learning_rate=0.1, accum=accum))
+
+
+@pytest.mark.parametrize("name", ["layer.gamma", "beta"])
+def test_names_that_do_not_decay(name: str) -> None:
+    """As the notes say: in MindSpore one group decays them all; in torch a group without decay spares them."""
+    for_torch, for_mindspore = from_torch(lr=0.1, weight_decay=0.1)
+    differences, bounds = compare(for_torch, for_mindspore, name=name)
+    assert (differences > 2 * bounds).any()
+    assert_within(*compare(for_torch, for_mindspore, name=name, grouped=True))
+    without = mindspore_course(start(), gradients(), for_mindspore, name=name)
+    assert_same_bits(without, mindspore_course(start(), gradients(), {**for_mindspore, "weight_decay": 0.0}))
+
+
+def test_ours_take_a_callable_where_mindspore_takes_a_list() -> None:
+    _, for_mindspore = from_torch(lr=0.1, lr_decay=0.3, weight_decay=0.1)
+    param, grads = start(), gradients()
+    optimizer = MindSporeAdagrad({"w": param}, **for_mindspore)
+    expected = mindspore_course(param, grads, for_mindspore)
+    for grad, row in zip(grads, expected, strict=True):
+        optimizer.step([grad])
+        assert_same_bits(param, row)
+
+
+def test_ours_take_a_list_as_a_callable() -> None:
+    for_torch, _ = from_mindspore(learning_rate=[rate(step) for step in range(STEPS)], weight_decay=0.1)
+    param, grads = start(), gradients()
+    expected = torch_course(param, grads, for_torch)
+    optimizer = TorchAdagrad([param], **for_torch)
+    for grad, row in zip(grads, expected.after, strict=True):
+        optimizer.step([grad])
+        assert_same_bits(param, row)

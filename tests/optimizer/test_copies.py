@@ -1,0 +1,201 @@
+"""Copies by copy.deepcopy and pickle: with arrays of their own or together with the user's, and as good as new."""
+
+import copy
+import pickle
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from helpers.bits import assert_same_bits
+from helpers.contents import contents
+from helpers.errors import Rule
+from helpers.values import bfloat16, draw
+from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
+from numpy_adagrad.inputs.types import Array
+from numpy_adagrad.optimizers._base import Optimizer
+
+Copier: TypeAlias = Callable[[Any], Any]
+Maker: TypeAlias = Callable[[list[Array]], TorchAdagrad | MindSporeAdagrad]
+
+
+def pickled(value: Any, protocol: int) -> Any:
+    return pickle.loads(pickle.dumps(value, protocol))
+
+
+COPIERS: dict[str, Copier] = {"deepcopy": copy.deepcopy}
+for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+    COPIERS[f"pickle {protocol}"] = partial(pickled, protocol=protocol)
+each_copier = pytest.mark.parametrize("duplicate", COPIERS.values(), ids=COPIERS)
+
+SHAPES = [(), (0,), (7,), (4, 5)]
+
+
+def falling(step: int) -> float:
+    return 0.5 / (1 + step)
+
+
+def draw_all(dtypes: Sequence[npt.DTypeLike] = ("float32", "float64", "float16", bfloat16)) -> list[Array]:
+    rng = np.random.default_rng(1)
+    return [draw(rng, shape, dtype, "normal") for shape, dtype in zip(SHAPES, dtypes, strict=True)]
+
+
+def torch_plain(params: list[Array]) -> TorchAdagrad:
+    return TorchAdagrad(params, lr=np.array(0.3), lr_decay=0.1, initial_accumulator_value=0.5)
+
+
+def torch_groups(params: list[Array]) -> TorchAdagrad:
+    groups = [{"params": params[:3], "lr": falling}, {"params": params[3:], "weight_decay": 0.1, "maximize": True}]
+    return TorchAdagrad(groups)
+
+
+def torch_named(params: list[Array]) -> TorchAdagrad:
+    return TorchAdagrad({f"w{i}": param for i, param in enumerate(params)}, lr=0.3)
+
+
+def mindspore_plain(params: list[Array]) -> MindSporeAdagrad:
+    return MindSporeAdagrad(params, learning_rate=[0.5, 0.3, 0.1, 0.7, 0.9], loss_scale=3.7, weight_decay=0.1)
+
+
+def mindspore_groups(params: list[Array]) -> MindSporeAdagrad:
+    order = {"order_params": params[::-1]}
+    groups = [{"params": params[:2], "lr": falling}, {"params": params[2:], "weight_decay": falling}]
+    return MindSporeAdagrad([*groups, order], update_slots=False)
+
+
+MAKERS: list[Maker] = [torch_plain, torch_groups, torch_named, mindspore_plain, mindspore_groups]
+each_maker = pytest.mark.parametrize("make", MAKERS)
+
+
+def members(optimizer: Optimizer) -> list[Array]:
+    return [param for group in optimizer.param_groups for param in group["params"]]
+
+
+def step(optimizer: Optimizer, seed: int = 0) -> None:
+    rng = np.random.default_rng(seed)
+    params = members(optimizer)
+    grads = [draw(rng, p.shape, p.dtype, "normal") for p in params]
+    optimizer.step(dict(zip(optimizer.names, grads, strict=True)) if optimizer.names else grads)
+
+
+@each_maker
+@each_copier
+def test_a_copy_is_private_and_goes_on_alike(duplicate: Copier, make: Maker) -> None:
+    optimizer = make(draw_all())
+    step(optimizer)
+    twin = duplicate(optimizer)
+    assert contents(twin) == contents(optimizer)
+    before = contents(optimizer)
+    step(twin, 1)
+    step(twin, 2)
+    assert contents(optimizer) == before
+    step(optimizer, 1)
+    step(optimizer, 2)
+    assert contents(optimizer) != before
+    assert contents(twin) == contents(optimizer)
+
+
+@each_maker
+@each_copier
+def test_copied_together_with_its_arrays_it_moves_those(duplicate: Copier, make: Maker) -> None:
+    arrays = draw_all()
+    optimizer = make(arrays)
+    step(optimizer)
+    twins, twin = duplicate((arrays, optimizer))
+    before = [array.copy() for array in arrays]
+    assert {id(array) for array in members(twin)} == {id(array) for array in twins}
+    step(twin, 1)
+    for array, unmoved in zip(arrays, before, strict=True):
+        assert_same_bits(array, unmoved)
+    step(optimizer, 1)
+    for moved, array in zip(twins, arrays, strict=True):
+        assert_same_bits(moved, array)
+
+
+@each_copier
+def test_a_copy_of_a_copy(duplicate: Copier) -> None:
+    optimizer = torch_groups(draw_all())
+    step(optimizer)
+    twin = duplicate(duplicate(optimizer))
+    step(optimizer, 1)
+    step(twin, 1)
+    assert contents(twin) == contents(optimizer)
+
+
+@each_copier
+@pytest.mark.parametrize("rule", [TorchAdagrad, MindSporeAdagrad])
+def test_layouts(duplicate: Copier, rule: Rule) -> None:
+    rng = np.random.default_rng(2)
+    rows, columns = rng.random((4, 6)), np.asfortranarray(rng.random((4, 6)))
+    spread, backward = rng.random((4, 12))[:, ::2], rng.random(9)[::-1]
+    optimizer = rule([rows, columns, spread, backward])
+    step(optimizer)
+    twin = duplicate(optimizer)
+    copied_rows, copied_columns, *others = members(twin)
+    assert copied_rows.flags.c_contiguous
+    assert copied_columns.flags.f_contiguous
+    assert twin.state[1][twin._accumulator].flags.f_contiguous
+    assert all(array.flags.c_contiguous for array in others)
+    assert not any(np.shares_memory(a, b) for a, b in zip(members(twin), members(optimizer), strict=True))
+    step(optimizer, 1)
+    step(twin, 1)
+    assert contents(twin) == contents(optimizer)
+
+
+@each_copier
+def test_callables_and_options_are_kept(duplicate: Copier) -> None:
+    twin = duplicate(torch_groups(draw_all()))
+    assert twin.param_groups[0]["lr"] is falling
+    other = duplicate(mindspore_groups(draw_all()))
+    assert [group["lr"] is falling for group in other.param_groups] == [False, True]
+    assert [group["weight_decay"] is falling for group in other.param_groups] == [True, False]
+    assert (other.update_slots, other.names) == (False, ["param3", "param2", "param1", "param0"])
+    rate = np.array(0.3)
+    third = duplicate(TorchAdagrad([np.ones(3)], lr=rate))
+    rate[...] = 7
+    assert third.param_groups[0]["lr"] == 0.3
+
+
+@each_copier
+def test_counts_are_kept(duplicate: Copier) -> None:
+    optimizer = TorchAdagrad([np.ones(3)])
+    optimizer.step([np.full(3, np.inf)], on_nonfinite="skip")
+    twin = duplicate(optimizer)
+    twin.step([np.full(3, np.inf)], on_nonfinite="skip")
+    assert (optimizer.skipped_steps, twin.skipped_steps) == (1, 2)
+
+
+@each_maker
+@each_copier
+def test_a_copy_made_in_a_closure_has_a_lock_of_its_own(duplicate: Copier, make: Maker) -> None:
+    """The original's lock is held there, and it is in the midst of a step."""
+    optimizer, twins = make(draw_all()), []
+
+    def closure() -> tuple[float, Any]:
+        twins.append(duplicate(optimizer))
+        stepping = threading.Thread(target=step, args=(twins[0],), daemon=True)
+        stepping.start()
+        stepping.join(30)
+        assert not stepping.is_alive()
+        grads = [np.zeros_like(param) for param in members(optimizer)]
+        return 0.25, dict(zip(optimizer.names, grads, strict=True)) if optimizer.names else grads
+
+    reference = make(draw_all())
+    step(reference)
+    assert optimizer.step(closure=closure) == 0.25
+    assert contents(twins[0]) == contents(reference)
+
+
+@each_copier
+def test_a_copy_made_in_another_thread(duplicate: Copier) -> None:
+    optimizer, twins = torch_groups(draw_all()), []
+    step(optimizer)
+    copying = threading.Thread(target=lambda: twins.append(duplicate(optimizer)))
+    copying.start()
+    copying.join(30)
+    step(optimizer, 1)
+    step(twins[0], 1)
+    assert contents(twins[0]) == contents(optimizer)

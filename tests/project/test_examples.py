@@ -1,0 +1,143 @@
+"""The examples run as they are, and print what the README says."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+TWO_FRAMEWORKS = EXAMPLES / "two_frameworks.py"
+PNG = b"\x89PNG\r\n\x1a\n"
+
+
+def run(folder: Path, *command: str | Path, status: int = 0) -> str:
+    # Threads gain nothing on nine parameters, and lose much where other tests share the cores.
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    result = subprocess.run([sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True)
+    assert result.returncode == status, result.stderr
+    return result.stdout
+
+
+def test_train_lowers_the_loss(tmp_path: Path) -> None:
+    before, after = map(float, re.findall(r"loss \w+: +([\d.]+)", run(tmp_path, EXAMPLES / "train.py")))
+    assert after < 0.2 < 1 < before
+
+
+def test_no_bit_differs_between_the_frameworks_and_ours(tmp_path: Path) -> None:
+    output = run(tmp_path, TWO_FRAMEWORKS, "--out", "apart.png")
+    bits, own_grads, default_path, defaults = output.splitlines()
+    assert bits == "differing bits, given their gradients: 0 (torch fused), 0 (MindSpore)"
+    drifts = [float(drift) for drift in re.findall(r"(\S+) = \d+ ulp", own_grads + default_path)]
+    assert len(drifts) == 3
+    assert max(drifts) < 1e-4
+    (apart,) = re.findall(r"([\d.]+) apart", defaults)
+    assert 0.01 < float(apart) < 1
+    assert (tmp_path / "apart.png").read_bytes().startswith(PNG)
+
+
+ONE_RATE_OFF = """
+import runpy, sys
+import numpy_adagrad
+exact = numpy_adagrad.TorchAdagrad
+numpy_adagrad.TorchAdagrad = lambda params, lr=0.01: exact(params, lr=lr * 1.000001)
+runpy.run_path(sys.argv.pop(1), run_name="__main__")
+"""
+
+
+def test_a_differing_bit_is_the_exit_status(tmp_path: Path) -> None:
+    output = run(tmp_path, "-c", ONE_RATE_OFF, TWO_FRAMEWORKS, status=1)
+    torch_bits, mindspore_bits = map(int, re.findall(r"(\d+) \(", output.splitlines()[0]))
+    assert torch_bits > 0
+    assert mindspore_bits == 0
+
+
+def test_word_vectors_tell_what_words_have_to_do_with_each_other(tmp_path: Path) -> None:
+    output = run(tmp_path, EXAMPLES / "word_vectors.py", "--epochs", "6", "--out", "words.png")
+    losses = [float(loss) for loss in re.findall(r"loss ([\d.]+)", output)]
+    assert len(losses) == 6
+    assert losses == sorted(losses, reverse=True)
+    assert losses[-1] < losses[0] - 0.3
+    near = dict(re.findall(r"^(\w+): (.*, .*)$", output, re.MULTILINE))
+    assert len(near) == 11
+    for word, expected in {"left": "right", "true": "false", "bytes": "bytearray", "exception": "raised"}.items():
+        assert expected in near[word].split(", ")
+    assert (tmp_path / "words.png").read_bytes().startswith(PNG)
+
+
+def test_a_table_larger_than_memory_learns_in_files(tmp_path: Path) -> None:
+    output = run(tmp_path, EXAMPLES / "big_table.py", "--folder", ".", "--letters", "30000")
+    assert re.match(r"in memory, limited to [1-9]\d* MB: Unable to allocate 2.00 GiB", output)
+    small, big = (
+        [float(loss) for loss in re.findall(rf"^{size} MB, .*: (\S+) bits", output, re.MULTILINE)]
+        for size in ("2", "2,048")
+    )
+    assert small[0] == big[0] == 5
+    assert big[2] < small[2] < 2.5
+
+    megabytes = re.search(r"4,096 MB long, (\d+) MB on disk\nmemory: (\d+) MB, and (\d+) MB of files", output)
+    assert megabytes
+    on_disk, own, of_files = map(int, megabytes.groups())
+    assert on_disk < of_files < 400
+    assert own < 200
+
+    refusal = "refused: sum[0]: expected a file of 2147483648 bytes, got one cut short to 1073741824\n"
+    assert output.endswith(refusal + "changed by that step: nothing\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_changes_over_and_back_without_a_differing_bit(tmp_path: Path) -> None:
+    output = run(tmp_path, EXAMPLES / "switch_framework.py")
+    losses = {
+        name: [float(loss) for loss in values.split(", ")]
+        for name, values in re.findall(r"^(\w.*): loss (.*)$", output, re.MULTILINE)
+    }
+    assert len(losses) == 5
+    assert losses["torch, NumPy, torch"] == losses["torch"]
+    assert losses["MindSpore, NumPy, MindSpore"] == losses["MindSpore"]
+    assert output.count("differing bits: 0\n") == 2
+    for first, *others, last in losses.values():
+        assert first > max(others) > min(others) > last
+    (apart,) = re.findall(r"largest distance to torch alone: (\S+)", output)
+    assert 0 < float(apart) < 1e-3
+    for kind in ("exact", "no counterpart", "approximated"):
+        assert f", {kind}: " in output
+
+
+def test_logistic_regression_comes_to_the_optimum_of_sklearn(tmp_path: Path) -> None:
+    command = EXAMPLES / "logistic_regression.py", "--out", "above.png"
+    pattern = r"^ *(\S+): loss (\S+), accuracy (\S+)%(?:, (\S+) above the optimum, weights at most (\S+) from)?"
+    results = re.findall(pattern, run(tmp_path, *command), re.MULTILINE)
+    assert [name for name, *_ in results] == ["scikit-learn", "torch", "MindSpore"]
+    _, least, of_sklearn, *_ = results[0]
+    assert float(of_sklearn) > 94
+    for _, loss, accuracy, above, apart in results[1:]:
+        assert abs(float(loss) - float(least)) < 1e-11
+        assert accuracy == of_sklearn
+        assert abs(float(above)) < 1e-13
+        assert 0 < float(apart) < 1e-5
+    assert (tmp_path / "above.png").read_bytes().startswith(PNG)
+
+    early = re.findall(pattern, run(tmp_path, *command, "--epochs", "50", "--rate", "0.1"), re.MULTILINE)
+    assert early[0] == results[0]
+    for _, loss, _, above, apart in early[1:]:
+        assert float(above) == pytest.approx(float(loss) - float(least), rel=0.05)
+        assert 1e-3 < float(above) < 0.1
+        assert float(apart) > 0.01
+
+
+def test_gradients_of_jax_train_a_network_in_place(tmp_path: Path) -> None:
+    output = run(tmp_path, EXAMPLES / "jax_gradients.py")
+    assert output.startswith("9,930 parameters in 6 arrays, 6 of which JAX reads where they lie\n")
+    losses = [float(loss) for loss in re.findall(r"^epoch +\d+: loss (\S+)$", output, re.MULTILINE)]
+    assert len(losses) == 10
+    assert losses[0] > 10 * losses[-1]
+    (before, guessed), (after, known) = re.findall(r"training loss (\S+), test accuracy (\S+)%", output)
+    assert float(before) > 2 > 0.05 > float(after)
+    assert float(guessed) < 30
+    assert float(known) > 95
+    share = re.search(r"^[\d.]+ s, ([\d.]+)% of it in opt.step$", output, re.MULTILINE)
+    assert share is not None
+    assert 0 < float(share[1]) < 50

@@ -1,0 +1,85 @@
+"""MindSporeAdagrad.load of the .ckpt files that mindspore.save_checkpoint writes."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import mindspore
+import numpy as np
+import pytest
+from helpers.bits import assert_same_bits
+from helpers.contents import contents
+from helpers.errors import refuses
+from helpers.mindspore_arrays import mindspore_adagrad, mindspore_step
+from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
+
+RATES = [0.5, 0.25, 0.125, 0.1]
+
+
+def arrays(seed: int) -> dict[str, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return {"fc.weight": rng.random((4, 5), np.float32), "fc.bias": rng.random(5, np.float32)}
+
+
+@pytest.fixture
+def saved(tmp_path: Path) -> tuple[Any, Path]:
+    """An optimizer of MindSpore after a step, and its file."""
+    theirs, path = mindspore_adagrad(arrays(1).items(), learning_rate=RATES), tmp_path / "theirs.ckpt"
+    mindspore_step(theirs, arrays(2).values())
+    mindspore.save_checkpoint(theirs, str(path))
+    return theirs, path
+
+
+@pytest.mark.parametrize("kind", [str, Path])
+def test_the_run_goes_on(kind: type, saved: tuple[Any, Path]) -> None:
+    theirs, path = saved
+    own = arrays(3)
+    ours = MindSporeAdagrad(own, accum=9.0, learning_rate=[0.0] * len(RATES))
+    ours.load(kind(path), parameters=True)
+    for seed in (4, 5):
+        mindspore_step(theirs, arrays(seed).values())
+        ours.step(arrays(seed))
+    for parameter in theirs.get_parameters():
+        expected = parameter.asnumpy()
+        assert_same_bits(ours.state_dict(parameters=True)[parameter.name], expected, parameter.name)
+
+
+def test_parameters_are_left_alone_unless_asked_for(saved: tuple[Any, Path]) -> None:
+    own = arrays(3)
+    ours = MindSporeAdagrad(own, learning_rate=RATES)
+    ours.load(saved[1])
+    for name, array in arrays(3).items():
+        assert_same_bits(own[name], array, name)
+    assert ours.global_step == 1
+
+
+def refuses_to_load(optimizer: Any, path: Path, start: str) -> None:
+    before = contents(optimizer)
+    with pytest.raises(ValueError, match=f"^{re.escape(f'{path}: {start}')}") as caught:
+        optimizer.load(path, parameters=True)
+    assert type(caught.value) is ValueError
+    assert "\n" not in str(caught.value)
+    assert contents(optimizer) == before
+
+
+def test_damage(saved: tuple[Any, Path], tmp_path: Path) -> None:
+    data, path = saved[1].read_bytes(), tmp_path / "damaged.ckpt"
+    optimizer = MindSporeAdagrad(arrays(3), learning_rate=RATES)
+    for damaged in (b"", b"\xff" * 100, data[: len(data) // 2], data[1:]):
+        path.write_bytes(damaged)
+        refuses_to_load(optimizer, path, "")
+    optimizer.save(tmp_path / "ours")
+    path.write_bytes((tmp_path / "ours").read_bytes())
+    refuses_to_load(optimizer, path, "expected a checkpoint of MindSpore, got ")
+
+
+def test_what_does_not_fit(saved: tuple[Any, Path]) -> None:
+    path = saved[1]
+    optimizer = MindSporeAdagrad(arrays(3))
+    refuses_to_load(optimizer, path, "learning_rate: expected shape (), got (4,)")
+    renamed = MindSporeAdagrad({"w": np.ones(3)}, learning_rate=RATES)
+    refuses_to_load(renamed, path, "state_dict: expected an entry 'w'")
+    with pytest.raises(FileNotFoundError):
+        optimizer.load(path.with_name("none.ckpt"))
+    message = f"{path}: expected a checkpoint of numpy-adagrad, got a name of MindSpore's own format"
+    refuses(ValueError, message, lambda: TorchAdagrad(arrays(3)).load(path))

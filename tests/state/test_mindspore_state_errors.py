@@ -1,0 +1,166 @@
+"""What MindSporeAdagrad.load_state_dict refuses, changing nothing, and what it leaves alone."""
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import mindspore
+import numpy as np
+import pytest
+from helpers.bits import assert_same_bits
+from helpers.contents import contents
+from mindspore import Parameter, Tensor
+from numpy_adagrad import MindSporeAdagrad
+
+ONES = {"a": np.ones(3, np.float32), "b": np.ones((2, 2), np.float32)}
+RATES = [0.5, 0.25, 0.125]
+
+
+def listed_optimizer() -> MindSporeAdagrad:
+    optimizer = MindSporeAdagrad({name: array.copy() for name, array in ONES.items()}, learning_rate=RATES)
+    optimizer.step(ONES)
+    return optimizer
+
+
+def replaced(key: str, value: Any) -> Callable[[dict[str, Any]], object]:
+    return lambda saved: saved.update({key: value})
+
+
+def without(key: str) -> Callable[[dict[str, Any]], object]:
+    return lambda saved: saved.pop(key)
+
+
+MISMATCHES = [
+    (without("global_step"), KeyError, "state_dict: expected an entry 'global_step'"),
+    (without("learning_rate"), KeyError, "state_dict: expected an entry 'learning_rate'"),
+    (without("accum.b"), KeyError, "state_dict: expected an entry 'accum.b'"),
+    (without("b"), KeyError, "state_dict: expected an entry 'b'"),
+    (replaced("c", np.ones(3)), KeyError, "state_dict: expected entries for the parameters here, got 'c'"),
+    (replaced("accum.c", np.ones(3)), KeyError, "state_dict: expected entries for the parameters here, got 'accum.c'"),
+    (
+        replaced("learning_rate_group_0", np.float32(1)),
+        KeyError,
+        "state_dict: expected entries for the parameters here, got 'learning_rate_group_0'",
+    ),
+    (replaced("accum.b", np.ones(4, np.float32)), ValueError, "accum.b: expected shape (2, 2), got (4,)"),
+    (
+        replaced("accum.b", Parameter(Tensor(np.ones(2, np.float32)), name="accum.b")),
+        ValueError,
+        "accum.b: expected shape (2, 2), got (2,)",
+    ),
+    (
+        replaced("accum.b", np.ones((2, 2), np.complex64)),
+        TypeError,
+        "accum.b: expected values that float32 can hold, got complex64",
+    ),
+    (replaced("accum.b", [[1.0, 1.0], [1.0, 1.0]]), TypeError, "accum.b: expected an array, got list"),
+    (replaced("b", np.ones((2, 3), np.float32)), ValueError, "b: expected shape (2, 2), got (2, 3)"),
+    (
+        replaced("global_step", np.array([-1], np.int32)),
+        ValueError,
+        "global_step: expected a whole number of steps, got -1.0",
+    ),
+    (
+        replaced("global_step", np.array([2**32 + 5])),
+        ValueError,
+        "global_step: expected a number of steps within int32, got 4294967301",
+    ),
+    (replaced("global_step", 1), TypeError, "global_step: expected an array, got int"),
+    (replaced("global_step", np.array(1, np.int32)), ValueError, "global_step: expected shape (1,), got ()"),
+    (
+        replaced("global_step", np.ones(1, np.float32)),
+        TypeError,
+        "global_step: expected values that int32 can hold, got float32",
+    ),
+    (
+        replaced("learning_rate", np.array(0.1, np.float32)),
+        ValueError,
+        "learning_rate: expected shape (3,), got ()",
+    ),
+    (
+        replaced("learning_rate", np.ones(4, np.float32)),
+        ValueError,
+        "learning_rate: expected shape (3,), got (4,)",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "kind", "message"), MISMATCHES, ids=[text for *_, text in MISMATCHES])
+def test_mismatches_change_nothing(
+    change: Callable[[dict[str, Any]], object], kind: type[Exception], message: str
+) -> None:
+    optimizer = listed_optimizer()
+    saved = copy.deepcopy(optimizer.state_dict(parameters=True))
+    for key in ("a", "accum.a", "learning_rate"):
+        saved[key] += 1
+    before = contents(optimizer)
+    broken = copy.deepcopy(saved)
+    change(broken)
+    with pytest.raises(kind) as caught:
+        optimizer.load_state_dict(broken, parameters=True)
+    assert (type(caught.value), caught.value.args) == (kind, (message,))
+    assert contents(optimizer) == before
+    optimizer.load_state_dict(saved, parameters=True)
+    assert_same_bits(optimizer.param_groups[0]["lr"], np.array(RATES, np.float32) + np.float32(1))
+
+
+def test_parameters_are_left_alone_unless_asked_for() -> None:
+    optimizer = listed_optimizer()
+    saved = copy.deepcopy(optimizer.state_dict(parameters=True))
+    for array in saved.values():
+        array[...] = 2
+    moved = [param.copy() for param in optimizer.param_groups[0]["params"]]
+    optimizer.load_state_dict(saved)
+    for param, before in zip(optimizer.param_groups[0]["params"], moved, strict=True):
+        assert_same_bits(param, before)
+    assert_same_bits(optimizer.global_step, np.array([2], np.int32))
+    optimizer.load_state_dict({key: saved[key] for key in saved if key not in ONES})
+    with pytest.raises(KeyError, match="expected an entry 'a'"):
+        optimizer.load_state_dict({key: saved[key] for key in saved if key not in ONES}, parameters=True)
+    optimizer.load_state_dict(saved, parameters=True)
+    assert_same_bits(optimizer.param_groups[0]["params"][0], np.full(3, 2, np.float32))
+
+
+@pytest.mark.parametrize("name", ["learning_rate_w", "learning_rate_group_0", "accum", "global_step.w"])
+def test_parameters_with_names_like_ours(name: str) -> None:
+    param = np.ones(2)
+    optimizer = MindSporeAdagrad({name: param})
+    saved = {key: value + 1 for key, value in optimizer.state_dict(parameters=True).items()}
+    optimizer.load_state_dict(saved, parameters=True)
+    assert_same_bits(param, np.full(2, 2.0))
+
+
+@pytest.mark.parametrize("callables", [{"learning_rate": float}, {"weight_decay": float}])
+def test_callables_are_kept_and_not_saved(callables: dict[str, Any]) -> None:
+    optimizer, other = (MindSporeAdagrad([np.ones(3)], **callables) for _ in range(2))
+    optimizer.step([np.ones(3)])
+    saved = optimizer.state_dict()
+    assert ("learning_rate" in saved) == ("learning_rate" not in callables)
+    other.load_state_dict(saved)
+    assert float in (other.param_groups[0]["lr"], other.param_groups[0]["weight_decay"])
+    assert_same_bits(other.global_step, np.ones(1, np.int32))
+
+
+def test_a_loaded_counter_indexes_the_rates(tmp_path: Path) -> None:
+    path = str(tmp_path / "saved.ckpt")
+    optimizer = listed_optimizer()
+    saved = {key: Tensor(value) for key, value in optimizer.state_dict().items()}
+    mindspore.save_checkpoint([{"name": key, "data": value} for key, value in saved.items()], path)
+    optimizer.step(ONES)
+    optimizer.load_state_dict(mindspore.load_checkpoint(path))
+    assert_same_bits(optimizer.global_step, np.ones(1, np.int32))
+    for _ in RATES[1:]:
+        optimizer.step(ONES)
+    before = contents(optimizer)
+    with pytest.raises(RuntimeError) as caught:
+        optimizer.step(ONES)
+    assert str(caught.value) == "learning_rate: expected a rate for global_step 3, got a sequence of 3"
+    assert contents(optimizer) == before
+
+
+@pytest.mark.parametrize("name", ["global_step", "learning_rate", "accum.w"])
+def test_names_that_a_checkpoint_uses_itself(name: str) -> None:
+    with pytest.raises(ValueError, match="params: expected names that a checkpoint does not use itself") as refusal:
+        MindSporeAdagrad({"w": np.zeros(2), name: np.zeros(2)})
+    assert str(refusal.value).endswith(f"got {name!r}")
