@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from mindspore import nn
 from numpy_adagrad import from_mindspore, from_torch, to_mindspore, to_torch, torch_grads, translate, translate_state
-from numpy_adagrad.inputs.containers import Array
+from numpy_adagrad.inputs.types import Array
 
 STEPS = 300
 THIRD = STEPS // 3

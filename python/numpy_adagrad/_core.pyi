@@ -1,6 +1,6 @@
 from typing import Any
 
-from .parameters import Array, Group, Hyper
+from .inputs.types import Array, Group, Hyper
 
 version: str
 isa: str

@@ -16,6 +16,7 @@ from helpers.oracle_step import make
 from helpers.values import draw
 from programs.same_bits import TRIPLES, Triple
 
+TESTS = Path(__file__).parents[1]
 LEVELS = {
     "v3": {"avx", "avx2", "bmi1", "bmi2", "f16c", "fma", "abm", "movbe"},
     "v4": {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"},
@@ -63,8 +64,8 @@ def test_choice_of_the_instruction_set(wish: str | None) -> None:
 
 
 def results_of(isa: str, variable: int, limit: int = 0) -> dict[str, Any]:
-    worker = Path(__file__).parents[1] / "programs" / "same_bits.py"
-    run = python(str(worker), str(limit), NUMPY_ADAGRAD_ISA=isa, OMP_NUM_THREADS=variable)
+    program = TESTS / "programs" / "same_bits.py"
+    run = python(str(program), str(limit), PYTHONPATH=str(TESTS), NUMPY_ADAGRAD_ISA=isa, OMP_NUM_THREADS=variable)
     assert run.returncode == 0, run.stderr
     results: dict[str, Any] = json.loads(run.stdout)
     assert (results.pop("instruction set"), results.pop("threads")) == (isa, limit or variable)

@@ -48,7 +48,7 @@ def test_killed_at_any_moment(tmp_path: Path) -> None:
     loaded.save(path, parameters=True)
     saving = subprocess.Popen(
         [sys.executable, "-c", SAVING],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])},
         cwd=tmp_path,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

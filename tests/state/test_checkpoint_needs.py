@@ -56,5 +56,5 @@ def test_no_pickle(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     optimizer = TorchAdagrad({"w": np.ones(3)})
     optimizer.save(tmp_path / "a", parameters=True)
     optimizer.load(tmp_path / "a", parameters=True)
-    for name in ("checkpoint", "checkpoint_file"):
+    for name in ("checkpoint.content", "checkpoint.safetensors_file"):
         assert "pickle" not in vars(sys.modules[f"numpy_adagrad.{name}"])
