@@ -3,6 +3,7 @@
 
 #include "engine/dispatch.hpp"
 #include "engine/parallel.hpp"
+#include "python/commit.hpp"
 #include "python/plan.hpp"
 
 namespace py = pybind11;
@@ -62,6 +63,7 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
 
     define(m, "thread_limit", &adagrad::threads::limit);
     define(m, "check_params", &adagrad::check_params, "rule"_a, "params"_a, "names"_a);
+    define(m, "commit", &adagrad::commit, "pairs"_a);
     define(m, "fill", &adagrad::arrays::fill, "array"_a, "value"_a);
 
     py::class_<Stepper> plan(m, "Plan");
