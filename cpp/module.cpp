@@ -8,7 +8,6 @@
 
 namespace py = pybind11;
 using namespace py::literals;
-using adagrad::Stepper;
 
 namespace {
 
@@ -24,29 +23,29 @@ const char *isa_name() {
     }
 }
 
-std::string stated(const py::arg &arg) { return arg.name; }
-std::string stated(const py::arg_v &arg) { return arg.name + ("=" + std::string(py::repr(arg.value))); }
-
-// The docstring that CPython takes for a signature; what pybind11 would write instead, inspect and stubtest cannot
-// read.
-template <class... Args> std::string signature(const char *name, bool method, const Args &...args) {
-    std::string list = method ? "self" : "";
-    ((list += (list.empty() ? "" : ", ") + stated(args)), ...);
-    return name + ("(" + list + ")\n--\n\n");
+// The names of each rule's options.
+py::dict option_names() {
+    py::dict rules;
+    for (const adagrad::RuleInfo &rule : adagrad::all_rules()) {
+        py::list names;
+        for (const adagrad::OptionInfo &option : rule.options) names.append(option.name);
+        rules[rule.name] = py::tuple(names);
+    }
+    return rules;
 }
 
-template <class Owner, class Function, class... Args>
-void define(Owner &owner, const char *name, Function function, const Args &...args) {
-    constexpr bool method = !std::is_same_v<Owner, py::module_>;
-    owner.def(name, function, args..., signature(name, method, args...).c_str());
-}
-
-template <class Class, class Init, class... Args> void define_init(Class &type, Init &&init, const Args &...args) {
-    type.def(std::forward<Init>(init), args..., signature("__init__", true, args...).c_str());
+std::unique_ptr<adagrad::Plan> make_plan(const std::string &rule, const py::list &groups, const py::list &states,
+                                         const py::list &counters, const py::tuple &names, const py::tuple &roles,
+                                         const py::object &group_index, const py::tuple &watched_keys, bool indexed) {
+    const auto role = [&](std::size_t i) { return roles[i].cast<std::string>(); };
+    return std::make_unique<adagrad::Plan>(rule, groups, states, counters, names,
+                                           adagrad::Roles{role(0), role(1), role(2), role(3), indexed}, group_index,
+                                           watched_keys);
 }
 
 }  // namespace
 
+// The signatures and docstrings stand in python/numpy_adagrad/_core.pyi.
 PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     load_array_api();
     m.attr("version") = NUMPY_ADAGRAD_VERSION;
@@ -57,37 +56,26 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
 #else
     m.attr("openmp") = py::none();
 #endif
-    adagrad::threads::watch_forks();
-    py::options plain;
-    plain.disable_function_signatures();
+    m.attr("rules") = option_names();
+    adagrad::install_fork_handler();
 
-    define(m, "thread_limit", &adagrad::threads::limit);
-    define(m, "check_params", &adagrad::check_params, "rule"_a, "params"_a, "names"_a);
-    define(m, "commit", &adagrad::commit, "pairs"_a);
-    define(m, "fill", &adagrad::arrays::fill, "array"_a, "value"_a);
+    m.def("max_threads", &adagrad::max_threads);
+    m.def("check_params", &adagrad::check_params, "rule"_a, "params"_a, "names"_a);
+    m.def("commit", &adagrad::commit, "pairs"_a);
+    m.def("fill", &adagrad::arrays::fill, "array"_a, "value"_a);
 
-    py::class_<Stepper> plan(m, "Plan");
-    py::class_<adagrad::Options> options(m, "Options");
-    define_init(options, py::init<double, std::optional<double>, double, bool>(), "grad_scale"_a = 1.0,
-                "max_norm"_a = py::none(), "norm_divisor"_a = 1.0, "finite_only"_a = false);
-    m.attr("DONE") = py::int_(static_cast<int>(Stepper::DONE));
-    m.attr("SKIPPED") = py::int_(static_cast<int>(Stepper::SKIPPED));
-    m.attr("STALE") = py::int_(static_cast<int>(Stepper::STALE));
-    const auto make = [](const std::string &rule, const py::list &params, const py::list &states,
-                         const py::list &counters, const py::tuple &names, const py::tuple &roles,
-                         const py::tuple &fields, bool indexed) {
-        const auto role = [&](std::size_t i) { return roles[i].cast<std::string>(); };
-        return std::make_unique<Stepper>(rule, params, states, counters, names,
-                                         adagrad::Roles{role(0), role(1), role(2), indexed}, fields);
-    };
-    define_init(plan, py::init(make), "rule"_a, "params"_a, "states"_a, "counters"_a, "names"_a, "roles"_a,
-                "fields"_a = py::tuple(), "indexed"_a = true);
-    define(plan, "is_current", &Stepper::is_current, "groups"_a);
-    define(plan, "step", &Stepper::step, "groups"_a, "grads"_a, "asked"_a, "options"_a);
-    // As `step`, with neither asked nor options: fewer arguments are read sooner.
-    const auto repeat = [](Stepper &self, const py::list &groups, const py::object &grads) {
-        return self.step(groups, grads, std::nullopt, {}) == Stepper::DONE;
-    };
-    define(plan, "repeat", repeat, "groups"_a, "grads"_a);
-    plan.def_property_readonly("grad_norm", &Stepper::grad_norm);
+    using adagrad::Plan, adagrad::StepOptions;
+    m.attr("DONE") = py::int_(static_cast<int>(Plan::DONE));
+    m.attr("SKIPPED") = py::int_(static_cast<int>(Plan::SKIPPED));
+    m.attr("STALE") = py::int_(static_cast<int>(Plan::STALE));
+    py::class_<StepOptions>(m, "StepOptions")
+        .def(py::init<double, std::optional<double>, double, bool>(), "grad_scale"_a = 1.0, "max_norm"_a = py::none(),
+             "norm_divisor"_a = 1.0, "skip_nonfinite"_a = false);
+    py::class_<Plan>(m, "Plan")
+        .def(py::init(&make_plan), "rule"_a, "groups"_a, "states"_a, "counters"_a, "names"_a, "roles"_a,
+             "group_index"_a, "watched_keys"_a = py::tuple(), "indexed"_a = true)
+        .def("is_current", &Plan::is_current, "groups"_a)
+        .def("step", &Plan::step, "groups"_a, "grads"_a, "hyperparameters"_a, "options"_a)
+        .def("try_step", &Plan::try_step, "groups"_a, "grads"_a, "hyperparameters"_a)
+        .def_property_readonly("grad_norm", &Plan::grad_norm);
 }

@@ -1,4 +1,4 @@
-// What the walks over dense and sparse gradients have in common.
+// One block of an array as contiguous memory.
 #pragma once
 #include <cstddef>
 
@@ -7,10 +7,11 @@
 
 namespace adagrad {
 
-// A stretch of at most one block: the array's own memory where it is contiguous, otherwise a copy.
-class Stage {
+// At most SUM_BLOCK elements of a view: the array's own memory where it is contiguous, otherwise a copy.
+class BlockBuffer {
   public:
-    Stage(const View &view, std::ptrdiff_t begin, std::ptrdiff_t count) : view_(view), begin_(begin), count_(count) {
+    BlockBuffer(const StridedView &view, std::ptrdiff_t begin, std::ptrdiff_t count)
+        : view_(view), begin_(begin), count_(count) {
         if (view.contiguous())
             data_ = view.data + begin * view.itemsize;
         else
@@ -22,20 +23,19 @@ class Stage {
     }
 
   private:
-    const View &view_;
+    const StridedView &view_;
     std::ptrdiff_t begin_, count_;
     char *data_;
     alignas(64) char buffer_[SUM_BLOCK * sizeof(double)];
 };
 
-// The loop that these scalars need, among the update loops.
-inline int path_of(const Scalars &x, bool centralizes) {
-    const bool prepared = x.decays || x.maximize || x.unscale != 1 || centralizes;
-    return (prepared ? PREPARED : 0) | (x.clip != 1 ? CLIPPED : 0) | (x.grad_scale != 1 ? DIVIDED : 0);
+// The loop that these arguments need.
+inline int variant_for(const KernelArgs &args, bool preprocesses) {
+    return (preprocesses ? PREPROCESSED : 0) | (args.clip != 1 ? CLIPPED : 0) | (args.grad_scale != 1 ? DIVIDED : 0);
 }
 
-inline Reduce square_sum_of(const Kernels &kernels, const Scalars &x) {
-    return x.grad_scale == 1 ? kernels.square_sum : kernels.divided_square_sum;
+inline Reduce square_sum_for(const Kernels &kernels, const KernelArgs &args) {
+    return args.grad_scale == 1 ? kernels.square_sum : kernels.divided_square_sum;
 }
 
 }  // namespace adagrad

@@ -7,10 +7,10 @@
 
 namespace adagrad {
 
-extern const Table table_baseline;
+extern const KernelTable table_baseline;
 #ifdef ADAGRAD_X86_LEVELS
-extern const Table table_v3;
-extern const Table table_v4;
+extern const KernelTable table_v3;
+extern const KernelTable table_v4;
 #endif
 
 namespace {
@@ -28,16 +28,16 @@ std::vector<Isa> known() {
 
 Isa choose() {
     const std::vector<Isa> all = known();
-    const char *const wish = std::getenv("NUMPY_ADAGRAD_ISA");
+    const char *const wanted = std::getenv("NUMPY_ADAGRAD_ISA");
     const Isa *best = nullptr;
     std::string names;
     for (const Isa &one : all) {
         if (!one.supported) continue;
         names += (names.empty() ? "" : ", ") + std::string(one.name);
-        if (wish == nullptr || *wish == '\0' || std::string(wish) == one.name) best = &one;
+        if (wanted == nullptr || *wanted == '\0' || std::string(wanted) == one.name) best = &one;
     }
     if (best == nullptr)
-        throw std::runtime_error("NUMPY_ADAGRAD_ISA: expected one of " + names + " on this machine, got '" + wish +
+        throw std::runtime_error("NUMPY_ADAGRAD_ISA: expected one of " + names + " on this machine, got '" + wanted +
                                  "'");
     return *best;
 }

@@ -6,7 +6,7 @@ namespace adagrad {
 
 struct Isa {
     const char *name;
-    const Table *table;
+    const KernelTable *table;
     bool supported;
 };
 

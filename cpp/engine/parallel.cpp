@@ -2,52 +2,25 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
+
+#include "engine/fp_env.hpp"
 
 #ifdef _OPENMP
 #include <omp.h>
-#endif
-#if defined(__x86_64__)
-#include <immintrin.h>
 #endif
 #if defined(__unix__) || defined(__APPLE__)
 #include <pthread.h>
 #endif
 
-namespace adagrad::threads {
+namespace adagrad {
 namespace {
 
-// The threads of a pool do not survive a fork, nor does what they may hold. So a child stays serial.
+// A child has none of the pool's threads, but the locks that they may hold.
 std::atomic<bool> forked{false};
-
-#if defined(__x86_64__)
-unsigned read_mode() { return _mm_getcsr(); }
-void write_mode(unsigned mode) { _mm_setcsr(mode); }
-constexpr unsigned IEEE = 0x1f80;  // every exception masked, to nearest, neither FTZ nor DAZ
-constexpr unsigned STICKY = 0x3f;  // which exceptions there were
-#elif defined(__aarch64__)
-unsigned read_mode() { return static_cast<unsigned>(__builtin_aarch64_get_fpcr()); }
-void write_mode(unsigned mode) { __builtin_aarch64_set_fpcr(mode); }
-constexpr unsigned IEEE = 0;
-constexpr unsigned STICKY = 0;
-#else
-unsigned read_mode() { return 0; }
-void write_mode(unsigned) {}
-constexpr unsigned IEEE = 0;
-constexpr unsigned STICKY = 0;
-#endif
 
 }  // namespace
 
-// Writing the mode takes far longer than reading it, and scopes nest.
-IeeeMode::IeeeMode() : found_(read_mode()) {
-    if ((found_ & ~STICKY) != IEEE) write_mode(IEEE);
-}
-IeeeMode::~IeeeMode() {
-    if (read_mode() != found_) write_mode(found_);
-}
-
-int limit() {
+int max_threads() {
 #ifdef _OPENMP
     return forked ? 1 : omp_get_max_threads();
 #else
@@ -55,28 +28,28 @@ int limit() {
 #endif
 }
 
-void share(std::ptrdiff_t work, std::ptrdiff_t elements, const Pool::Body &body) {
+void parallel_for(std::ptrdiff_t work, std::ptrdiff_t elements, const ThreadPool::Body &body) {
     using Clock = std::chrono::steady_clock;
-    static Pool &pool = *new Pool;  // its threads never end
-    static std::atomic<Clock::duration> last{Clock::duration{}};
+    static ThreadPool &pool = *new ThreadPool;  // never destroyed: its threads never end
+    static std::atomic<Clock::duration> last_end{Clock::duration{}};
     const auto ieee_body = [&body](std::ptrdiff_t begin, std::ptrdiff_t end) {
-        const IeeeMode ieee;
+        const FpEnvGuard guard;
         body(begin, end);
     };
-    const auto team = static_cast<int>(std::min<std::ptrdiff_t>(limit(), elements / GRAIN));
-    if (team <= 1) return ieee_body(0, work);
-    const bool wakes = elements >= WAKING || Clock::now().time_since_epoch() - last.load() < IN_A_ROW;
-    const std::ptrdiff_t stretches = std::min(elements / STRETCH, STRETCHES * team);
-    const bool shared = (wakes || pool.awake() > 0) &&
-                        pool.run(work, std::max<std::ptrdiff_t>(1, work / stretches), team, wakes, ieee_body);
-    if (!shared) ieee_body(0, work);
-    last = Clock::now().time_since_epoch();
+    const auto threads = static_cast<int>(std::min<std::ptrdiff_t>(max_threads(), elements / GRAIN_SIZE));
+    if (threads <= 1) return ieee_body(0, work);
+    const bool wake = elements >= WAKE_THRESHOLD || Clock::now().time_since_epoch() - last_end.load() < BACK_TO_BACK;
+    const std::ptrdiff_t chunks = std::min(elements / MIN_CHUNK, MAX_CHUNKS * threads);
+    const bool done = (wake || pool.awake() > 0) &&
+                      pool.run(work, std::max<std::ptrdiff_t>(1, work / chunks), threads, wake, ieee_body);
+    if (!done) ieee_body(0, work);
+    last_end = Clock::now().time_since_epoch();
 }
 
-void watch_forks() {
+void install_fork_handler() {
 #if defined(__unix__) || defined(__APPLE__)
     pthread_atfork(nullptr, nullptr, [] { forked = true; });
 #endif
 }
 
-}  // namespace adagrad::threads
+}  // namespace adagrad

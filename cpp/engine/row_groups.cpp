@@ -2,35 +2,32 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 
 #include "engine/parallel.hpp"
 
 namespace adagrad {
 namespace {
 
-// Places of a bucket, about: few enough to be sorted quickly, many enough that counting them costs little.
-constexpr std::ptrdiff_t IN_BUCKET = 32, MOST_BUCKETS = 2048;
-// Indices that one thread counts at a time; few chunks, as each has counters for all buckets.
-constexpr std::ptrdiff_t IN_CHUNK = 4096, MOST_CHUNKS = 64;
+// About this many entries in a bucket: few enough to be sorted quickly, many enough that counting costs little.
+constexpr std::ptrdiff_t BUCKET_SIZE = 32, MAX_BUCKETS = 2048;
+// One thread counts this many indices at a time; there are few chunks, as each has counters for all buckets.
+constexpr std::ptrdiff_t MIN_CHUNK_SIZE = 4096, MAX_SORT_CHUNKS = 64;
 
-int width_of(std::ptrdiff_t number) {
-    int bits = 0;
-    for (; number > 0; number >>= 1) ++bits;
-    return bits;
-}
+int bit_width(std::ptrdiff_t number) { return number > 0 ? std::bit_width(static_cast<std::size_t>(number)) : 0; }
 
 }  // namespace
 
-std::ptrdiff_t Grouping::make(const void *indices, std::size_t itemsize, std::ptrdiff_t count, std::ptrdiff_t rows) {
-    if (itemsize == 4) return place(static_cast<const std::int32_t *>(indices), count, rows);
-    return place(static_cast<const std::int64_t *>(indices), count, rows);
+std::ptrdiff_t RowGroups::build(const void *indices, std::size_t itemsize, std::ptrdiff_t count, std::ptrdiff_t rows) {
+    if (itemsize == 4) return sort(static_cast<const std::int32_t *>(indices), count, rows);
+    return sort(static_cast<const std::int64_t *>(indices), count, rows);
 }
 
-template <class Index> std::ptrdiff_t Grouping::place(const Index *indices, std::ptrdiff_t count, std::ptrdiff_t rows) {
-    const std::ptrdiff_t chunk = std::max(IN_CHUNK, (count + MOST_CHUNKS - 1) / MOST_CHUNKS);
+template <class Index> std::ptrdiff_t RowGroups::sort(const Index *indices, std::ptrdiff_t count, std::ptrdiff_t rows) {
+    const std::ptrdiff_t chunk = std::max(MIN_CHUNK_SIZE, (count + MAX_SORT_CHUNKS - 1) / MAX_SORT_CHUNKS);
     const std::ptrdiff_t chunks = (count + chunk - 1) / chunk;
-    const int wanted = width_of(std::min(MOST_BUCKETS, count / IN_BUCKET)),
-              shift = std::max(0, width_of(rows - 1) - wanted);
+    const int bits = bit_width(std::min(MAX_BUCKETS, count / BUCKET_SIZE)),
+              shift = std::max(0, bit_width(rows - 1) - bits);
     const std::ptrdiff_t buckets = rows > 0 ? ((rows - 1) >> shift) + 1 : 1;
 
     rows_.resize(static_cast<std::size_t>(count));
@@ -40,7 +37,7 @@ template <class Index> std::ptrdiff_t Grouping::place(const Index *indices, std:
         for (std::ptrdiff_t c = begin; c < end; ++c)
             for (std::ptrdiff_t i = c * chunk; i < std::min(count, (c + 1) * chunk); ++i) body(i, c * buckets);
     };
-    threads::share(chunks, count, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
+    parallel_for(chunks, count, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
         std::ptrdiff_t first = count;
         each_of(begin, end, [&](std::ptrdiff_t i, std::ptrdiff_t counters) {
             const std::int64_t row = rows_[i] = indices[i];
@@ -64,18 +61,18 @@ template <class Index> std::ptrdiff_t Grouping::place(const Index *indices, std:
         }
         starts_.push_back(sum);
     }
-    places_.resize(static_cast<std::size_t>(count));
-    threads::share(chunks, count, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
+    entries_.resize(static_cast<std::size_t>(count));
+    parallel_for(chunks, count, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
         each_of(begin, end, [&](std::ptrdiff_t i, std::ptrdiff_t counters) {
-            places_[next_[counters + (rows_[i] >> shift)]++] = {rows_[i], i};
+            entries_[next_[counters + (rows_[i] >> shift)]++] = {rows_[i], i};
         });
     });
-    if (shift == 0) return count;  // a bucket is a row
-    threads::share(buckets, count, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
+    if (shift == 0) return count;  // each bucket is one row
+    parallel_for(buckets, count, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
         for (std::ptrdiff_t bucket = begin; bucket < end; ++bucket)
-            std::sort(places_.begin() + starts_[bucket], places_.begin() + starts_[bucket + 1],
-                      [](const Place &a, const Place &b) {
-                          return a.row != b.row ? a.row < b.row : a.position < b.position;
+            std::sort(entries_.begin() + starts_[bucket], entries_.begin() + starts_[bucket + 1],
+                      [](const IndexedRow &a, const IndexedRow &b) {
+                          return a.row != b.row ? a.row < b.row : a.source < b.source;
                       });
     });
     return count;

@@ -1,4 +1,4 @@
-// The places of a sparse gradient in order: by row, and among equal rows as they came.
+// The rows of a sparse gradient, ordered so that equal rows lie together.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -6,32 +6,32 @@
 
 namespace adagrad {
 
-struct Place {
-    std::int64_t row;
-    std::int64_t position;  // among the rows of values
+struct IndexedRow {
+    std::int64_t row;     // of the parameter
+    std::int64_t source;  // of the gradient's values
 };
 
-class Grouping {
+class RowGroups {
   public:
-    // Reads `count` indices of 4 or 8 bytes. Returns the first position whose index is not among [0, rows), or
-    // `count`. Neither the result nor the buckets depend on threads.
-    std::ptrdiff_t make(const void *indices, std::size_t itemsize, std::ptrdiff_t count, std::ptrdiff_t rows);
+    // Sorts `count` indices of 4 or 8 bytes: by row, and equal rows in the order given. Returns the first position
+    // whose index is not in [0, rows), or `count`. Neither the result nor the buckets depend on the number of threads.
+    std::ptrdiff_t build(const void *indices, std::size_t itemsize, std::ptrdiff_t count, std::ptrdiff_t rows);
 
     // Equal rows lie in one bucket, lower rows in lower buckets.
     std::ptrdiff_t buckets() const { return static_cast<std::ptrdiff_t>(starts_.size()) - 1; }
-    const Place *begin(std::ptrdiff_t bucket) const { return places_.data() + starts_[bucket]; }
-    const Place *end(std::ptrdiff_t bucket) const { return begin(bucket + 1); }
+    const IndexedRow *begin(std::ptrdiff_t bucket) const { return entries_.data() + starts_[bucket]; }
+    const IndexedRow *end(std::ptrdiff_t bucket) const { return begin(bucket + 1); }
 
-    std::ptrdiff_t places() const { return static_cast<std::ptrdiff_t>(places_.size()); }
-    bool has_one_row() const { return !places_.empty() && places_.front().row == places_.back().row; }
+    std::ptrdiff_t size() const { return static_cast<std::ptrdiff_t>(entries_.size()); }
+    bool has_one_row() const { return !entries_.empty() && entries_.front().row == entries_.back().row; }
 
   private:
-    template <class Index> std::ptrdiff_t place(const Index *indices, std::ptrdiff_t count, std::ptrdiff_t rows);
+    template <class Index> std::ptrdiff_t sort(const Index *indices, std::ptrdiff_t count, std::ptrdiff_t rows);
 
-    std::vector<std::int64_t> rows_;  // a copy: somebody may write to the indices meanwhile
-    std::vector<Place> places_;
+    std::vector<std::int64_t> rows_;  // a copy: another thread may write to the indices meanwhile
+    std::vector<IndexedRow> entries_;
     std::vector<std::ptrdiff_t> starts_ = {0};
-    std::vector<std::ptrdiff_t> next_;  // for each chunk of indices, where its next place in each bucket is
+    std::vector<std::ptrdiff_t> next_;  // for each chunk of indices, the position of its next entry in each bucket
 };
 
 }  // namespace adagrad

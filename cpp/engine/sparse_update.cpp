@@ -8,90 +8,100 @@
 namespace adagrad {
 namespace {
 
-// Rows of a table lie anywhere, so the processor cannot guess which one comes next.
-constexpr std::ptrdiff_t AHEAD = 16, CACHE_LINE = 64, MOST_LINES = 16;
+// Rows of a table lie anywhere, so that the processor cannot predict the next one.
+constexpr std::ptrdiff_t PREFETCH_DISTANCE = 16, CACHE_LINE = 64, MAX_PREFETCH_LINES = 16;
 
-void prefetch_row(const View &view, std::ptrdiff_t row, std::ptrdiff_t width) {
+void prefetch_row(const StridedView &view, std::ptrdiff_t row, std::ptrdiff_t width) {
     if (!view.contiguous()) return;
     const char *const begin = view.data + row * width * view.itemsize;
-    const char *const end = begin + std::min(width * view.itemsize, MOST_LINES * CACHE_LINE);
+    const char *const end = begin + std::min(width * view.itemsize, MAX_PREFETCH_LINES * CACHE_LINE);
     for (const char *line = begin; line < end; line += CACHE_LINE) __builtin_prefetch(line);
 }
 
-// Calls body(first, last) for the places of each row in a bucket.
-template <class Body> void each_row(const Rows &rows, std::ptrdiff_t bucket, Body body) {
-    const Place *first = rows.grouping.begin(bucket), *const end = rows.grouping.end(bucket);
+// Calls body(first, last) for the entries of each row in a bucket.
+template <class Body> void for_each_row(const SparseUpdate &update, std::ptrdiff_t bucket, Body body) {
+    const IndexedRow *first = update.groups.begin(bucket), *const end = update.groups.end(bucket);
     while (first != end) {
-        const Place *const last = std::find_if(first, end, [=](const Place &place) { return place.row != first->row; });
+        const IndexedRow *const last =
+            std::find_if(first, end, [=](const IndexedRow &entry) { return entry.row != first->row; });
         body(first, last);
         first = last;
     }
 }
 
 // Calls body(offset, count) for each block of a row.
-template <class Body> void each_block(const Rows &rows, Body body) {
-    for (std::ptrdiff_t offset = 0; offset < rows.width; offset += SUM_BLOCK)
-        body(offset, std::min<std::ptrdiff_t>(SUM_BLOCK, rows.width - offset));
+template <class Body> void for_each_block(const SparseUpdate &update, Body body) {
+    for (std::ptrdiff_t offset = 0; offset < update.width; offset += SUM_BLOCK)
+        body(offset, std::min<std::ptrdiff_t>(SUM_BLOCK, update.width - offset));
 }
 
-// Calls body(grad) with the sum of a block of equal rows, added in the order in which they came.
+// Calls body(grad) with the sum of a block of equal rows, added in the order given.
 template <class Body>
-void with_grad(const Rows &rows, const Place *first, const Place *last, std::ptrdiff_t offset, std::ptrdiff_t count,
-               const Scalars &scalars, Body body) {
-    const Stage one(rows.values, first->position * rows.width + offset, count);
+void with_grad(const SparseUpdate &update, const IndexedRow *first, const IndexedRow *last, std::ptrdiff_t offset,
+               std::ptrdiff_t count, const KernelArgs &args, Body body) {
+    const BlockBuffer one(update.values, first->source * update.width + offset, count);
     if (last - first == 1) return body(one.data());
     alignas(CACHE_LINE) char sum[SUM_BLOCK * sizeof(double)];
-    std::memcpy(sum, one.data(), static_cast<std::size_t>(count * rows.values.itemsize));
+    std::memcpy(sum, one.data(), static_cast<std::size_t>(count * update.values.itemsize));
     while (++first != last) {
-        const Stage next(rows.values, first->position * rows.width + offset, count);
-        rows.kernels->add(sum, next.data(), count, scalars);
+        const BlockBuffer next(update.values, first->source * update.width + offset, count);
+        update.kernels->add(sum, next.data(), count, args);
     }
     body(sum);
 }
 
-// The mean of a row's gradient with its decay.
-double mean_of(const Rows &rows, const Place *first, const Place *last, const Scalars &scalars) {
+// The mean of the rule's row_term over a row.
+double row_mean(const SparseUpdate &update, const IndexedRow *first, const IndexedRow *last, const KernelArgs &args) {
     double sum = 0;
-    each_block(rows, [&](std::ptrdiff_t offset, std::ptrdiff_t count) {
-        const Stage params(rows.param, first->row * rows.width + offset, count);
-        with_grad(rows, first, last, offset, count, scalars,
-                  [&](const void *grad) { sum += rows.kernels->decayed_sum(params.data(), grad, count, scalars); });
+    for_each_block(update, [&](std::ptrdiff_t offset, std::ptrdiff_t count) {
+        const BlockBuffer params(update.param, first->row * update.width + offset, count);
+        with_grad(update, first, last, offset, count, args,
+                  [&](const void *grad) { sum += update.kernels->row_sum(params.data(), grad, count, args); });
     });
-    return sum / static_cast<double>(rows.width);
+    return sum / static_cast<double>(update.width);
 }
 
 }  // namespace
 
-void Rows::sum_squares(std::ptrdiff_t bucket, const Scalars &scalars) {
-    const Reduce reduce = square_sum_of(*kernels, scalars);
-    each_row(*this, bucket, [&](const Place *first, const Place *last) {
-        double &sum = square_sums[static_cast<std::size_t>(first - grouping.begin(0))];
-        each_block(*this, [&](std::ptrdiff_t offset, std::ptrdiff_t count) {
-            with_grad(*this, first, last, offset, count, scalars,
-                      [&](const void *grad) { sum += reduce(nullptr, grad, count, scalars); });
+void SparseUpdate::sum_squares(std::ptrdiff_t bucket, const KernelArgs &args) {
+    const Reduce reduce = square_sum_for(*kernels, args);
+    for_each_row(*this, bucket, [&](const IndexedRow *first, const IndexedRow *last) {
+        double &sum = square_sums[static_cast<std::size_t>(first - groups.begin(0))];
+        for_each_block(*this, [&](std::ptrdiff_t offset, std::ptrdiff_t count) {
+            with_grad(*this, first, last, offset, count, args,
+                      [&](const void *grad) { sum += reduce(nullptr, grad, count, args); });
         });
     });
 }
 
-void Rows::update(std::ptrdiff_t bucket, const Scalars &scalars, bool centralizes) const {
-    const Place *const end = grouping.end(grouping.buckets() - 1);
-    Scalars own = scalars;
-    const Update update = kernels->update[path_of(own, centralizes)];
-    each_row(*this, bucket, [&](const Place *first, const Place *last) {
-        for (const Place *place = first + AHEAD; place < std::min(end, last + AHEAD); ++place) {
-            prefetch_row(values, place->position, width);
-            if (place->row == (place - 1)->row) continue;
-            prefetch_row(param, place->row, width);
-            prefetch_row(state, place->row, width);
+void SparseUpdate::update(std::ptrdiff_t bucket, const KernelArgs &args, bool takes_mean, bool preprocesses) const {
+    const IndexedRow *const end = groups.end(groups.buckets() - 1);
+    const bool row_accumulator = kernels->accumulate != nullptr;
+    const std::ptrdiff_t state_width = row_accumulator ? 1 : width;
+    KernelArgs row_args = args;
+    const Update update = kernels->update[variant_for(args, preprocesses)];
+    for_each_row(*this, bucket, [&](const IndexedRow *first, const IndexedRow *last) {
+        for (const IndexedRow *entry = first + PREFETCH_DISTANCE; entry < std::min(end, last + PREFETCH_DISTANCE);
+             ++entry) {
+            prefetch_row(values, entry->source, width);
+            if (entry->row == (entry - 1)->row) continue;
+            prefetch_row(param, entry->row, width);
+            prefetch_row(state, entry->row, state_width);
         }
-        if (centralizes) own.mean = mean_of(*this, first, last, scalars);
-        each_block(*this, [&](std::ptrdiff_t offset, std::ptrdiff_t count) {
+        if (takes_mean) row_args.row_mean = row_mean(*this, first, last, args);
+        if (row_accumulator) {
+            const BlockBuffer accumulator(state, first->row, 1);
+            kernels->accumulate(accumulator.data(), row_args);
+            accumulator.write_back();
+        }
+        for_each_block(*this, [&](std::ptrdiff_t offset, std::ptrdiff_t count) {
             const std::ptrdiff_t begin = first->row * width + offset;
-            const Stage params(param, begin, count), states(state, begin, count);
-            with_grad(*this, first, last, offset, count, scalars,
-                      [&](const void *grad) { update(params.data(), states.data(), grad, count, own); });
+            const BlockBuffer params(param, begin, count);
+            const BlockBuffer states(state, row_accumulator ? first->row : begin, row_accumulator ? 1 : count);
+            with_grad(*this, first, last, offset, count, args,
+                      [&](const void *grad) { update(params.data(), states.data(), grad, count, row_args); });
             params.write_back();
-            states.write_back();
+            if (!row_accumulator) states.write_back();
         });
     });
 }

@@ -1,4 +1,4 @@
-// The update of a parameter of which the gradient touches some rows.
+// The update of a parameter whose gradient covers some rows only.
 #pragma once
 #include <numeric>
 #include <vector>
@@ -9,27 +9,28 @@
 
 namespace adagrad {
 
-// Parameter, accumulator and the gradient's values in C order; a row has `width` elements.
-struct Rows {
-    View param, state, values;
+struct SparseUpdate {
+    // In C order. A row has `width` elements; the accumulator has as many, or one for each row.
+    StridedView param, state, values;
     std::ptrdiff_t width = 0;
-    bool has_elements_alone = false;  // the gradient has no dense dimension
-    Grouping grouping;
-    const void *grouped = nullptr;  // the floor's indices: it has its grouping for free, from the step before
+    bool elementwise = false;  // the gradient has no dense dimension
+    RowGroups groups;
+    const void *grouped_indices = nullptr;  // the indices that `groups` was built from
     const Kernels *kernels = nullptr;
 
-    std::ptrdiff_t elements() const { return grouping.places() * width; }
-    // torch adds a single element in another way than many, or than a row.
-    bool is_lone() const { return has_elements_alone && grouping.has_one_row(); }
+    std::ptrdiff_t elements() const { return groups.size() * width; }
+    bool is_single_element() const { return elementwise && groups.has_one_row(); }
 
-    // For each place the squares of its row of the gradient, equal rows summed first; 0 for all but the first of them.
+    // For each entry the sum of squares of its row of the gradient, where equal rows are added first; the sum stands at
+    // the first of equal rows, and 0 at the others.
     std::vector<double> square_sums;
-    void clear_sums() { square_sums.assign(static_cast<std::size_t>(grouping.places()), 0); }
-    double square_sum() const { return std::accumulate(square_sums.begin(), square_sums.end(), 0.0); }
-    // Fills in those of a bucket.
-    void sum_squares(std::ptrdiff_t bucket, const Scalars &scalars);
-    // Moves the rows of a bucket; `centralizes` subtracts the mean of each row's gradient.
-    void update(std::ptrdiff_t bucket, const Scalars &scalars, bool centralizes) const;
+    void clear_square_sums() { square_sums.assign(static_cast<std::size_t>(groups.size()), 0); }
+    double total_square_sum() const { return std::accumulate(square_sums.begin(), square_sums.end(), 0.0); }
+    // Fills in the square sums of a bucket.
+    void sum_squares(std::ptrdiff_t bucket, const KernelArgs &args);
+
+    // Updates the rows of a bucket. `takes_mean` computes KernelArgs::row_mean for each row.
+    void update(std::ptrdiff_t bucket, const KernelArgs &args, bool takes_mean, bool preprocesses) const;
 };
 
 }  // namespace adagrad

@@ -7,7 +7,7 @@ namespace adagrad {
 namespace {
 
 // Calls visit(address, length, stride) for every run of elements along the innermost axis.
-template <class Visit> void each_run(const View &view, std::ptrdiff_t begin, std::ptrdiff_t count, Visit visit) {
+template <class Visit> void each_run(const StridedView &view, std::ptrdiff_t begin, std::ptrdiff_t count, Visit visit) {
     const Axis inner = view.axes.back();
     while (count > 0) {
         const std::ptrdiff_t at = begin % inner.extent;
@@ -24,13 +24,14 @@ template <class Visit> void each_run(const View &view, std::ptrdiff_t begin, std
     }
 }
 
-template <class T> void gather_items(const View &view, std::ptrdiff_t begin, std::ptrdiff_t count, T *buffer) {
+template <class T> void gather_items(const StridedView &view, std::ptrdiff_t begin, std::ptrdiff_t count, T *buffer) {
     each_run(view, begin, count, [&](const char *address, std::ptrdiff_t length, std::ptrdiff_t stride) {
         for (std::ptrdiff_t i = 0; i < length; ++i) *buffer++ = *reinterpret_cast<const T *>(address + i * stride);
     });
 }
 
-template <class T> void scatter_items(const View &view, std::ptrdiff_t begin, std::ptrdiff_t count, const T *buffer) {
+template <class T>
+void scatter_items(const StridedView &view, std::ptrdiff_t begin, std::ptrdiff_t count, const T *buffer) {
     each_run(view, begin, count, [&](char *address, std::ptrdiff_t length, std::ptrdiff_t stride) {
         for (std::ptrdiff_t i = 0; i < length; ++i) *reinterpret_cast<T *>(address + i * stride) = *buffer++;
     });
@@ -38,8 +39,8 @@ template <class T> void scatter_items(const View &view, std::ptrdiff_t begin, st
 
 }  // namespace
 
-View View::over(char *data, std::ptrdiff_t itemsize, const std::vector<Axis> &axes) {
-    View view{data, itemsize, {}};
+StridedView StridedView::over(char *data, std::ptrdiff_t itemsize, const std::vector<Axis> &axes) {
+    StridedView view{data, itemsize, {}};
     for (const Axis &axis : axes) {
         if (axis.extent == 1) continue;
         if (!view.axes.empty() && view.axes.back().stride == axis.extent * axis.stride)
@@ -51,7 +52,7 @@ View View::over(char *data, std::ptrdiff_t itemsize, const std::vector<Axis> &ax
     return view;
 }
 
-void View::gather(std::ptrdiff_t begin, std::ptrdiff_t count, void *buffer) const {
+void StridedView::gather(std::ptrdiff_t begin, std::ptrdiff_t count, void *buffer) const {
     switch (itemsize) {
     case 2: return gather_items(*this, begin, count, static_cast<std::uint16_t *>(buffer));
     case 4: return gather_items(*this, begin, count, static_cast<std::uint32_t *>(buffer));
@@ -59,7 +60,7 @@ void View::gather(std::ptrdiff_t begin, std::ptrdiff_t count, void *buffer) cons
     }
 }
 
-void View::scatter(std::ptrdiff_t begin, std::ptrdiff_t count, const void *buffer) const {
+void StridedView::scatter(std::ptrdiff_t begin, std::ptrdiff_t count, const void *buffer) const {
     switch (itemsize) {
     case 2: return scatter_items(*this, begin, count, static_cast<const std::uint16_t *>(buffer));
     case 4: return scatter_items(*this, begin, count, static_cast<const std::uint32_t *>(buffer));

@@ -1,5 +1,4 @@
-// One array as the core sees it: an address, and strides only where the elements do not simply follow one
-// another.
+// An array as the engine sees it: an address, and strides only where the elements do not follow one another.
 #pragma once
 #include <cstddef>
 #include <vector>
@@ -11,13 +10,13 @@ struct Axis {
     std::ptrdiff_t stride;  // in bytes
 };
 
-struct View {
+struct StridedView {
     char *data = nullptr;
     std::ptrdiff_t itemsize = 0;
     std::vector<Axis> axes;  // outermost first; none for a contiguous array
 
-    // From axes as NumPy has them: drops those of extent 1 and joins neighbours that follow one another.
-    static View over(char *data, std::ptrdiff_t itemsize, const std::vector<Axis> &axes);
+    // Simplifies the axes of a NumPy array: drops those of extent 1, and joins neighbours that one stride can walk.
+    static StridedView over(char *data, std::ptrdiff_t itemsize, const std::vector<Axis> &axes);
 
     bool contiguous() const { return axes.empty(); }
 

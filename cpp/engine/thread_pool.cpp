@@ -21,8 +21,8 @@ namespace {
 
 constexpr int OPEN = 1 << 30;
 
-// A worker waits for the next step so long before it sleeps: longer than a loop of steps leaves between two, shorter
-// than anybody notices.
+// How long a worker waits for the next step before it sleeps: longer than the pause between two steps of a loop, too
+// short to be noticed.
 constexpr std::chrono::microseconds SPIN{200};
 
 void pause_briefly() {
@@ -33,7 +33,7 @@ void pause_briefly() {
 #endif
 }
 
-// Waits until `done`, at first without leaving the processor.
+// Waits until done(), at first without yielding the processor.
 template <class Done> void spin_until(Done done) {
     for (int i = 0; i < 1000; ++i) {
         if (done()) return;
@@ -42,13 +42,13 @@ template <class Done> void spin_until(Done done) {
     while (!done()) std::this_thread::yield();
 }
 
-// Where OMP_PLACES or OMP_PROC_BIND bind threads, a new thread inherits the one place of the thread that made it.
-void move_to_place([[maybe_unused]] int member) {
+// Where OMP_PLACES or OMP_PROC_BIND bind threads, a new thread inherits the place of the thread that creates it.
+void move_to_place([[maybe_unused]] int thread) {
 #if defined(__linux__) && defined(_OPENMP)
     const int places = omp_get_num_places();
     if (places == 0) return;
-    std::vector<int> processors(static_cast<std::size_t>(omp_get_place_num_procs(member % places)));
-    omp_get_place_proc_ids(member % places, processors.data());
+    std::vector<int> processors(static_cast<std::size_t>(omp_get_place_num_procs(thread % places)));
+    omp_get_place_proc_ids(thread % places, processors.data());
     cpu_set_t set;
     CPU_ZERO(&set);
     for (const int processor : processors) CPU_SET(processor, &set);
@@ -56,16 +56,16 @@ void move_to_place([[maybe_unused]] int member) {
 #endif
 }
 
-// Signals are for the threads of Python.
-class SignalsHeld {
+// Blocks all signals while workers are created, so that Python's threads receive them.
+class SignalBlock {
 #if defined(__unix__) || defined(__APPLE__)
   public:
-    SignalsHeld() {
+    SignalBlock() {
         sigset_t all;
         sigfillset(&all);
         pthread_sigmask(SIG_SETMASK, &all, &found_);
     }
-    ~SignalsHeld() { pthread_sigmask(SIG_SETMASK, &found_, nullptr); }
+    ~SignalBlock() { pthread_sigmask(SIG_SETMASK, &found_, nullptr); }
 
   private:
     sigset_t found_;
@@ -74,13 +74,13 @@ class SignalsHeld {
 
 }  // namespace
 
-void Pool::grow(int workers) {
-    const SignalsHeld held;
+void ThreadPool::add_workers(int workers) {
+    const SignalBlock block;
     while (workers_ < workers) {
         ++awake_;
         try {
-            std::thread(&Pool::work, this, workers_ + 1).detach();
-        } catch (const std::system_error &) {  // no more threads for this process: a smaller team then
+            std::thread(&ThreadPool::work, this, workers_ + 1).detach();
+        } catch (const std::system_error &) {  // the process may have no more threads: fewer then take part
             --awake_;
             return;
         }
@@ -88,64 +88,65 @@ void Pool::grow(int workers) {
     }
 }
 
-bool Pool::run(std::ptrdiff_t work, std::ptrdiff_t stretch, int team, bool wakes, const Body &body) {
+bool ThreadPool::run(std::ptrdiff_t work, std::ptrdiff_t chunk, int threads, bool wake, const Body &body) {
     const std::unique_lock use(in_use_, std::try_to_lock);
     if (!use) return false;
-    grow(team - 1);
+    add_workers(threads - 1);
     body_ = &body;
-    stretch_ = stretch;
-    if (shares_.size() != static_cast<std::size_t>(team)) shares_ = std::vector<Share>(static_cast<std::size_t>(team));
+    chunk_ = chunk;
+    if (parts_.size() != static_cast<std::size_t>(threads))
+        parts_ = std::vector<Part>(static_cast<std::size_t>(threads));
     std::ptrdiff_t begin = 0;
-    for (int member = 0; member < team; ++member) {
-        shares_[member].next = begin;
-        begin += work / team + (member < work % team ? 1 : 0);
-        shares_[member].end = begin;
+    for (int thread = 0; thread < threads; ++thread) {
+        parts_[thread].next = begin;
+        begin += work / threads + (thread < work % threads ? 1 : 0);
+        parts_[thread].end = begin;
     }
     inside_ = OPEN;
     ++call_;
-    if (wakes && awake_ < team - 1) {
-        // Whoever is about to sleep has looked at call_ for the last time, or holds this lock.
+    if (wake && awake_ < threads - 1) {
+        // A worker that is about to sleep has read call_ for the last time, or holds this lock.
         const std::lock_guard last_look(sleep_);
         called_.notify_all();
     }
-    take_part(0);
+    run_chunks(0);
     inside_ &= ~OPEN;
     spin_until([this] { return inside_ == 0; });
     return true;
 }
 
-void Pool::take_part(int member) {
-    const std::size_t team = shares_.size();
-    for (std::size_t i = 0; i < team; ++i) {
-        Share &share = shares_[(static_cast<std::size_t>(member) + i) % team];
-        for (std::ptrdiff_t begin; (begin = share.next.fetch_add(stretch_)) < share.end;)
-            (*body_)(begin, std::min(begin + stretch_, share.end));
+void ThreadPool::run_chunks(int thread) {
+    const std::size_t threads = parts_.size();
+    for (std::size_t i = 0; i < threads; ++i) {
+        Part &part = parts_[(static_cast<std::size_t>(thread) + i) % threads];
+        for (std::ptrdiff_t begin; (begin = part.next.fetch_add(chunk_)) < part.end;)
+            (*body_)(begin, std::min(begin + chunk_, part.end));
     }
 }
 
-void Pool::work(int member) {
-    move_to_place(member);
-    unsigned seen = call_ - 1;  // made for a call
+void ThreadPool::work(int thread) {
+    move_to_place(thread);
+    unsigned seen = call_ - 1;  // created for a call that has begun
     for (;;) {
         wait_for_call(seen);
         if (!enter()) continue;
-        if (static_cast<std::size_t>(member) < shares_.size()) take_part(member);
+        if (static_cast<std::size_t>(thread) < parts_.size()) run_chunks(thread);
         --inside_;
     }
 }
 
-bool Pool::enter() {
+bool ThreadPool::enter() {
     int inside = inside_;
     while ((inside & OPEN) != 0)
         if (inside_.compare_exchange_weak(inside, inside + 1)) return true;
     return false;
 }
 
-void Pool::wait_for_call(unsigned &seen) {
+void ThreadPool::wait_for_call(unsigned &seen) {
     const auto end = std::chrono::steady_clock::now() + SPIN;
     while (call_ == seen && std::chrono::steady_clock::now() < end) {
         for (int i = 0; i < 16 && call_ == seen; ++i) pause_briefly();
-        std::this_thread::yield();  // the one who would call may be waiting for this processor
+        std::this_thread::yield();  // the calling thread may be waiting for this processor
     }
     if (call_ == seen) {
         std::unique_lock lock(sleep_);

@@ -1,46 +1,59 @@
-// The loops. Compiled once per instruction set, with ADAGRAD_TABLE naming the table that it exports. No STL
-// and no shared inline function may enter here: see kernel.hpp.
+// The loops. ADAGRAD_TABLE names the table that this object file exports: see README.md.
 #include "kernels/kernels.hpp"
-#include "rules/rules.hpp"
+
+#include "rules/catalogue.hpp"
 
 namespace adagrad {
 namespace {
 
-template <int PATH, class Rule, class C> inline C scaled(const Rule &rule, C g) {
-    if constexpr ((PATH & DIVIDED) != 0) g = rule.divided(g);
-    if constexpr ((PATH & CLIPPED) != 0) g = rule.clipped(g);
+template <class Rule, class Kernel> Kernel kernel_for(const KernelArgs &args) {
+    return Kernel(args, unpack<typename Rule::Scalars>(args.scalars));
+}
+
+template <int VARIANT, class Kernel, class C> inline C scaled(const Kernel &kernel, C g) {
+    if constexpr ((VARIANT & DIVIDED) != 0) g = kernel.divided(g);
+    if constexpr ((VARIANT & CLIPPED) != 0) g = kernel.clipped(g);
     return g;
 }
 
-template <class Rule, class P, class S, class G, int PATH>
-void update(void *param, void *state, const void *grad, std::ptrdiff_t count, const Scalars &scalars) {
+template <class Rule, class Kernel, class P, class S, class G, int VARIANT>
+void update(void *param, void *state, const void *grad, std::ptrdiff_t count, const KernelArgs &args) {
     using C = Compute<P>;
-    const Rule rule(scalars);
+    constexpr bool row_accumulator = HasRowAccumulator<Kernel, C>;
+    const Kernel kernel = kernel_for<Rule, Kernel>(args);
     P *__restrict const params = static_cast<P *>(param);
     S *__restrict const states = static_cast<S *>(state);
     const G *__restrict const grads = static_cast<const G *>(grad);
 #pragma omp simd
     for (std::ptrdiff_t i = 0; i < count; ++i) {
         C p = widen(params[i]);
-        C s = widen(states[i]);
-        C g = scaled<PATH>(rule, widen(grads[i]));
-        if constexpr ((PATH & PREPARED) != 0) g = rule.prepared(p, g);
-        rule.update(p, s, g);
-        states[i] = narrow<S>(s);
+        C s = widen(states[row_accumulator ? 0 : i]);
+        C g = scaled<VARIANT>(kernel, widen(grads[i]));
+        if constexpr ((VARIANT & PREPROCESSED) != 0) g = kernel.preprocessed(p, g);
+        kernel.update(p, s, g);
+        if constexpr (!row_accumulator) states[i] = narrow<S>(s);
         params[i] = narrow<P>(p);
     }
 }
 
-// Each sum is rounded to the gradients' type.
-template <class Rule, class G> void add(void *sum, const void *next, std::ptrdiff_t count, const Scalars &scalars) {
-    const Rule rule(scalars);
+template <class Rule, class Kernel, class S> void accumulate(void *state, const KernelArgs &args) {
+    S &stored = *static_cast<S *>(state);
+    auto s = widen(stored);
+    kernel_for<Rule, Kernel>(args).accumulate(s);
+    stored = narrow<S>(s);
+}
+
+// Each sum is rounded to the type of the gradients.
+template <class Rule, class Kernel, class G>
+void add(void *sum, const void *next, std::ptrdiff_t count, const KernelArgs &args) {
+    const Kernel kernel = kernel_for<Rule, Kernel>(args);
     G *__restrict const sums = static_cast<G *>(sum);
     const G *__restrict const nexts = static_cast<const G *>(next);
 #pragma omp simd
-    for (std::ptrdiff_t i = 0; i < count; ++i) sums[i] = narrow<G>(rule.added(widen(sums[i]), widen(nexts[i])));
+    for (std::ptrdiff_t i = 0; i < count; ++i) sums[i] = narrow<G>(kernel.added(widen(sums[i]), widen(nexts[i])));
 }
 
-// Sums value(0) ... value(count - 1) in an order that neither the instruction set nor threads can change.
+// Sums value(0) ... value(count - 1) in an order that depends on neither the instruction set nor the threads.
 template <class Value> double lane_sum(std::ptrdiff_t count, Value value) {
     double lanes[SUM_LANES] = {};
     std::ptrdiff_t i = 0;
@@ -54,45 +67,76 @@ template <class Value> double lane_sum(std::ptrdiff_t count, Value value) {
     return sum;
 }
 
-template <class Rule, class G, int PATH>
-double square_sum(const void *, const void *grad, std::ptrdiff_t count, const Scalars &scalars) {
-    const Rule rule(scalars);
+template <class Rule, class Kernel, class G, int VARIANT>
+double square_sum(const void *, const void *grad, std::ptrdiff_t count, const KernelArgs &args) {
+    const Kernel kernel = kernel_for<Rule, Kernel>(args);
     const G *const grads = static_cast<const G *>(grad);
     return lane_sum(count, [=](std::ptrdiff_t i) {
-        const double u = scaled<PATH>(rule, widen(grads[i]));
+        const double u = scaled<VARIANT>(kernel, widen(grads[i]));
         return u * u;
     });
 }
 
-template <class P, class G>
-double decayed_sum(const void *param, const void *grad, std::ptrdiff_t count, const Scalars &scalars) {
-    const MindSpore<P> rule(scalars);
+template <class Rule, class Kernel, class P, class G>
+double row_sum(const void *param, const void *grad, std::ptrdiff_t count, const KernelArgs &args) {
+    const Kernel kernel = kernel_for<Rule, Kernel>(args);
     const P *const params = static_cast<const P *>(param);
     const G *const grads = static_cast<const G *>(grad);
     return lane_sum(count, [=](std::ptrdiff_t i) -> double {
-        return rule.decayed(widen(params[i]), scaled<DIVIDED | CLIPPED>(rule, widen(grads[i])));
+        return kernel.row_term(widen(params[i]), scaled<DIVIDED | CLIPPED>(kernel, widen(grads[i])));
     });
 }
 
-template <template <class> class Rule, class P, class S, class G> constexpr Kernels kernels() {
-    using R = Rule<P>;
-    return {{update<R, P, S, G, 0>, update<R, P, S, G, 1>, update<R, P, S, G, 2>, update<R, P, S, G, 3>,
-             update<R, P, S, G, 4>, update<R, P, S, G, 5>, update<R, P, S, G, 6>, update<R, P, S, G, 7>},
-            add<R, G>,
-            square_sum<R, G, PLAIN>,
-            square_sum<R, G, DIVIDED>,
-            decayed_sum<P, G>};
+template <class Rule, class Kernel, class P, class S, class G> constexpr Kernels kernels() {
+    using C = Compute<P>;
+    // A rule that preprocesses nothing has no loops for it.
+    constexpr int OWN = HasPreprocessed<Kernel, C> ? PREPROCESSED : PLAIN;
+    Kernels k = {{update<Rule, Kernel, P, S, G, PLAIN>, update<Rule, Kernel, P, S, G, OWN>,
+                  update<Rule, Kernel, P, S, G, CLIPPED>, update<Rule, Kernel, P, S, G, CLIPPED | OWN>,
+                  update<Rule, Kernel, P, S, G, DIVIDED>, update<Rule, Kernel, P, S, G, DIVIDED | OWN>,
+                  update<Rule, Kernel, P, S, G, DIVIDED | CLIPPED>,
+                  update<Rule, Kernel, P, S, G, DIVIDED | CLIPPED | OWN>},
+                 add<Rule, Kernel, G>,
+                 square_sum<Rule, Kernel, G, PLAIN>,
+                 square_sum<Rule, Kernel, G, DIVIDED>,
+                 nullptr,
+                 nullptr};
+    if constexpr (HasRowTerm<Kernel, C>) k.row_sum = row_sum<Rule, Kernel, P, G>;
+    if constexpr (HasRowAccumulator<Kernel, C>) k.accumulate = accumulate<Rule, Kernel, S>;
+    return k;
 }
 
-#define ADAGRAD_ROW(RULE)                                                                                              \
-    {kernels<RULE, float, float, float>(),       kernels<RULE, double, double, double>(),                              \
-     kernels<RULE, Float16, Float16, Float16>(), kernels<RULE, BFloat16, BFloat16, BFloat16>(),                        \
-     kernels<RULE, Float16, float, Float16>(),   kernels<RULE, BFloat16, float, BFloat16>(),                           \
-     kernels<RULE, float, float, Float16>(),     kernels<RULE, float, float, BFloat16>()}
+template <class Rule, GradKind KIND, class P, class S, class G> constexpr Kernels kernels_for() {
+    if constexpr (KIND == SPARSE && HasSparseKernel<Rule, P>)
+        return kernels<Rule, typename Rule::template SparseKernel<P>, P, S, G>();
+    else
+        return kernels<Rule, typename Rule::template Kernel<P>, P, S, G>();
+}
+
+template <class Rule, GradKind KIND> constexpr void fill(Kernels (&of)[DTYPE_COMBOS]) {
+    of[F32] = kernels_for<Rule, KIND, float, float, float>();
+    of[F64] = kernels_for<Rule, KIND, double, double, double>();
+    of[F16] = kernels_for<Rule, KIND, Float16, Float16, Float16>();
+    of[BF16] = kernels_for<Rule, KIND, BFloat16, BFloat16, BFloat16>();
+    of[F16_F32] = kernels_for<Rule, KIND, Float16, float, Float16>();
+    of[BF16_F32] = kernels_for<Rule, KIND, BFloat16, float, BFloat16>();
+    of[F32_GRAD_F16] = kernels_for<Rule, KIND, float, float, Float16>();
+    of[F32_GRAD_BF16] = kernels_for<Rule, KIND, float, float, BFloat16>();
+}
+
+template <class Rules> struct AllKernels;
+template <class... Rules> struct AllKernels<List<Rules...>> {
+    Kernels of[sizeof...(Rules)][GRAD_KINDS][DTYPE_COMBOS] = {};
+    constexpr AllKernels() {
+        int i = 0;
+        ((fill<Rules, DENSE>(of[i][DENSE]), fill<Rules, SPARSE>(of[i][SPARSE]), ++i), ...);
+    }
+};
+constexpr AllKernels<Catalogue> ALL_KERNELS;
 
 }  // namespace
 
-extern const Table ADAGRAD_TABLE;
-const Table ADAGRAD_TABLE = {{ADAGRAD_ROW(Torch), ADAGRAD_ROW(MindSpore), ADAGRAD_ROW(Floor), ADAGRAD_ROW(TorchRows)}};
+extern const KernelTable ADAGRAD_TABLE;
+const KernelTable ADAGRAD_TABLE = {ALL_KERNELS.of};
 
 }  // namespace adagrad

@@ -1,52 +1,67 @@
-// The plain data that crosses the instruction-set boundary. No functions stand here: kernel.cpp is compiled
-// once per instruction set, and an inline function shared with it could be linked in its AVX version.
+// The plain data that crosses the instruction-set boundary: see README.md.
 #pragma once
 #include <cstddef>
 
 namespace adagrad {
 
-enum Rule : int { TORCH, MINDSPORE, FLOOR, TORCH_ROWS, RULES };
-
 // Element types of (parameter, accumulator, gradient). Complex arrays come as their interleaved reals.
-enum Types : int { F32, F64, F16, BF16, F16_F32, BF16_F32, F32_GRAD_F16, F32_GRAD_BF16, TYPES };
+enum DtypeCombo : int { F32, F64, F16, BF16, F16_F32, BF16_F32, F32_GRAD_F16, F32_GRAD_BF16, DTYPE_COMBOS };
 
-// What one update needs besides the arrays; each kernel rounds these to its own type.
-struct Scalars {
-    double rate = 0;
-    double eps = 0;
-    double decay = 0;
-    bool decays = false;
-    bool maximize = false;
-    bool update_slots = true;
-    double unscale = 1;     // MindSpore: the reciprocal of loss_scale
-    double mean = 0;        // MindSpore: of one row, where gradients are centralised
+enum GradKind : int { DENSE, SPARSE, GRAD_KINDS };
+
+// A struct of plain numbers that belongs to a rule; nothing else looks inside.
+struct Packed {
+    alignas(8) unsigned char bytes[64];
+};
+
+// The arguments of a kernel besides arrays. Each kernel rounds them to its own type.
+struct KernelArgs {
     double grad_scale = 1;  // divides the gradient first
     double clip = 1;        // multiplies it next
-    bool lone = false;      // torch's sparse rule: the gradient is a single element
+    double row_mean = 0;    // the mean of the rule's row_term over the row at hand
+    Packed scalars;         // the rule's own
 };
 
-// What is done to a gradient before the update: each combination has a loop of its own, so that none pays for what
-// it does not do. PREPARED is the rule's own part: decay and the like.
-enum Path : int { PLAIN = 0, PREPARED = 1, CLIPPED = 2, DIVIDED = 4, PATHS = 8 };
+// The steps between the gradient and the update. Each combination has its own loop, so that none pays for a step that
+// it does not take. PREPROCESSED is the rule's own part: weight decay and the like.
+enum Variant : int { PLAIN = 0, PREPROCESSED = 1, CLIPPED = 2, DIVIDED = 4, VARIANTS = 8 };
 
-using Update = void (*)(void *param, void *state, const void *grad, std::ptrdiff_t count, const Scalars &);
-using Add = void (*)(void *sum, const void *next, std::ptrdiff_t count, const Scalars &);
-using Reduce = double (*)(const void *param, const void *grad, std::ptrdiff_t count, const Scalars &);
+using Update = void (*)(void *param, void *state, const void *grad, std::ptrdiff_t count, const KernelArgs &);
+using Accumulate = void (*)(void *state, const KernelArgs &);
+using Add = void (*)(void *sum, const void *next, std::ptrdiff_t count, const KernelArgs &);
+using Reduce = double (*)(const void *param, const void *grad, std::ptrdiff_t count, const KernelArgs &);
 
 struct Kernels {
-    Update update[PATHS];
-    Add add;                    // gradients of one row
+    Update update[VARIANTS];
+    Add add;                    // adds a gradient of a row to another one of the same row
     Reduce square_sum;          // of the gradient, one block
     Reduce divided_square_sum;  // of the gradient divided by grad_scale, one block
-    Reduce decayed_sum;         // of the gradient with its decay, one block (MindSpore's centralisation)
+    Reduce row_sum;             // of the rule's row_term, one block; null for a rule without one
+    Accumulate accumulate;      // updates the accumulator of a row; null where each element has its own
 };
 
-struct Table {
-    Kernels of[RULES][TYPES];
+// The kernels of one instruction set, by the index of the rule in the catalogue.
+struct KernelTable {
+    const Kernels (*of)[GRAD_KINDS][DTYPE_COMBOS];
 };
 
-// The sums run over blocks of this many elements, each in lanes of this width: the order is part of the
-// result.
+// Sums run over blocks of this many elements, each in this many lanes: the order is part of the result.
 enum : std::ptrdiff_t { SUM_BLOCK = 4096, SUM_LANES = 16 };
 
+namespace {
+
+template <class T> Packed pack(const T &value) {
+    static_assert(sizeof(T) <= sizeof(Packed::bytes) && __is_trivially_copyable(T));
+    Packed packed = {};
+    __builtin_memcpy(packed.bytes, &value, sizeof(T));
+    return packed;
+}
+
+template <class T> T unpack(const Packed &packed) {
+    T value;
+    __builtin_memcpy(&value, packed.bytes, sizeof(T));
+    return value;
+}
+
+}  // namespace
 }  // namespace adagrad

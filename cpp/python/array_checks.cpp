@@ -15,8 +15,7 @@ std::string shape_text(PyArrayObject *array) {
     return repr(py::handle(reinterpret_cast<PyObject *>(array)).attr("shape"));
 }
 
-// The number that ml_dtypes got for bfloat16 when it was imported; whoever holds such an array has imported
-// it.
+// The type number of ml_dtypes.bfloat16, which exists once ml_dtypes is imported.
 int bfloat16_number() {
     static std::atomic<int> number{-1};
     if (number < 0) {
@@ -44,11 +43,11 @@ const char *numpy_name(Dtype dtype) {
     }
 }
 
-struct Triple {
+struct Combo {
     Dtype param, state, grad;
-    Types types;
+    DtypeCombo combo;
 };
-constexpr Triple TRIPLES[] = {
+constexpr Combo COMBOS[] = {
     {Dtype::F32, Dtype::F32, Dtype::F32, F32},          {Dtype::F64, Dtype::F64, Dtype::F64, F64},
     {Dtype::F16, Dtype::F16, Dtype::F16, F16},          {Dtype::BF16, Dtype::BF16, Dtype::BF16, BF16},
     {Dtype::F16, Dtype::F32, Dtype::F16, F16_F32},      {Dtype::BF16, Dtype::F32, Dtype::BF16, BF16_F32},
@@ -90,7 +89,7 @@ PyArrayObject *plain_array(py::handle object, const Label &label) {
     return array;
 }
 
-PyArrayObject *checked(py::handle object, const Label &label) {
+PyArrayObject *checked_array(py::handle object, const Label &label) {
     PyArrayObject *const array = plain_array(object, label);
     if (dtype_of(array) == Dtype::OTHER)
         throw py::type_error(label.text() + ": expected a real or complex floating-point array of at most 64 bits a " +
@@ -117,23 +116,29 @@ void check_shape(PyArrayObject *array, PyArrayObject *like, const Label &label) 
         throw py::value_error(label.text() + ": expected shape " + shape_text(like) + ", got " + shape_text(array));
 }
 
-Types types_of(PyArrayObject *param, PyArrayObject *state, const Label &label) {
-    for (const Triple &triple : TRIPLES)
-        if (triple.param == dtype_of(param) && triple.state == dtype_of(state)) return triple.types;
+void check_row_shape(PyArrayObject *array, PyArrayObject *like, const Label &label) {
+    if (PyArray_NDIM(like) == 0 || PyArray_NDIM(array) != 1 || PyArray_DIM(array, 0) != PyArray_DIM(like, 0))
+        throw py::value_error(label.text() + ": expected one element for each row of " + shape_text(like) +
+                              ", got shape " + shape_text(array));
+}
+
+DtypeCombo dtype_combo(PyArrayObject *param, PyArrayObject *state, const Label &label) {
+    for (const Combo &one : COMBOS)
+        if (one.param == dtype_of(param) && one.state == dtype_of(state)) return one.combo;
     throw py::type_error(label.text() + ": expected the dtype " + numpy_name(dtype_of(param)) +
                          " of its parameter, got " + dtype_name(state));
 }
 
-Types types_of(PyArrayObject *param, PyArrayObject *state, PyArrayObject *grad, const Label &label) {
-    for (const Triple &triple : TRIPLES)
-        if (triple.param == dtype_of(param) && triple.state == dtype_of(state) && triple.grad == dtype_of(grad))
-            return triple.types;
+DtypeCombo dtype_combo(PyArrayObject *param, PyArrayObject *state, PyArrayObject *grad, const Label &label) {
+    for (const Combo &one : COMBOS)
+        if (one.param == dtype_of(param) && one.state == dtype_of(state) && one.grad == dtype_of(grad))
+            return one.combo;
     const std::string wanted = numpy_name(dtype_of(param));
     throw py::type_error(label.text() + ": expected " + wanted + ", got " + dtype_name(grad) +
                          "; cast it with .astype(" + (wanted == "bfloat16" ? "ml_dtypes." : "np.") + wanted + ")");
 }
 
-View view_of(PyArrayObject *array, bool reversed) {
+StridedView view_of(PyArrayObject *array, bool reversed) {
     const bool pairs = is_complex(dtype_of(array));
     const npy_intp itemsize = PyArray_ITEMSIZE(array) / (pairs ? 2 : 1);
     auto *const data = static_cast<char *>(PyArray_DATA(array));
@@ -145,7 +150,7 @@ View view_of(PyArrayObject *array, bool reversed) {
         axes.push_back({PyArray_DIM(array, axis), PyArray_STRIDE(array, axis)});
     }
     if (pairs) axes.push_back({2, itemsize});
-    return View::over(data, itemsize, axes);
+    return StridedView::over(data, itemsize, axes);
 }
 
 Snapshot::Snapshot(PyArrayObject *array)
@@ -156,7 +161,7 @@ Snapshot::Snapshot(PyArrayObject *array)
     layout_.insert(layout_.end(), PyArray_STRIDES(array), PyArray_STRIDES(array) + PyArray_NDIM(array));
 }
 
-bool Snapshot::is_like(PyArrayObject *array) const {
+bool Snapshot::matches_layout(PyArrayObject *array) const {
     const auto ndim = static_cast<std::size_t>(PyArray_NDIM(array));
     return reinterpret_cast<PyObject *>(PyArray_DESCR(array)) == descr_.ptr() && PyArray_FLAGS(array) == flags_ &&
            layout_.size() == 2 * ndim &&

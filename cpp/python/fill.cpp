@@ -1,5 +1,5 @@
-// New accumulators. A page lies in the memory nearest to the processor whose thread first writes to it, so an array is
-// filled by the threads that a step will give it to.
+// New accumulators. The system places a page in the memory nearest to the processor that first writes to it, so each
+// thread fills the part that it will update.
 #include <algorithm>
 #include <cstdint>
 
@@ -9,7 +9,7 @@
 namespace adagrad::arrays {
 namespace {
 
-struct Wide {
+struct Item128 {
     std::uint64_t halves[2];
 };
 
@@ -17,24 +17,24 @@ template <class Item> void fill_items(PyArrayObject *array, PyArrayObject *value
     auto *const items = static_cast<Item *>(PyArray_DATA(array));
     const Item item = *static_cast<const Item *>(PyArray_DATA(value));
     const py::gil_scoped_release release;
-    threads::share(PyArray_SIZE(array), PyArray_SIZE(array),
-                   [=](std::ptrdiff_t begin, std::ptrdiff_t end) { std::fill(items + begin, items + end, item); });
+    parallel_for(PyArray_SIZE(array), PyArray_SIZE(array),
+                 [=](std::ptrdiff_t begin, std::ptrdiff_t end) { std::fill(items + begin, items + end, item); });
 }
 
 }  // namespace
 
-void fill(py::handle array_object, py::handle value_object) {
-    const Label role{"array", -1, nullptr};
-    PyArrayObject *const array = checked(array_object, role), *const value =
-                                                                  checked(value_object, {"value", -1, nullptr});
-    check_writeable(array, role);
+void fill(const py::object &array_object, const py::object &value_object) {
+    const Label label{"array", -1, nullptr};
+    PyArrayObject *const array = checked_array(array_object, label);
+    PyArrayObject *const value = checked_array(value_object, {"value", -1, nullptr});
+    check_writeable(array, label);
     if (!PyArray_ISONESEGMENT(array) || PyArray_SIZE(value) != 1 || dtype_of(array) != dtype_of(value))
-        throw py::value_error("array: expected one stretch of memory, with a value of its dtype");
+        throw py::value_error("array: expected contiguous memory and a value of its dtype");
     switch (PyArray_ITEMSIZE(array)) {
     case 2: return fill_items<std::uint16_t>(array, value);
     case 4: return fill_items<std::uint32_t>(array, value);
     case 8: return fill_items<std::uint64_t>(array, value);
-    default: return fill_items<Wide>(array, value);
+    default: return fill_items<Item128>(array, value);
     }
 }
 

@@ -1,95 +1,116 @@
 #include "python/group_options.hpp"
 
+#include <map>
+#include <utility>
+
 #include "python/array_checks.hpp"
 
 namespace adagrad {
 namespace {
 
-double number(const py::tuple &fields, Py_ssize_t i, const char *name) {
-    PyObject *const field = PyTuple_GET_ITEM(fields.ptr(), i);
-    const double value = PyFloat_AsDouble(field);
-    if (value == -1 && PyErr_Occurred() != nullptr) {
+double number(PyObject *value, const char *name) {
+    const double result = PyFloat_AsDouble(value);
+    if (result == -1 && PyErr_Occurred() != nullptr) {
         PyErr_Clear();
-        throw py::type_error(std::string(name) + ": expected a number, got " + Py_TYPE(field)->tp_name);
+        throw py::type_error(std::string(name) + ": expected a number, got " + Py_TYPE(value)->tp_name);
     }
-    return value;
+    return result;
 }
 
-bool flag(const py::tuple &fields, Py_ssize_t i) {
-    const int set = PyObject_IsTrue(PyTuple_GET_ITEM(fields.ptr(), i));
+bool flag(PyObject *value) {
+    const int set = PyObject_IsTrue(value);
     if (set < 0) throw py::error_already_set();
     return set != 0;
 }
 
-// The fields in the order in which each rule's optimizer gives them.
-Hyper hyper_of(Rule rule, const py::tuple &fields) {
-    Hyper hyper;
-    if (fields.size() != 6) throw py::value_error("asked: expected tuples of the rule's hyper-parameters");
-    hyper.lr = number(fields, 0, "lr");
-    if (rule == MINDSPORE) {
-        hyper.weight_decay = number(fields, 1, "weight_decay");
-        hyper.decays = flag(fields, 2);
-        hyper.update_slots = flag(fields, 3);
-        hyper.unscale = number(fields, 4, "loss_scale");
-        hyper.centralize = flag(fields, 5);
-    } else {
-        hyper.lr_decay = number(fields, 1, "lr_decay");
-        hyper.eps = number(fields, 2, "eps");
-        hyper.weight_decay = number(fields, 3, "weight_decay");
-        hyper.decays = hyper.weight_decay != 0;
-        hyper.maximize = flag(fields, 4);
-        hyper.decays_rows = flag(fields, 5);
-    }
-    return hyper;
-}
-
-std::vector<std::int32_t> choices(const py::handle &which, std::size_t params, std::size_t hypers) {
-    auto *const array = reinterpret_cast<PyArrayObject *>(which.ptr());
-    const bool fits = PyArray_Check(which.ptr()) && PyArray_TYPE(array) == NPY_INT32 && PyArray_ISCARRAY_RO(array) &&
-                      PyArray_SIZE(array) == static_cast<npy_intp>(params);
-    if (!fits) throw py::value_error("asked: expected an int32 array with an index for each parameter");
+std::vector<std::int32_t> indices_of(const py::object &object) {
+    PyArrayObject *const array = arrays::array_of(object);
+    if (!PyArray_Check(object.ptr()) || PyArray_TYPE(array) != NPY_INT32 || !PyArray_ISCARRAY_RO(array))
+        throw py::type_error("group_index: expected a contiguous int32 array");
     const auto *const values = static_cast<const std::int32_t *>(PyArray_DATA(array));
-    for (std::size_t i = 0; i < params; ++i)
-        if (values[i] < 0 || static_cast<std::size_t>(values[i]) >= hypers)
-            throw py::value_error("asked: expected indices of hyper-parameters");
-    return {values, values + params};
+    return {values, values + PyArray_SIZE(array)};
 }
 
-PyObject *value_of(const py::handle &group, const py::handle &field) {
-    return PyDict_Check(group.ptr()) ? PyDict_GetItemWithError(group.ptr(), field.ptr()) : nullptr;
+PyObject *value_of(const py::handle &group, const py::handle &key) {
+    return PyDict_Check(group.ptr()) ? PyDict_GetItemWithError(group.ptr(), key.ptr()) : nullptr;
 }
 
-bool can_change(PyObject *value) {
-    return !PyFloat_CheckExact(value) && !PyLong_CheckExact(value) && !PyBool_Check(value);
+bool is_plain_number(PyObject *value) {
+    return PyFloat_CheckExact(value) || PyLong_CheckExact(value) || PyBool_Check(value);
+}
+
+py::object call(const py::object &callback, std::int32_t index, const py::object &steps) {
+    const py::int_ python_index(index);
+    auto result = py::reinterpret_steal<py::object>(
+        PyObject_CallFunctionObjArgs(callback.ptr(), python_index.ptr(), steps.ptr(), nullptr));
+    if (!result) throw py::error_already_set();
+    return result;
 }
 
 }  // namespace
 
-Asked::Asked(Rule rule, const py::tuple &fields) : rule_(rule), fields_(fields) {}
-
-void Asked::read(const py::list &groups, const py::tuple &asked, std::size_t params) {
-    lasting_ = false;
-    hypers.clear();
-    for (const py::handle hyper : py::cast<py::list>(asked[0]))
-        hypers.push_back(hyper_of(rule_, py::cast<py::tuple>(hyper)));
-    which = choices(asked[1], params, hypers.size());
-    seen_.clear();
-    bool lasting = true;
-    for (const py::handle group : groups)
-        for (const py::handle field : fields_) {
-            PyObject *const value = value_of(group, field);
-            lasting = lasting && value != nullptr && !can_change(value);
-            seen_.push_back(py::reinterpret_borrow<py::object>(value));
-        }
-    lasting_ = lasting;
+GroupOptions::GroupOptions(const RuleInfo &rule, const py::object &group_index, const py::tuple &watched_keys)
+    : rule_(rule), watched_keys_(watched_keys), given_index_(indices_of(group_index)) {
+    for (const OptionInfo &option : rule.options) names_.emplace_back(option.name);
 }
 
-bool Asked::holds(const py::list &groups) const {
-    if (!lasting_ || seen_.size() != groups.size() * fields_.size()) return false;
-    auto seen = seen_.begin();
+void GroupOptions::add_group(std::size_t params) { group_of_.insert(group_of_.end(), params, groups_++); }
+
+Hyperparameters GroupOptions::convert(const py::handle &group, const py::object &options) const {
+    if (!PyDict_Check(options.ptr())) throw py::type_error("hyperparameters: expected a dict");
+    double values[sizeof(Packed::bytes)];  // more than any rule has
+    for (std::size_t i = 0; i < names_.size(); ++i) {
+        PyObject *value = value_of(options, names_[i]);
+        if (value == nullptr) value = value_of(group, names_[i]);
+        const OptionInfo &option = rule_.options[i];
+        if (value == nullptr) throw py::key_error(option.name);
+        values[i] = option.is_flag ? flag(value) : number(value, option.name);
+    }
+    const Packed packed = rule_.pack_options(values);
+    return {packed, rule_.preprocesses(packed), rule_.takes_row_mean(packed), rule_.sparse_error(packed)};
+}
+
+bool GroupOptions::watch(const py::list &groups) {
+    watched_.clear();
+    bool constant = true;
     for (const py::handle group : groups)
-        for (const py::handle field : fields_)
-            if (value_of(group, field) != (seen++)->ptr()) return false;
+        for (const py::handle key : watched_keys_) {
+            PyObject *const value = value_of(group, key);
+            constant = constant && value != nullptr && is_plain_number(value);
+            watched_.push_back(py::reinterpret_borrow<py::object>(value));
+        }
+    return constant;
+}
+
+void GroupOptions::read(const py::list &groups, const py::object &callback, const StepCounters &counters,
+                        const std::vector<std::size_t> &active) {
+    constant_ = false;
+    const bool constant = watch(groups);
+    const bool same_steps = constant || !counters.per_parameter();
+    hyperparameters.clear();
+    group_index.assign(given_index_.size(), 0);
+    std::map<std::pair<std::int32_t, double>, std::int32_t> known;
+    const std::size_t count = same_steps ? given_index_.size() : active.size();
+    for (std::size_t i = 0; i < count; ++i) {
+        const std::size_t param = same_steps ? i : active[i];
+        const std::int32_t index = given_index_[param];
+        const double steps = counters.steps(param);
+        const auto python_steps = py::reinterpret_steal<py::object>(PyLong_FromDouble(steps));
+        if (!python_steps) throw py::error_already_set();  // infinity or NaN
+        const auto [entry, is_new] =
+            known.try_emplace({index, same_steps ? 0 : steps}, static_cast<std::int32_t>(hyperparameters.size()));
+        if (is_new) hyperparameters.push_back(convert(groups[group_of_[param]], call(callback, index, python_steps)));
+        group_index[param] = entry->second;
+    }
+    constant_ = constant;
+}
+
+bool GroupOptions::unchanged(const py::list &groups) const {
+    if (!constant_ || watched_.size() != groups.size() * watched_keys_.size()) return false;
+    auto watched = watched_.begin();
+    for (const py::handle group : groups)
+        for (const py::handle key : watched_keys_)
+            if (value_of(group, key) != (watched++)->ptr()) return false;
     return true;
 }
 

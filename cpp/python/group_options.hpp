@@ -1,4 +1,4 @@
-// What the groups ask of a step, read from Python, and whether they still ask the same.
+// The options of the parameter groups: read from Python, and watched for changes.
 #pragma once
 #include <pybind11/pybind11.h>
 
@@ -11,26 +11,41 @@ namespace adagrad {
 
 namespace py = pybind11;
 
-class Asked {
+class GroupOptions {
   public:
-    // `fields` are the keys of a group from which the optimizer makes what it asks.
-    Asked(Rule rule, const py::tuple &fields);
+    // `group_index`, an int32 array, gives the index of each parameter's hyperparameters. `watched_keys` are the keys
+    // of a group on which hyperparameters depend.
+    GroupOptions(const RuleInfo &rule, const py::object &group_index, const py::tuple &watched_keys);
 
-    // Reads `asked`: a list with tuples of the rule's hyper-parameters, and an int32 array that tells for each
-    // parameter which of them it takes. Keeps what it found in `groups`.
-    void read(const py::list &groups, const py::tuple &asked, std::size_t params);
+    // Adds a group with so many parameters.
+    void add_group(std::size_t params);
 
-    // Whether the groups hold the very objects that were there when `read` was called, none of which can change.
-    bool holds(const py::list &groups) const;
+    // Reads the rule's options, by name: from the dict that hyperparameters(index, steps) returns, otherwise from the
+    // group itself. It is called once for each index. If a watched value is no plain number, the options may depend on
+    // the number of steps: then it is called once for each index and number of steps among the parameters of `active`.
+    void read(const py::list &groups, const py::object &hyperparameters, const StepCounters &counters,
+              const std::vector<std::size_t> &active);
 
-    std::vector<Hyper> hypers;
-    std::vector<std::int32_t> which;
+    // Whether the watched values are the plain numbers that `read` found.
+    bool unchanged(const py::list &groups) const;
+
+    std::size_t params() const { return given_index_.size(); }
+
+    std::vector<Hyperparameters> hyperparameters;
+    std::vector<std::int32_t> group_index;  // into `hyperparameters`, for each parameter
 
   private:
-    Rule rule_;
-    py::tuple fields_;
-    std::vector<py::object> seen_;
-    bool lasting_ = false;
+    bool watch(const py::list &groups);
+    Hyperparameters convert(const py::handle &group, const py::object &options) const;
+
+    const RuleInfo &rule_;
+    std::vector<py::str> names_;  // of the rule's options
+    py::tuple watched_keys_;
+    std::vector<std::int32_t> given_index_;
+    std::vector<std::size_t> group_of_;  // for each parameter
+    std::vector<py::object> watched_;
+    std::size_t groups_ = 0;
+    bool constant_ = false;
 };
 
 }  // namespace adagrad

@@ -1,4 +1,5 @@
-// A plan together with the Python objects behind it: what `_core.Plan` is.
+// `_core.Plan`: the arrays of an optimizer, bound and checked. What nearly every step finds unchanged is checked once,
+// and compared afterwards.
 #pragma once
 #include <optional>
 #include <string>
@@ -6,72 +7,78 @@
 
 #include "engine/executor.hpp"
 #include "python/array_checks.hpp"
+#include "python/counters.hpp"
 #include "python/group_options.hpp"
+#include "python/overlap.hpp"
 
 namespace adagrad {
 
-namespace py = pybind11;
-
-// How messages call the arguments: ("params", "state_sums", "grads"), or without an index ("var", "accum",
-// "grad").
+// What messages call the arguments: ("params", "state_sums", "grads", "state_steps"), or without an index ("var",
+// "accum", "grad", "global_step").
 struct Roles {
-    std::string param, state, grad;
+    std::string param, state, grad, counter;
     bool indexed;
 };
 
-// The checks of parameters alone, for a caller that has yet to make their accumulators.
+// Checks parameters alone, before their accumulators exist.
 void check_params(const std::string &rule, const py::list &params, const py::tuple &names);
 
-class Stepper {
+class Plan {
   public:
-    enum : int { DONE, SKIPPED, STALE };  // integers in Python too: comparing those costs nothing
+    enum : int { DONE, SKIPPED, STALE };  // plain integers in Python too, which are quick to compare
 
-    // Checks all arrays. `counters` holds a 0-d float32 array for each parameter (torch), or the one int32
-    // array of shape (1,) that all share (MindSpore). `fields`: see Asked.
-    Stepper(const std::string &rule, const py::list &params, const py::list &states, const py::list &counters,
-            const py::tuple &names, Roles roles, const py::tuple &fields);
+    // Checks all arrays. `counters` has an array for each parameter, or one for all, as the rule counts. For
+    // `group_index` and `watched_keys` see GroupOptions.
+    Plan(const std::string &rule, const py::list &groups, const py::list &states, const py::list &counters,
+         const py::tuple &names, Roles roles, const py::object &group_index, const py::tuple &watched_keys);
 
-    // One update. STALE, with nothing changed, when the parameters of `groups` are not current, or when without
-    // `asked` it cannot be told that the groups ask what they asked last.
-    int step(const py::list &groups, const py::object &grads, const std::optional<py::tuple> &asked,
-             const Options &options);
+    // One update. `hyperparameters` is called as GroupOptions::read says, if a watched value has changed. Returns
+    // STALE, with nothing changed, if the parameters in `groups` are not current: then a new plan is needed.
+    int step(const py::list &groups, const py::object &grads, const py::object &hyperparameters,
+             const StepOptions &options);
 
-    // Whether the parameters of `groups` are those of this plan, as they were when it was made.
+    // The same with default options, for gradients as a user gives them: also returns STALE unless they are a list or
+    // tuple without names.
+    int try_step(const py::list &groups, const py::object &grads, const py::object &hyperparameters);
+
+    // Whether `groups` has the parameters that the plan was made for, unchanged, in the same groups.
     bool is_current(const py::list &groups) const;
 
-    std::optional<double> grad_norm() const { return plan_.norm; }
+    std::optional<double> grad_norm() const { return executor_.norm; }
 
   private:
     struct Entry {
         py::object param, state;
-        bool reversed;
+        bool reversed;  // walked in Fortran order
         arrays::Snapshot param_seen, state_seen;
         arrays::Snapshot grad_seen;  // the last gradient that passed the checks
     };
 
-    void add(const py::object &param_object, const py::object &state_object, PyArrayObject *param,
-             PyArrayObject *state);
-    using Written = std::vector<std::pair<PyArrayObject *, arrays::Label>>;
-    void take_counters(Written &written);
-    bool counters_current() const;
-    void take_gradients(const py::tuple &grads);
-    void take_gradient(std::size_t index, py::handle object);
-    void take_sparse_apart(const py::tuple &grads);
-    void take_rows(std::size_t index, const py::tuple &parts);
-    void check_sparse_decay() const;
-    bool asks_the_same(const py::list &groups, const py::handle &grads) const;
+    void bind_param(const py::object &param, const py::object &state, std::vector<arrays::LabelledArray> &params,
+                    std::vector<arrays::LabelledArray> &states);
+    void bind_grads(const py::tuple &grads);
+    void bind_grad(std::size_t index, py::handle grad);
+    void bind_dense(std::size_t index, py::handle grad);
+    void bind_sparse(std::size_t index, const py::tuple &parts);
+    void group_rows(std::size_t index, const py::object &indices, bool elementwise, const arrays::Label &label);
+    bool unpack_sparse(const py::tuple &grads);  // whether any gradient is sparse
+    void check_sparse_allowed() const;
+    void find_active(const py::tuple &grads);
+    int execute(const StepOptions &options);
     arrays::Label label(const std::string &role, std::size_t index) const;
 
     const py::str params_key_ = py::reinterpret_steal<py::str>(PyUnicode_InternFromString("params"));
+    const RuleInfo &rule_;
     py::tuple names_;
     Roles roles_;
-    py::list counters_;
+    std::vector<Py_ssize_t> group_sizes_;
     std::vector<Entry> entries_;
-    arrays::Territory territory_;
-    Asked asked_;
-    Plan plan_;
-    std::vector<py::object> sparse_parts_;  // one for each parameter; none at all without sparse gradients
-    std::vector<py::object> held_;          // gradients made of NumPy scalars
+    Counters counters_;
+    arrays::MemoryOverlap memory_;
+    GroupOptions group_options_;
+    Executor executor_;
+    std::vector<py::object> sparse_parts_;  // one for each parameter; empty if no gradient is sparse
+    std::vector<py::object> converted_;     // gradients made of NumPy scalars
 };
 
 }  // namespace adagrad

@@ -22,11 +22,11 @@ PyArrayObject *checked_indices(const py::handle &object, const arrays::Label &la
     return indices;
 }
 
-// Elements alone have one dimension, rows have those of the parameter.
-void check_values_shape(const py::handle &object, PyArrayObject *param, npy_intp count, bool elements,
+// Single elements have no further dimension, rows have those of the parameter.
+void check_values_shape(const py::handle &object, PyArrayObject *param, npy_intp count, bool elementwise,
                         const arrays::Label &label) {
     PyArrayObject *const values = array_of(object);
-    const int inner = elements ? 0 : PyArray_NDIM(param) - 1;
+    const int inner = elementwise ? 0 : PyArray_NDIM(param) - 1;
     bool fits = PyArray_NDIM(values) == inner + 1 && PyArray_DIM(values, 0) == count;
     std::string wanted = "(" + std::to_string(count) + ",";
     for (int axis = 1; axis <= inner; ++axis) {
@@ -38,59 +38,81 @@ void check_values_shape(const py::handle &object, PyArrayObject *param, npy_intp
 
 }  // namespace
 
-void Stepper::take_rows(std::size_t index, const py::tuple &parts) {
+bool Plan::unpack_sparse(const py::tuple &grads) {
+    sparse_parts_.clear();
+    for (const std::size_t i : executor_.active) {
+        const py::handle grad = PyTuple_GET_ITEM(grads.ptr(), static_cast<Py_ssize_t>(i));
+        if (PyArray_Check(grad.ptr()) || PyArray_IsScalar(grad.ptr(), Generic)) continue;
+        sparse_parts_.resize(entries_.size(), py::none());
+        sparse_parts_[i] = py::module_::import("numpy_adagrad.inputs.sparse")
+                               .attr("parts_of")(grad, entries_[i].param.attr("shape"), label(roles_.grad, i).text());
+    }
+    return !sparse_parts_.empty();
+}
+
+void Plan::bind_sparse(std::size_t index, const py::tuple &parts) {
     Entry &entry = entries_[index];
-    Tensor &tensor = plan_.tensors[index];
+    Tensor &tensor = executor_.tensors[index];
     PyArrayObject *const param = array_of(entry.param), *const state = array_of(entry.state);
     arrays::Label whole = label(roles_.grad, index), part = whole;
     if (PyArray_NDIM(param) == 0)
         throw py::value_error(whole.text() + ": expected an array, as the parameter has no rows");
     if (arrays::is_complex(arrays::dtype_of(param)))
         throw py::type_error(whole.text() + ": expected an array, as the parameter is complex");
-    const bool elements = parts[2].cast<bool>();
+    const bool elementwise = parts[2].cast<bool>();
 
     part.part = ".values";
     PyArrayObject *const values = arrays::plain_array(parts[1], part);
-    const Types types = arrays::types_of(param, state, values, part);
+    const DtypeCombo combo = arrays::dtype_combo(param, state, values, part);
     arrays::check_memory(values, part);
-    territory_.check_apart(values, part);
+    memory_.check_disjoint(values, part);
     part.part = ".indices";
-    PyArrayObject *const given = checked_indices(parts[0], part);
-    territory_.check_apart(given, part);
-    const npy_intp count = PyArray_SIZE(given);
-    check_values_shape(parts[1], param, count, elements, {whole.role, whole.index, whole.names, ".values"});
-    const auto indices = py::reinterpret_steal<py::object>(reinterpret_cast<PyObject *>(PyArray_GETCONTIGUOUS(given)));
-    if (!indices) throw py::error_already_set();
+    PyArrayObject *const indices = checked_indices(parts[0], part);
+    memory_.check_disjoint(indices, part);
+    check_values_shape(parts[1], param, PyArray_SIZE(indices), elementwise,
+                       {whole.role, whole.index, whole.names, ".values"});
+    group_rows(index, parts[0], elementwise, part);
 
-    if (tensor.rows == nullptr) tensor.rows = std::make_unique<Rows>();
-    Rows &rows = *tensor.rows;
-    const npy_intp highest = elements ? PyArray_SIZE(param) : PyArray_DIM(param, 0);
-    const void *const data = PyArray_DATA(array_of(indices));
-    const bool is_known = plan_.rule == FLOOR && rows.grouped == data && rows.grouping.places() == count;
-    const auto itemsize = static_cast<std::size_t>(PyArray_ITEMSIZE(given));
-    const std::ptrdiff_t wrong = is_known ? count : rows.grouping.make(data, itemsize, count, highest);
-    rows.grouped = wrong == count ? data : nullptr;
-    if (wrong != count)
-        throw py::index_error(part.text() + ": expected " + (elements ? "elements" : "rows") + " below " +
-                              std::to_string(highest) + ", got " +
-                              std::string(py::str(py::object(indices[py::int_(wrong)]))) + " at position " +
-                              std::to_string(wrong));
-    rows.width = elements || highest == 0 ? 1 : PyArray_SIZE(param) / highest;
-    rows.has_elements_alone = elements || PyArray_NDIM(param) == 1;
-    rows.param = arrays::view_of(param, false);
-    rows.state = arrays::view_of(state, false);
-    rows.values = arrays::view_of(values, false);
-    rows.kernels = &isa().table->of[plan_.rule == TORCH ? TORCH_ROWS : plan_.rule][types];
-    tensor.sparse = true;
+    SparseUpdate &sparse = *tensor.sparse;
+    const npy_intp rows = elementwise ? PyArray_SIZE(param) : PyArray_DIM(param, 0);
+    sparse.width = rows == 0 ? 1 : PyArray_SIZE(param) / rows;
+    sparse.elementwise = elementwise || PyArray_NDIM(param) == 1;
+    sparse.param = arrays::view_of(param, false);
+    sparse.state = arrays::view_of(state, false);
+    sparse.values = arrays::view_of(values, false);
+    sparse.kernels = &isa().table->of[rule_.index][SPARSE][combo];
+    tensor.has_sparse_grad = true;
     entry.grad_seen = {};
 }
 
-void Stepper::check_sparse_decay() const {
-    if (plan_.rule != TORCH) return;
-    for (const std::size_t index : plan_.active) {
-        const Hyper &hyper = asked_.hypers[asked_.which[index]];
-        if (plan_.tensors[index].sparse && hyper.decays && !hyper.decays_rows)
-            throw std::runtime_error("weight_decay option is not compatible with sparse gradients");
+// Sorts the indices; throws IndexError for the first that is out of range.
+void Plan::group_rows(std::size_t index, const py::object &given, bool elementwise, const arrays::Label &label) {
+    PyArrayObject *const param = array_of(entries_[index].param);
+    const npy_intp rows = elementwise ? PyArray_SIZE(param) : PyArray_DIM(param, 0);
+    const auto indices =
+        py::reinterpret_steal<py::object>(reinterpret_cast<PyObject *>(PyArray_GETCONTIGUOUS(array_of(given))));
+    if (!indices) throw py::error_already_set();
+    const void *const data = PyArray_DATA(array_of(indices));
+    const npy_intp count = PyArray_SIZE(array_of(indices));
+
+    std::unique_ptr<SparseUpdate> &sparse = executor_.tensors[index].sparse;
+    if (sparse == nullptr) sparse = std::make_unique<SparseUpdate>();
+    if (rule_.reuses_row_groups && sparse->grouped_indices == data && sparse->groups.size() == count) return;
+    const auto itemsize = static_cast<std::size_t>(PyArray_ITEMSIZE(array_of(indices)));
+    const std::ptrdiff_t position = sparse->groups.build(data, itemsize, count, rows);
+    sparse->grouped_indices = position == count ? data : nullptr;
+    if (position != count)
+        throw py::index_error(label.text() + ": expected " + (elementwise ? "elements" : "rows") + " below " +
+                              std::to_string(rows) + ", got " +
+                              std::string(py::str(py::object(indices[py::int_(position)]))) + " at position " +
+                              std::to_string(position));
+}
+
+void Plan::check_sparse_allowed() const {
+    for (const std::size_t index : executor_.active) {
+        const Hyperparameters &group = group_options_.hyperparameters[group_options_.group_index[index]];
+        if (executor_.tensors[index].has_sparse_grad && group.sparse_error != nullptr)
+            throw std::runtime_error(group.sparse_error);
     }
 }
 

@@ -1,51 +1,58 @@
+from collections.abc import Callable
 from typing import Any
 
-from .inputs.types import Array, Group, Hyper
+from .inputs.types import Array, Group
 
 version: str
 isa: str
 compiler: str
 openmp: int | None
 
-# What a step returns.
+# The names of each rule's options, by the rule's name.
+rules: dict[str, tuple[str, ...]]
+
+# The results of Plan.step.
 DONE: int
 SKIPPED: int
 STALE: int
 
-def thread_limit() -> int: ...
+def max_threads() -> int: ...
 def check_params(rule: str, params: list[Any], names: tuple[str, ...]) -> None: ...
-def commit(pairs: list[tuple[Array, Array] | tuple[dict[Any, Any], dict[Any, Any]]]) -> None: ...
+def commit(pairs: list[tuple[Any, Any]]) -> None: ...
 def fill(array: Array, value: Array) -> None: ...
 
-class Options:
+class StepOptions:
     def __init__(
         self,
         grad_scale: float = 1.0,
         max_norm: float | None = None,
         norm_divisor: float = 1.0,
-        finite_only: bool = False,
+        skip_nonfinite: bool = False,
     ) -> None: ...
 
 class Plan:
     def __init__(
         self,
         rule: str,
-        params: list[Array],
+        groups: list[Group],
         states: list[Array],
         counters: list[Array],
         names: tuple[str, ...],
-        roles: tuple[str, str, str],
-        fields: tuple[str, ...] = (),
+        roles: tuple[str, str, str, str],
+        group_index: Array,
+        watched_keys: tuple[str, ...] = (),
         indexed: bool = True,
     ) -> None: ...
     @property
     def grad_norm(self) -> float | None: ...
     def is_current(self, groups: list[Group]) -> bool: ...
-    def repeat(self, groups: list[Group], grads: Any) -> bool: ...
+    def try_step(
+        self, groups: list[Group], grads: Any, hyperparameters: Callable[[int, int], dict[str, Any]]
+    ) -> int: ...
     def step(
         self,
         groups: list[Group],
         grads: Any,
-        asked: tuple[list[Hyper], Array] | None,
-        options: Options,
+        hyperparameters: Callable[[int, int], dict[str, Any]],
+        options: StepOptions,
     ) -> int: ...

@@ -31,5 +31,5 @@ def show_config() -> dict[str, str | int]:
         "compiler": _core.compiler,
         "instruction_set": _core.isa,
         "openmp": _core.openmp or "none",
-        "threads": _core.thread_limit(),
+        "threads": _core.max_threads(),
     }

@@ -17,7 +17,7 @@ from numpy_adagrad.inputs.types import Array
 NO_FLOATS = "expected a real or complex floating-point array of at most 64 bits a part, got "
 LONG, LONG_COMPLEX = np.dtype(np.longdouble).name, np.dtype(np.clongdouble).name
 SWAPPED = np.dtype(np.float32).newbyteorder("S").str
-OWN_ELEMENTS = "expected memory of its own for each element, got strides "
+OWN_ELEMENTS = "expected its own memory for each element, got strides "
 
 
 def misaligned(dtype: npt.DTypeLike = np.float32, count: int = 3) -> Array:

@@ -11,7 +11,7 @@ from helpers.values import Shape
 from numpy_adagrad.functional import adagrad, apply_adagrad
 from numpy_adagrad.inputs.types import Array
 
-OWN = "expected memory of its own, got "
+OWN = "expected its own memory, got "
 COUNTER = "expected a writeable float32 array of shape ()"
 
 

@@ -12,7 +12,7 @@ from numpy_adagrad import TorchAdagrad
 from numpy_adagrad.inputs.types import Array
 from numpy_adagrad.optimizers._base import Optimizer
 
-OWN = "expected memory of its own, got "
+OWN = "expected its own memory, got "
 
 
 def twice(array: Array) -> tuple[Array, Array]:

@@ -213,7 +213,7 @@ from importlib.util import find_spec
 from numpy_adagrad import _core
 from numpy_adagrad.benchmark.candidates import compiled_loops
 from numpy_adagrad.benchmark.threads import threads
-seen = [_core.thread_limit, torch.get_num_threads]
+seen = [_core.max_threads, torch.get_num_threads]
 if find_spec("numba"):
     compiled_loops()
     import numba

@@ -52,12 +52,12 @@ WRONG = {
     "parameter": (
         lambda g, p: p,
         ValueError,
-        "{0}: expected memory of its own, got the same array as {3}",
+        "{0}: expected its own memory, got the same array as {3}",
     ),
     "view": (
         lambda g, p: p[...],
         ValueError,
-        "{0}: expected memory of its own, got an overlap with {3}",
+        "{0}: expected its own memory, got an overlap with {3}",
     ),
 }
 

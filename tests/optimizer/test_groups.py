@@ -137,16 +137,16 @@ def test_arrays_that_are_already_there(rule: Rule) -> None:
     mine, name = optimizer.param_groups[0]["params"][0], " ('param{})'" if rule is MindSporeAdagrad else ""
     for added, got in ((mine, "the same array as"), (mine[1:], "an overlap with")):
         before = contents(optimizer)
-        with pytest.raises(ValueError, match="expected memory of its own") as caught:
+        with pytest.raises(ValueError, match="expected its own memory") as caught:
             optimizer.add_param_group({"params": [np.ones(2), added]})
         first, third = (f"params[{i}]" + (f" ('param{i}')" if name else "") for i in (0, 2))
-        assert str(caught.value) == f"{third}: expected memory of its own, got {got} {first}"
+        assert str(caught.value) == f"{third}: expected its own memory, got {got} {first}"
         assert contents(optimizer) == before
 
 
 def test_mindspore_without_groups_gets_none() -> None:
     optimizer = MindSporeAdagrad([np.ones(3)])
-    with pytest.raises(ValueError, match=r"^add_param_group: expected an optimizer that was made with groups$"):
+    with pytest.raises(ValueError, match=r"^add_param_group: expected an optimizer that was constructed with groups$"):
         optimizer.add_param_group({"params": [np.ones(2)]})
 
 

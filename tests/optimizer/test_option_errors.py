@@ -102,7 +102,7 @@ GROUPS = {
         RULES,
         {"params": {"f": (shared := zeros(4))[2:], "g": shared[:3]}},
         ValueError,
-        "params[{}] ('g'): expected memory of its own, got an overlap with params[{}] ('f')",
+        "params[{}] ('g'): expected its own memory, got an overlap with params[{}] ('f')",
     ),
     "same_name": (
         RULES,
@@ -179,5 +179,5 @@ def test_name_that_is_taken(rule: Rule) -> None:
 @pytest.mark.parametrize("rule", RULES)
 def test_array_that_is_taken(rule: Rule) -> None:
     opt, params = start(rule)
-    message = "params[5] ('f'): expected memory of its own, got the same array as params[2] ('c')"
+    message = "params[5] ('f'): expected its own memory, got the same array as params[2] ('c')"
     unchanged(opt, params, (), ValueError, message, lambda: opt.add_param_group({"params": {"f": params["c"]}}))

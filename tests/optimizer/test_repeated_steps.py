@@ -76,7 +76,7 @@ def test_gradients_that_move_are_checked_where_they_are(rule: Rule) -> None:
     optimizer.step([np.ones(16, np.float32)])
     moved = w.copy()
     assert (moved < 0).all()
-    with pytest.raises(ValueError, match=r"^grads\[0\].*: expected memory of its own, got an overlap with params\[0\]"):
+    with pytest.raises(ValueError, match=r"^grads\[0\].*: expected its own memory, got an overlap with params\[0\]"):
         optimizer.step([memory[8:24]])
     assert_same_bits(w, moved)
     optimizer.step([memory[16:32]])

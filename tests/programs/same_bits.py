@@ -112,7 +112,7 @@ def run(
 
 
 def main() -> None:
-    results: dict[str, object] = {"instruction set": _core.isa, "threads": _core.thread_limit()}
+    results: dict[str, object] = {"instruction set": _core.isa, "threads": _core.max_threads()}
     for rule, table in ((TorchAdagrad, TORCH), (MindSporeAdagrad, MINDSPORE)):
         for triple in TRIPLES[rule]:
             for name, case in table.items():

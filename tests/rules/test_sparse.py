@@ -279,7 +279,7 @@ def test_indices_and_values_that_overlap_the_table() -> None:
         (RowSparse([0, 1], table[:2]), "values"),
         (RowSparse(memory[10:12].view(np.int32), ONES), "indices"),
     ):
-        with pytest.raises(ValueError, match=rf"^grads\[0\]\.{part}: expected memory of its own, got an overlap"):
+        with pytest.raises(ValueError, match=rf"^grads\[0\]\.{part}: expected its own memory, got an overlap"):
             optimizer.step([grad])
 
 
@@ -368,7 +368,7 @@ def test_what_allocate_returns_is_checked(rule: Rule) -> None:
     w = np.zeros(3)
     for made, message in (
         (np.zeros(2), r"expected shape \(3,\), got \(2,\)"),
-        (w, "expected memory of its own, got the same array as"),
+        (w, "expected its own memory, got the same array as"),
         (np.zeros(3, np.float32), "expected the dtype float64 of its parameter, got float32"),
     ):
         with pytest.raises((ValueError, TypeError), match=message):

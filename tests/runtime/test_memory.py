@@ -82,9 +82,9 @@ def test_accumulators_have_the_layout_of_their_parameters(rule: Rule) -> None:
 @pytest.mark.parametrize(
     ("array", "value", "message"),
     [
-        (np.zeros(3), np.zeros((), np.float32), "array: expected one stretch of memory, with a value of its dtype"),
-        (np.zeros(3), np.zeros(2), "array: expected one stretch of memory, with a value of its dtype"),
-        (np.zeros(6)[::2], np.ones(()), "array: expected one stretch of memory, with a value of its dtype"),
+        (np.zeros(3), np.zeros((), np.float32), "array: expected contiguous memory and a value of its dtype"),
+        (np.zeros(3), np.zeros(2), "array: expected contiguous memory and a value of its dtype"),
+        (np.zeros(6)[::2], np.ones(()), "array: expected contiguous memory and a value of its dtype"),
         (np.broadcast_to(0.0, 3), np.ones(()), "array: expected a writeable array, got a read-only one"),
     ],
 )

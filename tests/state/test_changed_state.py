@@ -39,7 +39,7 @@ def test_counter_changed_by_its_owner(rule: Rule) -> None:
     torch = rule is TorchAdagrad
     counter = opt.global_step if isinstance(opt, MindSporeAdagrad) else opt.state[0]["step"]
     label, kind = (
-        ("state_steps[0]", "float32 array of shape ()") if torch else ("global_step", "int32 array of shape (1,)")
+        ("step[0]", "float32 array of shape ()") if torch else ("global_step", "int32 array of shape (1,)")
     )
     counter.resize(10**5, refcheck=False)
     refuses(TypeError, f"{label}: expected a writeable {kind}", lambda: opt.step([normal(6)]))
@@ -126,5 +126,5 @@ def test_gradient_that_becomes_a_parameter(rule: Rule) -> None:
     opt, grad = make(rule, [normal(6)]), normal(6)
     opt.step([grad])
     opt.param_groups[0]["params"][0] = grad
-    message = f"grads{label(rule, 0)}: expected memory of its own, got the same array as params{label(rule, 0)}"
+    message = f"grads{label(rule, 0)}: expected its own memory, got the same array as params{label(rule, 0)}"
     refuses(ValueError, message, lambda: opt.step([grad]))

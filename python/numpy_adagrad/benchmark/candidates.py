@@ -45,12 +45,16 @@ def floor(workload: Workload, params: Arrays, grads: Arrays) -> Stepper:
 
 def floor_step(params: Arrays, sums: Arrays, still: list[Any], grads: list[Any]) -> Callable[[], object]:
     """Step with the gradients, after a first step with those that move nothing."""
-    plan = _core.Plan("floor", params, sums, [], (), ("params", "state_sums", "grads"))
-    groups, options = [{"params": params}], _core.Options()
-    asked = [(0.0, 0.0, 0.0, 0.0, False, False)], np.zeros(len(params), np.int32)
-    # After it the plan knows what is asked, as an optimizer's does.
-    plan.step(groups, still, asked, options)
-    return partial(plan.step, groups, grads, None, options)
+    groups = [{"params": params}]
+    roles = ("params", "state_sums", "grads", "")
+    plan = _core.Plan("memory_bound", groups, sums, [], (), roles, np.zeros(len(params), np.int32))
+    # After this step, the plan finds nothing changed but the gradients, as that of an optimizer does.
+    plan.try_step(groups, still, no_hyperparameters)
+    return partial(plan.try_step, groups, grads, no_hyperparameters)
+
+
+def no_hyperparameters(index: int, steps: int) -> dict[str, Any]:
+    return {}
 
 
 def torch_rule(workload: Workload, params: Arrays, grads: Arrays) -> Stepper:
@@ -129,7 +133,7 @@ def compiled_loops() -> tuple[Any, ...]:
 def imported_numba() -> Any:
     # numba starts as many threads as there are processors, whatever OMP_NUM_THREADS says, and raises the limit of
     # the OpenMP runtime that it has in common with the package.
-    os.environ.setdefault("NUMBA_NUM_THREADS", str(_core.thread_limit()))
+    os.environ.setdefault("NUMBA_NUM_THREADS", str(_core.max_threads()))
     import numba
 
     return numba

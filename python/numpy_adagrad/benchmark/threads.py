@@ -25,6 +25,6 @@ def threads(count: int) -> Iterator[None]:
         # the process: steps of 40 us took 4 ms.
         stack.enter_context(threadpool_limits(count))
         assert torch is None or torch.get_num_threads() == count
-        assert _core.thread_limit() == count
+        assert _core.max_threads() == count
         yield
-        assert _core.thread_limit() == count, "a library has changed the number of threads"
+        assert _core.max_threads() == count, "a library has changed the number of threads"

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from reprlib import repr  # short, whatever the file holds
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import _core
-from ..inputs.tensors import fill, to_array
+from ..inputs.tensors import to_array
 from ..inputs.types import Array
 from ..inputs.validation import cast_like, step_count
 from .safetensors_file import read, texts, write
 
 if TYPE_CHECKING:
-    from ..optimizers._base import Optimizer
+    from ..optimizers._saved_state import SavedState as Optimizer
 
 CKPT = ".ckpt"
 CONTENT = {
@@ -43,7 +43,7 @@ def save(optimizer: Optimizer, path: str | os.PathLike[str], *, parameters: bool
         raise ValueError(f"{path}: expected a name without {CKPT}, which is MindSpore's own format")
     slots = optimizer._slots
     keys = [_text(name) for name in optimizer.names] or [str(i) for i in range(len(slots))]
-    arrays = dict(optimizer._shared())
+    arrays = dict(optimizer._shared_arrays())
     for key, slot in zip(keys, slots, strict=True):
         arrays |= {f"{role}.{key}": array for role, array in slot.state.items()}
         if parameters:
@@ -61,18 +61,18 @@ def save(optimizer: Optimizer, path: str | os.PathLike[str], *, parameters: bool
         "named": bool(optimizer.names),
         "parameters": bool(parameters),
         "steps": steps,
-        "fixed": optimizer._fixed(),
+        "fixed": optimizer._fixed_options(),
         "groups": groups,
     }
     write(path, arrays, content)
 
 
-def load(optimizer: Optimizer, path: str | os.PathLike[str], *, parameters: bool) -> list[Callable[[], None]]:
+def load(optimizer: Optimizer, path: str | os.PathLike[str], *, parameters: bool) -> list[tuple[Any, Any]]:
     """Check a checkpoint against a settled optimizer whose lock is held; return what fills all that it restores."""
     path = os.fsdecode(path)
     try:
         if path.endswith(CKPT):
-            return optimizer._loading_ckpt(path, parameters=parameters)
+            return optimizer._loading_ckpt_pairs(path, parameters=parameters)
         return _filling(optimizer, *read(path), parameters)
     except KeyError as error:
         raise ValueError(f"{path}: {error.args[0]}") from None
@@ -80,19 +80,19 @@ def load(optimizer: Optimizer, path: str | os.PathLike[str], *, parameters: bool
         raise ValueError(f"{path}: {error}") from None
 
 
-def _filling(optimizer: Optimizer, arrays: Mapping[str, Array], content: Any, wanted: bool) -> list[Callable[[], None]]:
+def _filling(optimizer: Optimizer, arrays: Mapping[str, Array], content: Any, wanted: bool) -> list[tuple[Any, Any]]:
     _check_entries(content, CONTENT, "content")
     for k, group in enumerate(content["groups"]):
         _check_entries(group, GROUP, f"groups[{k}]")
         texts(group["arrays"], f"groups[{k}]['arrays']")
     _refuse_other("rule", optimizer._rule, content["rule"])
-    for option, value in optimizer._fixed().items():
+    for option, value in optimizer._fixed_options().items():
         _refuse_other(option, value, content["fixed"].get(option))
     if wanted and not content["parameters"]:
         raise ValueError("expected parameters, saved with parameters=True, got a file without them")
     keys, chosen = _match(optimizer, [group["params"] for group in content["groups"]], content["named"])
     pairs = list(zip(keys, optimizer._slots, strict=True))
-    shared = list(optimizer._shared())
+    shared = list(optimizer._shared_arrays())
     expected = {*shared, *(f"{role}.{key}" for key, slot in pairs for role in slot.state)}
     expected |= {f"param.{key}" for key in keys if content["parameters"]}
     expected |= {f"group.{k}.{option}" for k, group in enumerate(content["groups"]) for option in group["arrays"]}
@@ -102,12 +102,12 @@ def _filling(optimizer: Optimizer, arrays: Mapping[str, Array], content: Any, wa
     for k in chosen:
         group = content["groups"][k]
         options.append(group["options"] | {option: arrays[f"group.{k}.{option}"] for option in group["arrays"]})
-    actions = optimizer._restoring(states, options, {key: arrays[key] for key in shared})
+    pairs_to_write = optimizer._restoring_pairs(states, options, {key: arrays[key] for key in shared})
     if wanted:
         labels = [f"param.{key}" for key in keys]
         values = [cast_like(arrays[label], slot.param, label) for label, (_, slot) in zip(labels, pairs, strict=True)]
-        actions += [fill(slot.param, value) for value, (_, slot) in zip(values, pairs, strict=True)]
-    return actions
+        pairs_to_write += [(slot.param, value) for value, (_, slot) in zip(values, pairs, strict=True)]
+    return pairs_to_write
 
 
 def _match(optimizer: Optimizer, theirs: list[list[str]], named: bool) -> tuple[list[str], list[int]]:

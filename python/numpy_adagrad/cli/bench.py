@@ -20,7 +20,7 @@ SHORT = ("1e3", "1e5", "1e6", "1e7", "2000x256")
 def run(rounds: int, workloads: Sequence[str] = SHORT) -> None:
     """Let everyone who is installed step, with the threads that they take by themselves, and print the times."""
     console = Console()
-    threads = _core.thread_limit()
+    threads = _core.max_threads()
     done: dict[str, list[Round]] = {}
     notes = []
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("rounds"))

@@ -15,9 +15,5 @@ Array: TypeAlias = npt.NDArray[Any]
 Group: TypeAlias = dict[str, Any]
 Number: TypeAlias = "float | np.generic | Array"
 Rate: TypeAlias = "Number | Callable[[int], Number]"
-Hyper: TypeAlias = tuple[Any, ...]
-"""What a group asks of a step, as the core reads it: for torch's rule lr, lr_decay, eps, weight_decay, maximize,
-whether sparse gradients decay rows; for MindSpore's lr, weight_decay, whether it decays, update_slots,
-1 / loss_scale, grad_centralization."""
 Params: TypeAlias = "Array | Mapping[str, Array] | Iterable[Array | tuple[str, Array] | Mapping[str, Any]]"
 Grads: TypeAlias = "Array | RowSparse | Mapping[str, Any] | Iterable[Any] | Iterable[tuple[str, Any]]"

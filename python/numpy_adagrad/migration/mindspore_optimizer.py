@@ -14,7 +14,7 @@ from ..inputs.tensors import fill, run_together
 from ..inputs.types import Array, Group
 from ..inputs.validation import check_fit, check_kind, check_same, same_memory
 from ..optimizers._mindspore_arguments import SHARED_RATE
-from ..optimizers._mindspore_state import rate_array
+from ..optimizers._mindspore_checkpoint import rate_array
 from ..optimizers.mindspore import MindSporeAdagrad
 from .mindspore_options import Asked, asked, default_rate, read_rate
 
@@ -81,10 +81,10 @@ def from_mindspore(optimizer: Any) -> MindSporeAdagrad:
         allocate=lambda param, dtype, value: accums[id(param)],
     )
     ours._allocate = None
-    (ours._global_step,) = _arrays([optimizer.global_step])
+    (ours._steps,) = _arrays([optimizer.global_step])
     if optimizer.is_group_lr:
         _name_rates(ours, entries)
-    ours._rebuild()
+    ours._rebind()
     return ours
 
 
@@ -122,7 +122,7 @@ def to_mindspore(opt: MindSporeAdagrad, optimizer: Any) -> None:
     check_kind("opt", opt, "numpy_adagrad", "MindSporeAdagrad")
     check_kind("optimizer", optimizer, "mindspore.nn", "Adagrad")
     with opt._lock:
-        opt._make_ready()
+        opt._prepare_transfer()
         check_same("names", opt.names, [param.name for param in optimizer.parameters])
         entries = asked(optimizer)
         _check_options(opt, optimizer, entries)
@@ -179,7 +179,7 @@ def _name_rates(ours: MindSporeAdagrad, entries: list[Asked]) -> None:
     for group in ours.param_groups:
         group["lr_name"] = entries[start].rate_name or next(unused)
         start += len(group["params"])
-    ours._given = len(ours.param_groups) + 1  # no number of MindSpore's is greater
+    ours._next_group = len(ours.param_groups) + 1  # no number of MindSpore's is greater
 
 
 def _group_of_each(opt: MindSporeAdagrad) -> list[Group]:

@@ -86,7 +86,7 @@ def from_torch(optimizer: Any) -> TorchAdagrad:
         own["initial_accumulator_value"] = group["initial_accumulator_value"]
     for slot, state in zip(ours._slots, states, strict=True):
         slot.state["step"] = state["step"].numpy()
-    ours._rebuild()
+    ours._rebind()
     optimizer.state.update(zip(tensors, states, strict=True))
     return ours
 
@@ -124,7 +124,7 @@ def to_torch(opt: TorchAdagrad, optimizer: Any) -> None:
     check_kind("opt", opt, "numpy_adagrad", "TorchAdagrad")
     check_kind("optimizer", optimizer, "torch.optim", "Adagrad")
     with opt._lock:
-        opt._make_ready()
+        opt._prepare_transfer()
         _check_groups(opt, optimizer)
         tensors = [tensor for group in optimizer.param_groups for tensor in group["params"]]
         states = [_own_state(optimizer, tensor) for tensor in tensors]
@@ -134,7 +134,7 @@ def to_torch(opt: TorchAdagrad, optimizer: Any) -> None:
             actions += _filled(f"sum[{i}]", state["sum"], slot.state["sum"])
             actions += _filled(f"step[{i}]", state["step"], slot.state["step"])
         for k, (own, group) in enumerate(zip(opt.param_groups, optimizer.param_groups, strict=True)):
-            rate = number(opt._saved_rate(k), "lr")
+            rate = number(opt._saved_value(k, "lr"), "lr")
             keeps = hasattr(group["lr"], "fill_")  # a tensor, which a compiled step or a scheduler may hold
             actions.append(partial(group["lr"].fill_, rate) if keeps else partial(setitem, group, "lr", rate))
             actions += [partial(setitem, group, key, number(own[key], key)) for key in NUMBERS]

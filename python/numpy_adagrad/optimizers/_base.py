@@ -1,67 +1,59 @@
-"""What both optimizers do: a step, and checkpoints."""
+"""The base of all optimizers: a step of any rule."""
 
 from __future__ import annotations
 
-import os
-from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any
+
+import numpy.typing as npt
 
 from .. import _core
 from ..inputs.containers import flat_grads
 from ..inputs.memmap import check_files
-from ..inputs.tensors import run_together
-from ..inputs.types import Array, Grads, Group, Hyper
-from ..inputs.validation import norm_limit, positive_scale
-from ._state import Keeper
+from ..inputs.types import Array, Grads, Group
+from ..inputs.validation import norm_limit, number, positive_scale
+from ._saved_state import SavedState
+from ._state import Allocate
 
 ON_NONFINITE = ("propagate", "skip", "raise")
 DONE, SKIPPED, STALE = _core.DONE, _core.SKIPPED, _core.STALE
 
 
-class Optimizer(Keeper):
-    """Base of `TorchAdagrad` and `MindSporeAdagrad`.
-
-    A rule's class says what the groups ask of one step. All that a step writes is written by one call into the core,
-    after all checks.
-    """
+class Optimizer(SavedState):
+    """Base of the optimizers. docs/internals/adding-a-rule.md shows what the class of a rule must define."""
 
     _norm_divisor: float = 1.0
+    _rule_options: dict[str, Any]  # the options that are the same for every group, and in none of them
 
-    @abstractmethod
-    def _hypers(self, grads: Sequence[Any]) -> tuple[list[Hyper], Array, dict[tuple[int, str], float]]:
-        """Return what is asked of a step, for each parameter the index of what it takes of that, and the values
-        that schedules gave, by group and option.
+    def __init__(
+        self,
+        groups: list[Group],
+        *,
+        single_param: bool,
+        state_dtype: npt.DTypeLike | None,
+        allocate: Allocate | None,
+    ) -> None:
+        self._skipped_steps = 0
+        self._rule_options = {}
+        self._last_scheduled = {}
+        self._scheduled: dict[tuple[int, str], float] = {}  # the values of the step that is running
+        super().__init__(groups, single_param=single_param, state_dtype=state_dtype, allocate=allocate)
+
+    # Hyperparameters
+
+    def _hyperparameters(self, index: int, steps: int) -> dict[str, Any]:
+        """Return the rule's options for the parameters with this group index that have taken so many steps.
+
+        The core looks for an option here by its name, and then in the group.
         """
-
-    @abstractmethod
-    def _saved_options(self) -> list[Group]:
-        """Return what a checkpoint keeps of each group beside its parameters; for a callable the value last used."""
-
-    @abstractmethod
-    def _restoring(
-        self, states: list[dict[str, Array]], options: list[Group], shared: Mapping[str, Array]
-    ) -> list[Callable[[], None]]:
-        """Check what a checkpoint kept, in the order here; return what fills everything but the parameters."""
-
-    def _saved_value(self, k: int, option: str, now: Callable[[], float]) -> Any:
-        """Return an option of a group; for a callable the value last used, or `now` if there was none."""
-        value = self.param_groups[k][option]
-        if not callable(value):
-            return value
-        return self._last_used[k, option] if (k, option) in self._last_used else now()
-
-    def _loading_ckpt(self, path: str, *, parameters: bool) -> list[Callable[[], None]]:
-        """Check a file of MindSpore's; return what fills everything from it."""
-        raise ValueError("expected a checkpoint of numpy-adagrad, got a name of MindSpore's own format")
-
-    def _shared(self) -> dict[str, Array]:
-        """Return the arrays of a checkpoint that belong to no parameter."""
-        return {}
-
-    def _fixed(self) -> dict[str, Any]:
-        """Return the options that a checkpoint must share with the optimizer that loads it."""
-        return {}
+        options = self._rule_options.copy()
+        group = self._bound.groups[index]
+        for key in self._scheduled_keys:
+            value = group[key]
+            if callable(value):
+                value = self._scheduled[index, key] = number(self._call(value, steps), key)
+            options[key] = value if type(value) is float else number(value, key)
+        return options
 
     # The step
 
@@ -127,161 +119,74 @@ class Optimizer(Keeper):
         5.0
         """
         with self._lock:
-            if self._files:
-                check_files(self._files)
-            plain = closure is None and grad_scale is None and max_norm is None and on_nonfinite == "propagate"
-            # Nearly every step finds nothing new but the gradients' values.
-            if plain and not self._busy and self._plan.repeat(self.param_groups, grads):
+            if self._busy:
+                self._check_reentry()
+            bound = self._bound
+            if bound.files:
+                check_files(bound.files)
+            is_plain = closure is None and grad_scale is None and max_norm is None and on_nonfinite == "propagate"
+            # Fast path: the same arrays as in the last step, and gradients in their order.
+            if is_plain and bound.plan.try_step(bound.groups, grads, self._hyperparameters) == DONE:
+                if self._scheduled:
+                    self._last_scheduled.update(self._scheduled)
+                    self._scheduled.clear()
                 return None
             if (grads is None) == (closure is None):
                 raise TypeError("step: expected either grads or closure")
-            if on_nonfinite not in ON_NONFINITE:
-                raise ValueError(f"on_nonfinite: expected one of {ON_NONFINITE}, got {on_nonfinite!r}")
-            options = _core.Options(
-                1.0 if grad_scale is None else positive_scale(grad_scale),
-                None if max_norm is None else norm_limit(max_norm),
-                self._norm_divisor,
-                on_nonfinite != "propagate",
-            )
-            self._refuse_reentry()
-            try:
-                self._busy = True
-                loss = None
-                if closure is not None:
-                    loss, grads = closure()
-                outcome = self._advance(grads, options)
-            finally:
-                self._busy = False
-            if outcome == SKIPPED and on_nonfinite == "raise":
-                raise FloatingPointError(f"grads: expected finite values, got a norm of {self.grad_norm}")
-            self._skipped_steps += outcome == SKIPPED
+            options = self._step_options(grad_scale, max_norm, on_nonfinite)
+            loss = None
+            if closure is not None:
+                loss, grads = self._call(closure)
+            if self._update(grads, options) == SKIPPED:
+                if on_nonfinite == "raise":
+                    raise FloatingPointError(f"grads: expected finite values, got a norm of {self.grad_norm}")
+                self._skipped_steps += 1
         return loss
 
     __call__ = step
 
-    def _advance(self, grads: Any, options: _core.Options) -> int:
-        # Gradients by name must find the parameters as they are now.
+    def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a closure or schedule. Meanwhile, it must not call the optimizer."""
+        self._busy = True
+        try:
+            return function(*arguments)
+        finally:
+            self._busy = False
+
+    def _step_options(self, grad_scale: Any, max_norm: Any, on_nonfinite: str) -> _core.StepOptions:
+        if on_nonfinite not in ON_NONFINITE:
+            raise ValueError(f"on_nonfinite: expected one of {ON_NONFINITE}, got {on_nonfinite!r}")
+        return _core.StepOptions(
+            1.0 if grad_scale is None else positive_scale(grad_scale),
+            None if max_norm is None else norm_limit(max_norm),
+            self._norm_divisor,
+            on_nonfinite != "propagate",
+        )
+
+    def _update(self, grads: Any, options: _core.StepOptions) -> int:
         if type(grads) is not list or (grads and type(grads[0]) is tuple):
-            self._settle()
-        flat = flat_grads(grads, self.names, self._bare)
-        outcome = self._plan.step(self.param_groups, flat, None, options)
-        attempts = 2
-        while outcome == STALE and attempts > 0:
-            self._settle()
-            hypers, which, used = self._hypers(flat)
-            outcome = self._plan.step(self.param_groups, flat, (hypers, which), options)
-            if outcome == DONE:
-                self._last_used.update(used)
-            attempts -= 1
-        if outcome == STALE:
-            raise RuntimeError("params: expected the same arrays throughout a step, got others from another thread")
-        return outcome
+            # Gradients by name must match the names as they are now.
+            self._refresh_plan()
+            grads = flat_grads(grads, self.names, self._single_param)
+        for _ in range(2):
+            bound = self._bound
+            outcome = bound.plan.step(bound.groups, grads, self._hyperparameters, options)
+            if outcome != STALE:
+                if outcome == DONE:
+                    self._last_scheduled.update(self._scheduled)
+                self._scheduled.clear()
+                return outcome
+            self._rebind()
+        raise RuntimeError("params: expected the same arrays throughout a step, got others from another thread")
 
-    # Checkpoints
-
-    def save(self, path: str | os.PathLike[str], *, parameters: bool = False) -> None:
-        """Save state and options in a safetensors file, which is there as a whole or not at all.
-
-        The file is made beside `path` and moved over it, so that a failure leaves what was there. It needs
-        ``pip install "numpy-adagrad[checkpoint]"`` and holds no pickle. Steps in other threads wait meanwhile.
-
-        Parameters
-        ----------
-        path : str or os.PathLike
-            Any name that does not end in ``.ckpt``.
-        parameters : bool, default False
-            Also save the parameters.
-
-        Raises
-        ------
-        OSError
-            If the file cannot be written.
-        TypeError, ValueError
-            For a name or option that such a file cannot hold: options are arrays or what JSON holds (tuples become
-            lists, keys text), a callable rate or decay is the value last used. For a counter that counts no steps.
-        RuntimeError
-            Called from inside a closure or schedule of this optimizer.
-
-        Examples
-        --------
-        >>> import os, tempfile
-        >>> import numpy as np
-        >>> from numpy_adagrad import TorchAdagrad
-        >>> folder = tempfile.TemporaryDirectory()
-        >>> path = os.path.join(folder.name, "run.safetensors")
-        >>> opt = TorchAdagrad({"w": np.zeros(2), "b": np.zeros(3)}, lr=0.5)
-        >>> opt.step({"w": np.ones(2), "b": np.ones(3)})
-        >>> opt.save(path, parameters=True)
-        >>> b, w = np.zeros(3), np.zeros(2)
-        >>> resumed = TorchAdagrad({"b": b, "w": w})
-        >>> resumed.load(path, parameters=True)
-        >>> w, resumed.param_groups[0]["lr"]
-        (array([-0.5, -0.5]), 0.5)
-        >>> folder.cleanup()
-        """
-        from .. import checkpoint
-
-        with self._lock:
-            self._make_ready()
-            checkpoint.save(self, path, parameters=parameters)
-
-    def load(self, path: str | os.PathLike[str], *, parameters: bool = False) -> None:
-        """Take state and options from a file that `save` wrote for the same rule, as `load_state_dict` does.
-
-        With `N` the set of names here and `F` that of the file, a parameter takes the arrays
-
-        - of its own name, where ``N == F``, in any order. Each group takes the options of the group there that holds
-          the same names;
-        - of its place in flat order, where `N` or `F` is empty. The groups must be as many and as large.
-
-        All else is refused, and every shape must be equal. Accumulators and parameters of another dtype are cast to
-        the one here. MindSpore's automatic names ``param0``, ``param1``, ... stand for places: among themselves they
-        are names, beside other names they count as none.
-
-        `MindSporeAdagrad` also loads ``.ckpt`` files of ``mindspore.save_checkpoint(optimizer, ...)``, by MindSpore
-        itself.
-
-        Parameters
-        ----------
-        path : str or os.PathLike
-        parameters : bool, default False
-            Also load the parameters; otherwise they are left alone, whether they are there or not.
-
-        Raises
-        ------
-        FileNotFoundError
-            If there is no such file; another OSError if it cannot be read.
-        ValueError
-            ``<path>: expected ..., got ...`` for whatever else is wrong with the file or does not fit: damage, of which
-            a digest tells; a rule, names, shapes, dtypes, `update_slots` or `loss_scale` other than those here.
-            Nothing has changed then.
-        ImportError
-            Without safetensors, or what else the file needs: ml_dtypes, mindspore.
-        RuntimeError
-            Called from inside a closure or schedule of this optimizer.
-
-        Notes
-        -----
-        It takes up to twice the file in memory. Callable rates and decays stay in place.
-
-        Examples
-        --------
-        See `save`.
-        """
-        from .. import checkpoint
-
-        with self._lock:
-            self._make_ready()
-            run_together(checkpoint.load(self, path, parameters=parameters))
-
-    # What it tells
+    # Results of the last step
 
     @property
     def grad_norm(self) -> float | None:
-        """The norm `N` of the last step's gradients; None if that step took none."""
-        return self._plan.grad_norm
+        """The norm `N` of the gradients of the last step; None if that step did not compute it."""
+        return self._bound.plan.grad_norm
 
     @property
     def skipped_steps(self) -> int:
-        """How many steps ``on_nonfinite="skip"`` has skipped."""
+        """The number of steps that ``on_nonfinite="skip"`` has skipped."""
         return self._skipped_steps

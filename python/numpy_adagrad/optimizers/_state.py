@@ -1,4 +1,4 @@
-"""What an optimizer keeps: groups, parameters and their state, the plan of a step, a lock; its copies."""
+"""The state of an optimizer: parameter groups, accumulators, the plan of a step, a lock; its copies."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import threading
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
 
@@ -28,93 +28,139 @@ class Slot(NamedTuple):
     state: dict[str, Array]
 
 
-class Keeper(ABC):
-    """Base of `Optimizer`. A rule's class says how a group is read, and which arrays are kept for a parameter."""
+class Bound(NamedTuple):
+    """The parameters, and all that is derived from them. It is replaced as a whole, by one assignment."""
 
-    _rule: ClassVar[str]
-    _accumulator: ClassVar[str]  # its key in `state`
-    _fields: ClassVar[tuple[str, ...]]  # the keys of a group that the core compares
-    _busy: bool
-    _plan: _core.Plan
-    _which: Array
-    _files: list[MappedFile]
-
+    groups: list[Group]
     names: list[str]
-    """The parameters' names, in flat order; empty if they have none."""
+    slots: list[Slot]
+    group_index: Array
+    plan: _core.Plan
+    files: list[MappedFile]
 
-    state: Mapping[int, Mapping[str, Array]]
-    """The rule's arrays for each parameter, by its flat index; change them in place."""
 
-    param_groups: list[Group]
-    """The groups: change a value here and the next step uses it."""
+class StateView(Mapping[int, Mapping[str, Array]]):
+    """The arrays of each parameter by its flat index, read-only as a mapping; the arrays may be written to."""
+
+    def __init__(self, slots: Sequence[Slot]) -> None:
+        self._slots = slots
+
+    def __getitem__(self, index: int) -> Mapping[str, Array]:
+        if index not in range(len(self._slots)):
+            raise KeyError(index)
+        return MappingProxyType(self._slots[index].state)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(len(self._slots)))
+
+    def __len__(self) -> int:
+        return len(self._slots)
+
+    def __repr__(self) -> str:
+        return repr({index: slot.state for index, slot in enumerate(self._slots)})
+
+
+class OptimizerState(ABC):
+    """Base of `Optimizer`. The class of a rule says how a group is read, and which arrays belong to a parameter."""
+
+    _rule: ClassVar[str]  # its name in the core
+    _accumulator: ClassVar[str]  # its key in `state`
+    _watched_keys: ClassVar[tuple[str, ...]]  # the keys of a group on which the rule's options depend
+    _counter: ClassVar[str]  # the step counter's key in `state`, or its name if all parameters share it
+    _counter_dtype: ClassVar[type[np.generic] | None] = None  # set if all parameters share a counter
+    _bound: Bound
 
     def __init__(
-        self, groups: list[Group], *, bare: bool, state_dtype: npt.DTypeLike | None, allocate: Allocate | None
+        self, groups: list[Group], *, single_param: bool, state_dtype: npt.DTypeLike | None, allocate: Allocate | None
     ) -> None:
-        self._bare = bare
+        self._single_param = single_param
         self._allocate = allocate
         self._state_dtype = None if state_dtype is None else np.dtype(state_dtype)
-        self._skipped_steps = 0
-        self._last_used: dict[tuple[int, str], float] = {}  # what callables gave, by group and option
-        self._slots: list[Slot] = []
-        self.param_groups = [self._checked_group(group) for group in groups]
+        if self._counter_dtype is not None:
+            self._steps: Array = np.zeros(1, self._counter_dtype)
         self._renew_lock()
-        self._rebuild()
+        self._bind([self._checked_group(group) for group in groups], [])
 
     @abstractmethod
     def _checked_group(self, group: Group) -> Group:
-        """Fill a group's defaults and refuse what the rule does not allow."""
+        """Fill in a group's defaults, and raise an error for what the rule does not allow."""
 
     @abstractmethod
     def _new_state(self, param: Array) -> dict[str, Array]:
-        """Make the state of a parameter that has taken no step."""
+        """Create the state of a parameter that has taken no step."""
 
-    @abstractmethod
+    def _shared_arrays(self) -> dict[str, Array]:
+        """Return the arrays that belong to no single parameter, by name."""
+        return {} if self._counter_dtype is None else {self._counter: self._steps}
+
     def _counters(self, slots: list[Slot]) -> list[Array]:
-        """Return the step counters as the core takes them."""
+        """Return the step counters as the core takes them: one for each parameter, or one for all."""
+        return list(self._shared_arrays().values())
 
-    def _rebuild(self, groups: list[Group] | None = None) -> None:
-        """Check all parameters, of `groups` if given, and plan for them.
+    def _group_index(self, groups: list[Group], names: list[str]) -> Array:
+        """Return the index with which `_hyperparameters` is called for each parameter: that of its group."""
+        return np.repeat(np.arange(len(groups), dtype=np.int32), [len(group["params"]) for group in groups])
 
-        An array that is new among them starts with a new state.
-        """
-        groups = self.param_groups if groups is None else groups
+    # Parameters
+
+    @property
+    def param_groups(self) -> list[Group]:
+        """The groups: change a value here and the next step uses it."""
+        return self._bound.groups
+
+    @property
+    def names(self) -> list[str]:
+        """The parameters' names, in flat order; empty if they have none."""
+        return self._bound.names
+
+    @property
+    def state(self) -> Mapping[int, Mapping[str, Array]]:
+        """The rule's arrays for each parameter, by its flat index; change them in place."""
+        return StateView(self._bound.slots)
+
+    @property
+    def _slots(self) -> list[Slot]:
+        return self._bound.slots
+
+    def _bind(self, groups: list[Group], known_slots: list[Slot]) -> None:
+        """Check all parameters and make the plan of a step. A parameter without a known slot gets a new state."""
         params = [param for group in groups for param in group["params"]]
         names = read_names(groups)
         _core.check_params(self._rule, params, tuple(names))
-        known = {id(slot.param): slot for slot in self._slots}
+        known = {id(slot.param): slot for slot in known_slots}
         slots = [known.get(id(param)) or Slot(param, self._new_state(param)) for param in params]
-        sums = [slot.state[self._accumulator] for slot in slots]
-        roles = ("params", self._accumulator, "grads")
-        labels = [f"{role}[{i}]" for role in ("params", self._accumulator) for i in range(len(params))]
-        plan = _core.Plan(self._rule, params, sums, self._counters(slots), tuple(names), roles, self._fields)
-        self.__dict__.update(
-            param_groups=groups,
-            names=names,
-            state=MappingProxyType({i: MappingProxyType(slot.state) for i, slot in enumerate(slots)}),
-            _slots=slots,
-            _plan=plan,
-            _files=mapped_files(zip(labels, [*params, *sums], strict=True)),
-            _which=self._choose(groups, names),
+        accumulators = [slot.state[self._accumulator] for slot in slots]
+        group_index = self._group_index(groups, names)
+        plan = _core.Plan(
+            self._rule,
+            groups,
+            accumulators,
+            self._counters(slots),
+            tuple(names),
+            ("params", self._accumulator, "grads", self._counter),
+            group_index,
+            self._watched_keys,
         )
+        labels = [f"{role}[{i}]" for role in ("params", self._accumulator) for i in range(len(params))]
+        files = mapped_files(zip(labels, [*params, *accumulators], strict=True))
+        self._bound = Bound(groups, names, slots, group_index, plan, files)
 
-    def _settle(self) -> None:
-        """Plan anew if the parameters are no longer what they were."""
-        if not self._plan.is_current(self.param_groups):
-            self._rebuild()
+    def _rebind(self) -> None:
+        self._bind(self._bound.groups, self._bound.slots)
 
-    def _make_ready(self) -> None:
-        """Prepare for a call that reads or writes all state: none may be under way, all arrays must be there."""
-        self._refuse_reentry()
-        self._settle()
-        check_files(self._files)
+    def _refresh_plan(self) -> None:
+        """Bind the parameters again if they are no longer what they were."""
+        if not self._bound.plan.is_current(self._bound.groups):
+            self._rebind()
 
-    def _choose(self, groups: list[Group], names: list[str]) -> Array:
-        """For each parameter, the index of what `_hypers` asks for it: that of its group."""
-        return np.repeat(np.arange(len(groups), dtype=np.int32), [len(group["params"]) for group in groups])
+    def _prepare_transfer(self) -> None:
+        """Prepare to read or write the whole state: no step may be running, and all arrays must be there."""
+        self._check_reentry()
+        self._refresh_plan()
+        check_files(self._bound.files)
 
-    def _full_like(self, param: Array, value: complex) -> Array:
-        """Make an accumulator; it has the parameter's layout, so that both are walked alike."""
+    def _new_accumulator(self, param: Array, value: complex) -> Array:
+        """Create an accumulator in the layout of its parameter, so that both are walked in the same order."""
         dtype = param.dtype if self._state_dtype is None else self._state_dtype
         is_half = param.dtype.itemsize == 2
         if dtype != param.dtype and not (is_half and dtype == np.float32):
@@ -123,9 +169,9 @@ class Keeper(ABC):
         if self._allocate is not None:
             return self._allocate(param, dtype, value)
         order: Literal["C", "F"] = "F" if param.flags.fnc else "C"
-        state = np.empty(param.shape, dtype, order)
-        _core.fill(state, np.array(value, dtype))
-        return state
+        accumulator = np.empty(param.shape, dtype, order)
+        _core.fill(accumulator, np.array(value, dtype))
+        return accumulator
 
     def add_param_group(self, param_group: Mapping[str, Any]) -> None:
         """Add a group of parameters, which start with a new state.
@@ -133,7 +179,7 @@ class Keeper(ABC):
         Parameters
         ----------
         param_group : mapping
-            ``params`` and, where they shall differ from the constructor's, the group's own options.
+            ``params``, and the options that differ from the constructor's.
 
         Raises
         ------
@@ -152,45 +198,46 @@ class Keeper(ABC):
         if not isinstance(param_group, Mapping):
             raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
         with self._lock:
-            self._refuse_reentry()
+            self._check_reentry()
             group = self._checked_group(read_group(param_group))
-            self._rebuild([*self.param_groups, group])
+            self._bind([*self._bound.groups, group], self._bound.slots)
 
-    # One at a time
+    # One call at a time
 
     def _renew_lock(self) -> None:
         self._lock = threading.RLock()
         self._busy = False
-        _keepers[id(self)] = weakref.ref(self)
+        _optimizers[id(self)] = weakref.ref(self)
 
-    def _refuse_reentry(self) -> None:
+    def _check_reentry(self) -> None:
         if self._busy:
             raise RuntimeError(f"{type(self).__name__}: called from inside one of its own steps")
 
     # Copies
 
     def __getstate__(self) -> dict[str, Any]:
-        made_anew = ("_lock", "_plan", "_busy", "_files", "state")
         with self._lock:
-            return {key: value for key, value in self.__dict__.items() if key not in made_anew}
+            kept = {key: value for key, value in self.__dict__.items() if key not in ("_lock", "_busy", "_bound")}
+            return {**kept, "groups": self._bound.groups, "slots": self._bound.slots}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        groups, slots = state.pop("groups"), state.pop("slots")
         self.__dict__.update(state)
         self._renew_lock()
-        self._rebuild()
+        self._bind(groups, slots)
 
 
-# No WeakSet: it runs bytecode when an optimizer dies, where a Ctrl-C would be lost. An address is used again, so
-# that the dead do not add up.
-_keepers: dict[int, weakref.ref[Keeper]] = {}
+# Not a WeakSet: it runs bytecode when an optimizer dies, and a Ctrl-C would be lost there. Addresses are reused, so
+# that dead references do not accumulate.
+_optimizers: dict[int, weakref.ref[OptimizerState]] = {}
 
 
 def _renew_locks() -> None:
     # A thread that held a lock when the process forked does not exist in the child.
-    for reference in list(_keepers.values()):
-        keeper = reference()
-        if keeper is not None:
-            keeper._renew_lock()
+    for reference in list(_optimizers.values()):
+        optimizer = reference()
+        if optimizer is not None:
+            optimizer._renew_lock()
 
 
 os.register_at_fork(after_in_child=_renew_locks)

@@ -1,19 +1,16 @@
-"""The rule of ``mindspore.nn.Adagrad``: arguments, their checks, what a step asks of the core, the state dict."""
+"""The rule of ``mindspore.nn.Adagrad``."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..inputs.containers import read_group
-from ..inputs.tensors import fill, run_together
-from ..inputs.types import Array, Group, Hyper, Params
-from ..inputs.validation import cast_like, number
-from ._base import Optimizer
+from ..inputs.types import Array, Group, Params
+from ..inputs.validation import number
 from ._mindspore_arguments import (
     SHARED_RATE,
     check_lengths,
@@ -30,10 +27,9 @@ from ._mindspore_arguments import (
     type_text,
     value_text,
 )
-from ._mindspore_state import load_ckpt, loaded, rate_array, saved
+from ._mindspore_checkpoint import OPTIONS, MindSporeCheckpoints
 from ._state import Allocate, Slot
 
-OPTIONS = ("lr", "weight_decay", "grad_centralization")
 GROUP_KEYS = ("params", *OPTIONS, "param_names", "lr_name")
 HINTS = {
     "lr": "learning_rate",
@@ -43,7 +39,7 @@ HINTS = {
 }
 
 
-class MindSporeAdagrad(Optimizer):
+class MindSporeAdagrad(MindSporeCheckpoints):
     r"""Adagrad as ``mindspore.nn.Adagrad`` computes it, in place on NumPy arrays.
 
     At global step `t` (0 first), for a parameter `w` of dtype `D` with gradient `g` and accumulator `s`
@@ -58,30 +54,30 @@ class MindSporeAdagrad(Optimizer):
     each operation rounded once; rate, ``weight_decay * loss_scale`` and ``1 / loss_scale`` are rounded to float32
     first. The last two lines are computed in float32 for float16 and rounded when stored. The bits in float32 and
     float16 are those of ``mindspore.nn.Adagrad`` on a CPU, in float64 those of ``mindspore.ops.ApplyAdagrad``.
-    bfloat16, which MindSpore refuses, follows float16.
+    bfloat16, which MindSpore does not support, follows float16.
 
     Where MindSpore's CPU build departs from its documentation, this follows the documentation:
-    ``update_slots=False`` freezes the accumulator (MindSpore moves it all the same); gradient centralisation works
+    ``update_slots=False`` freezes the accumulator (MindSpore updates it nevertheless); gradient centralisation works
     (MindSpore raises); float64 keeps float64 precision (MindSpore rounds to float32); subnormals are kept
     (MindSpore flushes them to zero in some calls).
 
     Parameters
     ----------
     params : array, mapping, sequence of arrays, of (name, array) pairs or of group dicts
-        Arrays of float32, float64, float16 or bfloat16 (`ml_dtypes`), writeable and apart from each other in
+        Arrays of float32, float64, float16 or bfloat16 (`ml_dtypes`), writeable and disjoint in
         memory. Arrays without a name are ``param0``, ``param1``, ... A group may have ``lr``, ``weight_decay`` and
-        ``grad_centralization``; a group of ``order_params`` alone sets the order of all parameters, and with it that
-        of gradients and state.
+        ``grad_centralization``. A group with ``order_params`` only sets the order of all parameters, and so that of
+        gradients and state.
     accum : float, default 0.1
-        Where accumulators start.
+        The initial value of the accumulators.
     learning_rate : float, sequence, 1-D array or callable, default 0.001
-        A sequence is indexed by `global_step`, a callable is called with it.
+        A sequence is indexed by `global_step`; a callable is called with it.
     update_slots : bool, default True
-        False leaves the accumulators as they are.
+        False freezes the accumulators.
     loss_scale : float, default 1.0
-        What the loss, and so each gradient, was multiplied by.
+        The factor by which the loss, and so each gradient, was multiplied.
     weight_decay : float or callable, default 0.0
-        L2 penalty. Unless there are groups, parameters with ``beta`` or ``gamma`` in their name do not decay.
+        L2 penalty. Without groups, it does not apply to parameters with ``beta`` or ``gamma`` in their name.
     state_dtype : dtype, optional
         ``np.float32`` keeps float32 accumulators for float16 and bfloat16 parameters.
     allocate : callable, optional
@@ -92,7 +88,7 @@ class MindSporeAdagrad(Optimizer):
     ValueError
         For an option out of range, or an array that is read-only, byte-swapped, misaligned or overlapping.
     TypeError
-        For an option of the wrong kind, or something that is no array of a dtype above.
+        For an option of the wrong kind, or anything but an array of a dtype above.
     KeyError
         For an unknown key in a group.
     RuntimeError
@@ -116,7 +112,10 @@ class MindSporeAdagrad(Optimizer):
 
     _rule = "mindspore"
     _accumulator = "accum"
-    _fields = ("lr", "weight_decay", "grad_centralization")
+    _counter = "global_step"
+    _counter_dtype = np.int32
+    _watched_keys = OPTIONS
+    _scheduled_keys = ("lr", "weight_decay")
 
     def __init__(
         self,
@@ -146,12 +145,13 @@ class MindSporeAdagrad(Optimizer):
         check_range("loss_scale", float(loss_scale))
         self.accum, self._update_slots, self._norm_divisor = float(accum), update_slots, float(loss_scale)
         self.defaults = {"lr": read_rate(learning_rate), "weight_decay": read_decay(weight_decay)}
-        self._global_step = np.zeros(1, np.int32)
         if isinstance(params, Iterator):
             params = list(params)
         groups, self._grouped = read_groups(params)
-        self._given = len(list(params)) if self._grouped else 1
-        super().__init__(groups, bare=isinstance(params, np.ndarray), state_dtype=state_dtype, allocate=allocate)
+        self._next_group = len(list(params)) if self._grouped else 1  # the number of the next group
+        single = isinstance(params, np.ndarray)
+        super().__init__(groups, single_param=single, state_dtype=state_dtype, allocate=allocate)
+        self._rule_options = {"update_slots": update_slots, "unscale": 1 / self._norm_divisor}
         check_lengths(self.param_groups)
 
     def _checked_group(self, group: Group) -> Group:
@@ -170,35 +170,16 @@ class MindSporeAdagrad(Optimizer):
             "grad_centralization": centralize,
         }
 
-    @property
-    def update_slots(self) -> bool:
-        """Whether accumulators move; fixed when the optimizer is made."""
-        return self._update_slots
-
-    @property
-    def loss_scale(self) -> float:
-        """What the gradients were multiplied by; fixed when the optimizer is made."""
-        return self._norm_divisor
-
-    @property
-    def global_step(self) -> Array:
-        """How many steps were taken (int32, shape (1,)); a value set to it fills this same array."""
-        return self._global_step
-
-    @global_step.setter
-    def global_step(self, value: Any) -> None:
-        self._global_step[...] = value
-
     def add_param_group(self, param_group: Mapping[str, Any]) -> None:
-        """Add a group of parameters to an optimizer that has groups. MindSpore knows no such call.
+        """Add a group of parameters to an optimizer with groups. MindSpore has no such call.
 
-        The parameters start from `accum`, at the `global_step` that all share.
+        The accumulators start at `accum`, at the `global_step` that all parameters share.
 
         Parameters
         ----------
         param_group : mapping
-            ``params`` and, where they shall differ from the constructor's, ``lr``, ``weight_decay`` and
-            ``grad_centralization``.
+            ``params``, and those of ``lr``, ``weight_decay`` and ``grad_centralization`` that differ from the
+            constructor's.
 
         Raises
         ------
@@ -215,153 +196,58 @@ class MindSporeAdagrad(Optimizer):
         [0.001, 0.01]
         """
         if not self._grouped:
-            raise ValueError("add_param_group: expected an optimizer that was made with groups")
+            raise ValueError("add_param_group: expected an optimizer that was constructed with groups")
         if not isinstance(param_group, Mapping):
             raise TypeError(f"param_group: expected a dict, got {type(param_group).__name__}")
         with self._lock:
-            self._refuse_reentry()
-            group = named_rate(read_group(param_group), self._given)
+            self._check_reentry()
+            group = named_rate(read_group(param_group), self._next_group)
             name_all([group], len(self._slots))
             groups = [*self.param_groups, self._checked_group(group)]
             check_lengths(groups)
-            self._rebuild(groups)
-            self._given += 1
+            self._bind(groups, self._slots)
+            self._next_group += 1
 
     def _new_state(self, param: Array) -> dict[str, Array]:
-        return {"accum": self._full_like(param, self.accum)}
+        return {"accum": self._new_accumulator(param, self.accum)}
 
-    def _counters(self, slots: list[Slot]) -> list[Array]:
-        return [self.global_step]
+    def _bind(self, groups: list[Group], known_slots: list[Slot]) -> None:
+        check_names(groups)
+        super()._bind(groups, known_slots)
 
-    def _rebuild(self, groups: list[Group] | None = None) -> None:
-        check_names(self.param_groups if groups is None else groups)
-        super()._rebuild(groups)
-
-    def _choose(self, groups: list[Group], names: list[str]) -> Array:
-        choice = 2 * super()._choose(groups, names)
+    def _group_index(self, groups: list[Group], names: list[str]) -> Array:
+        """Each group has two indices: an even one, and an odd one for parameters that do not decay by their name."""
+        index = 2 * super()._group_index(groups, names)
         if not self._grouped:
-            choice += np.array(["beta" in name or "gamma" in name for name in names], np.int32)
-        return choice
+            index += np.array(["beta" in name or "gamma" in name for name in names], np.int32)
+        return index
 
-    def _hypers(self, grads: Sequence[Any]) -> tuple[list[Hyper], Array, dict[tuple[int, str], float]]:
-        """For each group, what it asks for parameters that decay and for those that by their name do not."""
-        step = int(self.global_step[0])
-        shifts = self._grouped and self._shifts()
-        hypers: list[Hyper] = []
-        used: dict[tuple[int, str], float] = {}
-        for k, group in enumerate(self.param_groups):
-            lr, decay = rate_at(group["lr"], step, shifts), decay_at(group["weight_decay"], step)
-            used |= {(k, key): value for key, value in (("lr", lr), ("weight_decay", decay)) if callable(group[key])}
-            scaled, decays = scaled_decay(decay, self.loss_scale, callable(group["weight_decay"]))
-            tail = self.update_slots, 1 / self.loss_scale, group["grad_centralization"]
-            hypers += [(lr, scaled, decays, *tail), (lr, 0.0, False, *tail)]
-        return hypers, self._which, used
+    def _hyperparameters(self, index: int, steps: int) -> dict[str, Any]:
+        k, never_decays = divmod(index, 2)
+        decay = self._value_at(k, "weight_decay", decay_at, steps)
+        is_scheduled = callable(self._bound.groups[k]["weight_decay"])
+        scaled, decays = scaled_decay(decay, self._norm_divisor, is_scheduled)
+        return {
+            "lr": self._value_at(k, "lr", self._rate_at, steps),
+            "weight_decay": scaled,
+            "decays": decays and not never_decays,
+            **self._rule_options,
+        }
 
-    def _shifts(self) -> bool:
-        """Tell whether MindSpore rounds a fixed rate as ``(v + 1) - 1``: beside a dynamic one, among group rates."""
+    def _value_at(self, k: int, key: str, at: Callable[[Any, int], float], steps: int) -> float:
+        value = self._bound.groups[k][key]
+        if not callable(value):
+            return at(value, steps)
+        # A schedule is called once, for the parameters that decay and those that do not.
+        if (k, key) not in self._scheduled:
+            self._scheduled[k, key] = self._call(at, value, steps)
+        return self._scheduled[k, key]
+
+    def _rate_at(self, rate: Any, steps: int) -> float:
+        return rate_at(rate, steps, self._grouped and self._shifts_rates())
+
+    def _shifts_rates(self) -> bool:
+        """Return whether MindSpore rounds a fixed rate as ``(v + 1) - 1``: beside a dynamic one, among group rates."""
         has_own = any(group["lr_name"] != SHARED_RATE for group in self.param_groups)
         rates = [self.defaults["lr"], *(group["lr"] for group in self.param_groups)]
         return has_own and any(callable(rate) or isinstance(rate, np.ndarray) for rate in rates)
-
-    def state_dict(self, *, parameters: bool = False) -> dict[str, Array]:
-        """Return state and rates under the names that ``mindspore.save_checkpoint(optimizer)`` uses.
-
-        Parameters
-        ----------
-        parameters : bool, default False
-            Also return the parameters, under their own names. ``mindspore.load_param_into_net`` 2.10 needs them: it
-            loads ``accum.w`` into a parameter ``w`` that is missing.
-
-        Returns
-        -------
-        dict
-            ``global_step`` (int32, shape (1,)), ``learning_rate`` or ``learning_rate_group_<k>`` (float32; absent
-            for a callable), and ``accum.<name>`` for each parameter. Counter, parameters and accumulators are
-            the arrays that the next step changes.
-
-        Examples
-        --------
-        >>> import numpy as np
-        >>> from numpy_adagrad import MindSporeAdagrad
-        >>> sorted(MindSporeAdagrad({"w": np.zeros(2, np.float32)}).state_dict())
-        ['accum.w', 'global_step', 'learning_rate']
-        """
-        with self._lock:
-            return saved(self.names, self._slots, self.param_groups, self.global_step, parameters=parameters)
-
-    def load_state_dict(self, state_dict: Mapping[str, Any], *, parameters: bool = False) -> None:
-        """Take state and rates from a state dict, ours or what ``mindspore.load_checkpoint`` returns.
-
-        Parameters
-        ----------
-        state_dict : mapping
-            As `state_dict` returns it. Arrays, tensors and parameters of MindSpore are copied.
-        parameters : bool, default False
-            Also load the parameters; otherwise they are left alone, whether they are there or not.
-
-        Raises
-        ------
-        KeyError, ValueError, TypeError
-            For what is missing, unknown or does not fit; nothing has changed then.
-        """
-        with self._lock:
-            self._make_ready()
-            run_together(self._loading(state_dict, parameters=parameters))
-
-    def _loading(self, state_dict: Mapping[str, Any], *, parameters: bool) -> list[Callable[[], None]]:
-        targets = self.state_dict(parameters=parameters)
-        values, groups = loaded(state_dict, targets, self.names, self.param_groups)
-        return [
-            partial(setattr, self, "param_groups", groups),
-            partial(setattr, self, "_last_used", {}),
-            *(fill(targets[key], value) for key, value in values.items()),
-        ]
-
-    def _loading_ckpt(self, path: str, *, parameters: bool) -> list[Callable[[], None]]:
-        return self._loading(load_ckpt(path), parameters=parameters)
-
-    def _shared(self) -> dict[str, Array]:
-        return {"global_step": self.global_step}
-
-    def _fixed(self) -> dict[str, Any]:
-        return {"update_slots": self.update_slots, "loss_scale": self.loss_scale}
-
-    def _saved_options(self) -> list[Group]:
-        return [self._saved_group(k, group) for k, group in enumerate(self.param_groups)]
-
-    def _saved_group(self, k: int, group: Group) -> Group:
-        step = int(self.global_step[0])
-        return {
-            "lr": read_rate(self._saved_value(k, "lr", lambda: rate_at(group["lr"], step, False))),
-            "weight_decay": self._saved_value(k, "weight_decay", lambda: decay_at(group["weight_decay"], step)),
-            "grad_centralization": group["grad_centralization"],
-        }
-
-    def _restoring(
-        self, states: list[dict[str, Array]], options: list[Group], shared: Mapping[str, Array]
-    ) -> list[Callable[[], None]]:
-        targets = self.state_dict()
-        accums = {f"accum.{name}": state["accum"] for name, state in zip(self.names, states, strict=True)}
-        # The rates of groups that share a name may differ here, so that they come from the groups.
-        values, _ = loaded({**targets, **shared, **accums}, targets, self.names, self.param_groups)
-        groups = [self._restored(*pair) for pair in zip(self.param_groups, options, strict=True)]
-        used = {
-            (k, key): number(saved_group[key], key)
-            for k, saved_group in enumerate(options)
-            for key in ("lr", "weight_decay")
-            if not isinstance(saved_group[key], np.ndarray)
-        }
-        return [
-            partial(setattr, self, "param_groups", groups),
-            partial(setattr, self, "_last_used", used),
-            *(fill(targets[key], value) for key, value in values.items()),
-        ]
-
-    def _restored(self, group: Group, saved_group: Group) -> Group:
-        for key in OPTIONS:
-            if key not in saved_group:
-                raise KeyError(f"groups: expected an entry {key!r}")
-        kept = {key: group[key] for key in ("lr", "weight_decay") if callable(group[key])}
-        if "lr" not in kept:  # a number for a number, a sequence for one of its length
-            cast_like(np.asarray(saved_group["lr"]), rate_array(group["lr"]), group["lr_name"])
-        return self._checked_group({**group, **{key: saved_group[key] for key in OPTIONS}, **kept})

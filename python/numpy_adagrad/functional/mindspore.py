@@ -1,0 +1,54 @@
+"""The stateless form of MindSpore's rule."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import _core
+from ..inputs.types import Array
+from ..inputs.validation import number
+
+
+def apply_adagrad(var: Array, accum: Array, lr: float | Array, grad: Array, update_slots: bool = True) -> None:
+    """Take one step of `MindSporeAdagrad` in place, as ``mindspore.ops.ApplyAdagrad`` does.
+
+    ``accum = accum + grad * grad`` if `update_slots`; then
+    ``var = var - (lr * grad) * (1 / sqrt(accum + 1e-8))``. float16 and bfloat16 are computed in float32, as
+    ``mindspore.nn.Adagrad`` does, and `lr` is rounded to float32.
+
+    Parameters
+    ----------
+    var, accum, grad : array
+        Parameter, accumulator and gradient, of one shape; dtypes as in `MindSporeAdagrad`.
+    lr : float
+        The learning rate.
+    update_slots : bool, default True
+        False leaves `accum` unchanged.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument that does not fit; nothing has changed then.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numpy_adagrad.functional import apply_adagrad
+    >>> w, s = np.ones(2, np.float32), np.zeros(2, np.float32)
+    >>> apply_adagrad(w, s, 0.5, np.array([2, -2], np.float32))
+    >>> w, s
+    (array([0.5, 1.5], dtype=float32), array([4., 4.], dtype=float32))
+    """
+    groups = [{"params": [var]}]
+    roles = ("var", "accum", "grad", "global_step")
+    counter, index = np.zeros(1, np.int32), np.zeros(1, np.int32)
+    plan = _core.Plan("mindspore", groups, [accum], [counter], (), roles, index, indexed=False)
+    options = {
+        "lr": number(lr, "lr"),
+        "weight_decay": 0.0,
+        "decays": False,
+        "update_slots": update_slots,
+        "unscale": 1.0,
+        "grad_centralization": False,
+    }
+    plan.step(groups, [grad], lambda index, steps: options, _core.StepOptions())

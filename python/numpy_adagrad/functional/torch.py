@@ -1,0 +1,95 @@
+"""The stateless form of torch's rule."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .. import _core
+from ..inputs.types import Array
+from ..inputs.validation import number, positive_scale
+from ..optimizers.torch import check_path
+
+
+def adagrad(
+    params: Sequence[Array],
+    grads: Sequence[Array],
+    state_sums: Sequence[Array],
+    state_steps: Sequence[Array],
+    fused: bool | None = None,
+    grad_scale: float | Array | None = None,
+    found_inf: float | Array | None = None,
+    has_sparse_grad: bool = False,
+    foreach: bool | None = None,
+    differentiable: bool = False,
+    has_complex: bool = False,
+    *,
+    lr: float | Array,
+    weight_decay: float,
+    lr_decay: float,
+    eps: float,
+    maximize: bool,
+) -> None:
+    """Take one step of `TorchAdagrad` in place, as ``torch.optim.adagrad.adagrad`` does.
+
+    Parameters
+    ----------
+    params, grads, state_sums : sequences of arrays
+        Parameters, their gradients and accumulators, of equal shapes; dtypes as in `TorchAdagrad`.
+    state_steps : sequence of arrays
+        Writeable float32 arrays of shape () that count the steps, one for each parameter.
+    fused, foreach, differentiable : bool or None
+        As in `TorchAdagrad`.
+    grad_scale : float, optional
+        Divides the gradients first. The gradients are only read, while torch writes the quotients into them.
+    found_inf : float, optional
+        If it is not 0, nothing changes.
+    has_sparse_grad : bool, default False
+        Accepted for API compatibility; True raises RuntimeError.
+    has_complex : bool, default False
+        Accepted for API compatibility: complex parameters are recognised.
+    lr, weight_decay, lr_decay, eps : float
+        As in `TorchAdagrad`; as in torch, without defaults.
+    maximize : bool
+        As in `TorchAdagrad`; as in torch, without a default.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument that does not fit; nothing has changed then.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numpy_adagrad.functional import adagrad
+    >>> p, g, s, t = np.ones(2), np.array([2.0, -2.0]), np.zeros(2), np.zeros((), np.float32)
+    >>> adagrad([p], [g], [s], [t], lr=0.5, weight_decay=0, lr_decay=0, eps=0, maximize=False)
+    >>> p, s, t
+    (array([0.5, 1.5]), array([4., 4.]), array(1., dtype=float32))
+    """
+    if has_sparse_grad:
+        raise RuntimeError("`fused` does not support sparse grad")
+    check_path({"fused": fused, "foreach": foreach, "differentiable": differentiable})
+    scale = 1.0 if grad_scale is None else positive_scale(grad_scale)
+    options = {
+        "lr": number(lr, "lr"),
+        "lr_decay": lr_decay,
+        "eps": eps,
+        "weight_decay": weight_decay,
+        "maximize": maximize,
+        "decays_sparse": False,
+    }
+    names: dict[str, Sequence[Array]] = {"grads": grads, "state_sums": state_sums, "state_steps": state_steps}
+    for name, arrays in names.items():
+        if len(arrays) != len(params):
+            raise ValueError(f"{name}: expected {len(params)} arrays, one for each parameter, got {len(arrays)}")
+    for i, grad in enumerate(grads):
+        if grad is None:
+            raise TypeError(f"grads[{i}]: expected a NumPy array, got NoneType")
+    groups = [{"params": list(params)}]
+    roles = ("params", "state_sums", "grads", "state_steps")
+    index = np.zeros(len(params), np.int32)
+    plan = _core.Plan("torch", groups, list(state_sums), list(state_steps), (), roles, index)
+    if found_inf is None or number(found_inf, "found_inf") == 0:
+        plan.step(groups, grads, lambda index, steps: options, _core.StepOptions(scale))

@@ -1,0 +1,199 @@
+"""State dicts and checkpoints in the layout of ``mindspore.nn.Adagrad``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import _core
+from ..inputs.tensors import to_array
+from ..inputs.types import Array, Group
+from ..inputs.validation import cast_like, number, step_count
+from ._base import Optimizer
+from ._mindspore_arguments import decay_at, rate_at, read_rate
+from ._saved_state import Pairs
+from ._state import Slot
+
+OPTIONS = ("lr", "weight_decay", "grad_centralization")
+
+
+class MindSporeCheckpoints(Optimizer):
+    """Base of `MindSporeAdagrad`: its options that never change, and the layout of its checkpoints."""
+
+    _update_slots: bool
+
+    @property
+    def update_slots(self) -> bool:
+        """Whether steps update the accumulators; fixed at construction."""
+        return self._update_slots
+
+    @property
+    def loss_scale(self) -> float:
+        """The factor by which the gradients were multiplied; fixed at construction."""
+        return self._norm_divisor
+
+    @property
+    def global_step(self) -> Array:
+        """The number of steps taken (int32, shape (1,)); assigning to it fills this same array."""
+        return self._steps
+
+    @global_step.setter
+    def global_step(self, value: Any) -> None:
+        self._steps[...] = value
+
+    def state_dict(self, *, parameters: bool = False) -> dict[str, Array]:  # type: ignore[override]
+        """Return state and rates under the names that ``mindspore.save_checkpoint(optimizer)`` uses.
+
+        Parameters
+        ----------
+        parameters : bool, default False
+            Also return the parameters, under their own names. ``mindspore.load_param_into_net`` 2.10 needs them: it
+            loads ``accum.w`` into a parameter ``w`` that is missing.
+
+        Returns
+        -------
+        dict
+            ``global_step`` (int32, shape (1,)), ``learning_rate`` or ``learning_rate_group_<k>`` (float32; absent
+            for a callable), and ``accum.<name>`` for each parameter. Counter, parameters and accumulators are
+            the arrays that the next step changes.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from numpy_adagrad import MindSporeAdagrad
+        >>> sorted(MindSporeAdagrad({"w": np.zeros(2, np.float32)}).state_dict())
+        ['accum.w', 'global_step', 'learning_rate']
+        """
+        with self._lock:
+            return to_checkpoint(self.names, self._slots, self.param_groups, self.global_step, parameters=parameters)
+
+    def load_state_dict(self, state_dict: Mapping[str, Any], *, parameters: bool = False) -> None:
+        """Load state and rates from a state dict of this class, or from the result of ``mindspore.load_checkpoint``.
+
+        Parameters
+        ----------
+        state_dict : mapping
+            As `state_dict` returns it. Arrays, tensors and parameters of MindSpore are copied.
+        parameters : bool, default False
+            Also load the parameters; otherwise they stay as they are, even if the state dict has them.
+
+        Raises
+        ------
+        KeyError, ValueError, TypeError
+            For an entry that is missing, unknown or does not fit; nothing has changed then.
+        """
+        with self._lock:
+            self._prepare_transfer()
+            _core.commit(self._checkpoint_pairs(state_dict, parameters=parameters))
+
+    def _checkpoint_pairs(self, state_dict: Mapping[str, Any], *, parameters: bool) -> Pairs:
+        """Check a state dict; return all that loading it writes."""
+        targets = self.state_dict(parameters=parameters)
+        values, groups = from_checkpoint(state_dict, targets, self.names, self.param_groups)
+        return self._loading(groups, {}, [(targets[key], value) for key, value in values.items()])
+
+    def _loading(self, groups: list[Group], last: dict[tuple[int, str], float], arrays: Pairs) -> Pairs:
+        return [(self.__dict__, {"_bound": self._bound._replace(groups=groups), "_last_scheduled": last}), *arrays]
+
+    def _loading_ckpt_pairs(self, path: str, *, parameters: bool) -> Pairs:
+        return self._checkpoint_pairs(read_ckpt(path), parameters=parameters)
+
+    def _fixed_options(self) -> dict[str, Any]:
+        return {"update_slots": self.update_slots, "loss_scale": self.loss_scale}
+
+    def _saved_options(self) -> list[Group]:
+        return [self._saved_group(k, group) for k, group in enumerate(self.param_groups)]
+
+    def _saved_group(self, k: int, group: Group) -> Group:
+        step = int(self.global_step[0])
+        return {
+            "lr": read_rate(self._saved_value(k, "lr", lambda: rate_at(group["lr"], step, False))),
+            "weight_decay": self._saved_value(k, "weight_decay", lambda: decay_at(group["weight_decay"], step)),
+            "grad_centralization": group["grad_centralization"],
+        }
+
+    def _restoring_pairs(
+        self, states: list[dict[str, Array]], options: list[Group], shared: Mapping[str, Array]
+    ) -> Pairs:
+        targets = self.state_dict()
+        accums = {f"accum.{name}": state["accum"] for name, state in zip(self.names, states, strict=True)}
+        # Groups that share a name for their rates may have different rates here, so the rates come from the groups.
+        values, _ = from_checkpoint({**targets, **shared, **accums}, targets, self.names, self.param_groups)
+        groups = [self._restored_group(*pair) for pair in zip(self.param_groups, options, strict=True)]
+        last = {
+            (k, key): number(saved[key], key)
+            for k, saved in enumerate(options)
+            for key in self._scheduled_keys
+            if not isinstance(saved[key], np.ndarray)
+        }
+        return self._loading(groups, last, [(targets[key], value) for key, value in values.items()])
+
+    def _restored_group(self, group: Group, saved: Group) -> Group:
+        for key in OPTIONS:
+            if key not in saved:
+                raise KeyError(f"groups: expected an entry {key!r}")
+        kept = {key: group[key] for key in self._scheduled_keys if callable(group[key])}
+        if "lr" not in kept:  # a number for a number, a sequence for a sequence of the same length
+            cast_like(np.asarray(saved["lr"]), rate_array(group["lr"]), group["lr_name"])
+        return self._checked_group({**group, **{key: saved[key] for key in OPTIONS}, **kept})
+
+
+def to_checkpoint(
+    names: Sequence[str], slots: Sequence[Slot], groups: Sequence[Group], global_step: Array, *, parameters: bool
+) -> dict[str, Array]:
+    """Make a state dict of the arrays themselves, and of the rates that are no callables."""
+    made = {"global_step": global_step}
+    for group in groups:
+        if not callable(group["lr"]):
+            made[group["lr_name"]] = rate_array(group["lr"])
+    if parameters:
+        made.update((name, slot.param) for name, slot in zip(names, slots, strict=True))
+    made.update((f"accum.{name}", slot.state["accum"]) for name, slot in zip(names, slots, strict=True))
+    return made
+
+
+def rate_array(rate: Any) -> Array:
+    """Return a rate that is no callable as MindSpore holds it."""
+    with np.errstate(all="ignore"):
+        return np.array(read_rate(rate), np.float32)
+
+
+def from_checkpoint(
+    state_dict: Mapping[str, Any], targets: Mapping[str, Array], names: Sequence[str], groups: Sequence[Group]
+) -> tuple[dict[str, Array], list[Group]]:
+    """Check a state dict against `targets`, what we would save; return what to fill them with, and the groups."""
+    for key in targets:
+        if key not in state_dict:
+            raise KeyError(f"state_dict: expected an entry {key!r}")
+    allowed = {*targets, *names, *(group["lr_name"] for group in groups)}
+    for key in state_dict:
+        if key not in allowed:
+            raise KeyError(f"state_dict: expected entries for the parameters here, got {key!r}")
+    values = {key: cast_like(to_array(state_dict[key]), array, key) for key, array in targets.items()}
+    steps = step_count(state_dict["global_step"], "global_step")
+    if values["global_step"] != steps:
+        raise ValueError(f"global_step: expected a number of steps within int32, got {steps:.0f}")
+    rates = {key: values.pop(key) for key in {group["lr_name"] for group in groups} & set(values)}
+    return values, [_with_rate(group, rates.get(group["lr_name"])) for group in groups]
+
+
+def _with_rate(group: Group, rate: Array | None) -> Group:
+    if rate is None:
+        return group
+    return {**group, "lr": rate.copy() if rate.ndim else float(rate)}
+
+
+def read_ckpt(path: str) -> Mapping[str, Any]:
+    """Read a file of ``mindspore.save_checkpoint`` by MindSpore itself."""
+    with open(path, "rb"):  # MindSpore has errors of its own for what is not there
+        pass
+    try:
+        import mindspore
+    except ImportError:
+        raise ImportError("load: expected mindspore to be installed, which reads its own .ckpt files") from None
+    try:
+        return dict(mindspore.load_checkpoint(path))
+    except Exception as error:  # of every kind, by what is damaged
+        raise ValueError(f"expected a checkpoint of MindSpore, got {' '.join(str(error).split()):.200}") from None

@@ -1,0 +1,286 @@
+"""State dicts and checkpoints, for any rule."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+
+from .. import _core
+from ..inputs.tensors import identity, to_array, to_tensor
+from ..inputs.types import Array, Group
+from ..inputs.validation import cast_like, number, step_count
+from ._state import OptimizerState, Slot
+
+Pairs = list[tuple[Any, Any]]
+"""What `_core.commit` writes: (array, array) and (dict, dict)."""
+
+
+class SavedState(OptimizerState):
+    """Base of `Optimizer`. The class of a rule may change the layout of its state dicts."""
+
+    _scheduled_keys: ClassVar[tuple[str, ...]] = ()  # the options that may be callables
+    _required_keys: ClassVar[tuple[str, ...]]  # the numbers that a saved group must have
+    _kept_keys: ClassVar[tuple[str, ...]] = ("params", "param_names")  # of a group: loading leaves them alone
+    _last_scheduled: dict[tuple[int, str], float]  # the last value of each callable, by group and option
+
+    def _saved_value(self, k: int, key: str, now: Callable[[], float] | None = None) -> Any:
+        """Return an option of group `k`; for a callable its last value, or the value now if it was never called."""
+        value = self._bound.groups[k][key]
+        if not callable(value):
+            return value
+        if (k, key) in self._last_scheduled:
+            return self._last_scheduled[k, key]
+        return number(value(0), key) if now is None else now()
+
+    # State dicts
+
+    def state_dict(self, *, tensors: bool = False) -> dict[str, Any]:
+        """Return state and options in the layout of ``torch.optim.Optimizer.state_dict``.
+
+        Parameters
+        ----------
+        tensors : bool, default False
+            Copy the arrays into contiguous CPU tensors of torch. Otherwise they are the arrays that the next step
+            changes.
+
+        Returns
+        -------
+        dict
+            ``state``: for each parameter's index, the rule's arrays. ``param_groups``: the options of each group and
+            the indices of its parameters; a callable appears as its last value. Arrays that all parameters share, such
+            as a step counter, have entries of their own.
+        """
+        with self._lock:
+            convert = to_tensor if tensors else identity
+            groups: list[Group] = []
+            indices = iter(range(len(self._slots)))
+            for group, saved in zip(self.param_groups, self._saved_groups(), strict=True):
+                options = {
+                    key: convert(value) if isinstance(value, np.ndarray) else value for key, value in saved.items()
+                }
+                groups.append({**options, "params": [next(indices) for _ in group["params"]]})
+            shared = {key: convert(array) for key, array in self._shared_arrays().items()}
+            state = {
+                i: {key: convert(array) for key, array in slot.state.items()} for i, slot in enumerate(self._slots)
+            }
+            return {**shared, "state": state, "param_groups": groups}
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Load state and options from a state dict.
+
+        Arrays and tensors are copied, accumulators cast to the dtype that they have here. A parameter without an entry
+        starts with a new state, as in torch. Callable options stay in place.
+
+        Parameters
+        ----------
+        state_dict : mapping
+            As `state_dict` returns it, with arrays or tensors.
+
+        Raises
+        ------
+        KeyError, ValueError, TypeError
+            For an entry that is missing or does not fit; nothing has changed then.
+        """
+        with self._lock:
+            self._prepare_transfer()
+            _core.commit(self._loading_pairs(state_dict))
+
+    def _loading_pairs(self, state_dict: Mapping[str, Any]) -> Pairs:
+        """Check a state dict; return all that loading it writes."""
+        shared = self._shared_arrays()
+        for key in (*shared, "state", "param_groups"):
+            if key not in state_dict:
+                raise KeyError(f"state_dict: expected an entry {key!r}")
+        state, saved_groups = state_dict["state"], state_dict["param_groups"]
+        if len(saved_groups) != len(self.param_groups):
+            raise ValueError("loaded state dict has a different number of parameter groups")
+        groups = [self._loaded_group(k, saved) for k, saved in enumerate(saved_groups)]
+        keys = [key for saved in saved_groups for key in saved["params"]]
+        known = set(keys)
+        for key in state:
+            if key not in known:
+                raise ValueError(f"state: expected entries for the parameters of the groups, got {key!r}")
+        last = {
+            (k, key): number(to_array(saved[key]), key)
+            for k, saved in enumerate(saved_groups)
+            for key in self._scheduled_keys
+        }
+        pairs: Pairs = [(self.__dict__, {"_bound": self._bound._replace(groups=groups), "_last_scheduled": last})]
+        pairs += [(array, self._loaded_array(key, state_dict[key], array, key)) for key, array in shared.items()]
+        for i, (key, slot) in enumerate(zip(keys, self._slots, strict=True)):
+            loaded = self._loaded_state(i, slot, state[key]) if state.get(key) else self._new_state(slot.param)
+            pairs += [(slot.state[role], loaded[role]) for role in slot.state]
+        return pairs
+
+    def _loaded_group(self, k: int, saved: Mapping[str, Any]) -> Group:
+        """Return group `k` with the options of a saved group, all of them checked."""
+        own = self.param_groups[k]
+        if "params" not in saved:
+            raise KeyError(f"param_groups[{k}]: expected an entry 'params'")
+        if len(own["params"]) != len(saved["params"]):
+            raise ValueError(
+                "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
+            )
+        names = own.get("param_names")
+        if names is not None and saved.get("param_names", names) != names:
+            raise ValueError(f"param_groups[{k}]['param_names']: expected {names}, got {saved['param_names']}")
+        options = {key: to_array(value) for key, value in saved.items() if key not in self._kept_keys}
+        for key in self._required_keys:
+            if key not in options:
+                raise KeyError(f"param_groups[{k}]: expected an entry {key!r}")
+            number(options[key], f"param_groups[{k}][{key!r}]")
+        for key, value in options.items():
+            if isinstance(value, np.ndarray):
+                options[key] = value.copy()
+            if callable(own.get(key)):
+                options[key] = own[key]
+        return {**own, **options}
+
+    def _loaded_array(self, key: str, value: Any, array: Array, label: str) -> Array:
+        """Check what is loaded into an array; return it in that array's shape and dtype."""
+        if key == self._counter:
+            return np.full_like(array, step_count(value, label))
+        return cast_like(to_array(value), array, label)
+
+    def _loaded_state(self, i: int, slot: Slot, saved: Mapping[str, Any]) -> dict[str, Array]:
+        for key in slot.state:
+            if key not in saved:
+                raise KeyError(f"state[{i}]: expected an entry {key!r}")
+        return {
+            key: self._loaded_array(key, saved[key], array, f"state[{i}][{key!r}]") for key, array in slot.state.items()
+        }
+
+    # Checkpoints
+
+    def _fixed_options(self) -> dict[str, Any]:
+        """Return the options that a checkpoint must share with the optimizer that loads it."""
+        return {}
+
+    def _saved_groups(self) -> list[Group]:
+        """Return the options of each group, a callable as its last value."""
+        return [
+            {
+                key: self._saved_value(k, key) if key in self._scheduled_keys else value
+                for key, value in group.items()
+                if key != "params"
+            }
+            for k, group in enumerate(self.param_groups)
+        ]
+
+    def _saved_options(self) -> list[Group]:
+        """Return the options of each group that a checkpoint keeps."""
+        kept = self._kept_keys
+        return [{key: value for key, value in group.items() if key not in kept} for group in self._saved_groups()]
+
+    def _restoring_pairs(
+        self, states: list[dict[str, Array]], options: list[Group], shared: Mapping[str, Array]
+    ) -> Pairs:
+        """Check the content of a checkpoint, in the order of the parameters here; return all that loading it writes."""
+        indices = iter(range(len(states)))
+        groups = [
+            {**saved, "params": [next(indices) for _ in group["params"]]}
+            for saved, group in zip(options, self.param_groups, strict=True)
+        ]
+        return self._loading_pairs({**shared, "state": dict(enumerate(states)), "param_groups": groups})
+
+    def _loading_ckpt_pairs(self, path: str, *, parameters: bool) -> Pairs:
+        """Check a file in a framework's own checkpoint format; return all that loading it writes."""
+        raise ValueError("expected a checkpoint of numpy-adagrad, got a file name of another format")
+
+    def save(self, path: str | os.PathLike[str], *, parameters: bool = False) -> None:
+        """Save state and options in a safetensors file, which is there as a whole or not at all.
+
+        The file is made beside `path` and moved over it, so that a failure leaves what was there. It needs
+        ``pip install "numpy-adagrad[checkpoint]"`` and holds no pickle. Steps in other threads wait meanwhile.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+            Any name that does not end in ``.ckpt``.
+        parameters : bool, default False
+            Also save the parameters.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be written.
+        TypeError, ValueError
+            For a name or option that such a file cannot hold: options are arrays or what JSON holds (tuples become
+            lists, keys text), a callable rate or decay is the value last used. For a counter that counts no steps.
+        RuntimeError
+            Called from inside a closure or schedule of this optimizer.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> import numpy as np
+        >>> from numpy_adagrad import TorchAdagrad
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> path = os.path.join(folder.name, "run.safetensors")
+        >>> opt = TorchAdagrad({"w": np.zeros(2), "b": np.zeros(3)}, lr=0.5)
+        >>> opt.step({"w": np.ones(2), "b": np.ones(3)})
+        >>> opt.save(path, parameters=True)
+        >>> b, w = np.zeros(3), np.zeros(2)
+        >>> resumed = TorchAdagrad({"b": b, "w": w})
+        >>> resumed.load(path, parameters=True)
+        >>> w, resumed.param_groups[0]["lr"]
+        (array([-0.5, -0.5]), 0.5)
+        >>> folder.cleanup()
+        """
+        from .. import checkpoint
+
+        with self._lock:
+            self._prepare_transfer()
+            checkpoint.save(self, path, parameters=parameters)
+
+    def load(self, path: str | os.PathLike[str], *, parameters: bool = False) -> None:
+        """Take state and options from a file that `save` wrote for the same rule, as `load_state_dict` does.
+
+        With `N` the set of names here and `F` that of the file, a parameter takes the arrays
+
+        - of its own name, where ``N == F``, in any order. Each group takes the options of the group there that holds
+          the same names;
+        - of its place in flat order, where `N` or `F` is empty. The groups must be as many and as large.
+
+        All else is refused, and every shape must be equal. Accumulators and parameters of another dtype are cast to
+        the one here. MindSpore's automatic names ``param0``, ``param1``, ... stand for places: among themselves they
+        are names, beside other names they count as none.
+
+        `MindSporeAdagrad` also loads ``.ckpt`` files of ``mindspore.save_checkpoint(optimizer, ...)``, by MindSpore
+        itself.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+        parameters : bool, default False
+            Also load the parameters; otherwise they are left alone, whether they are there or not.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such file; another OSError if it cannot be read.
+        ValueError
+            ``<path>: expected ..., got ...`` for whatever else is wrong with the file or does not fit: damage, of which
+            a digest tells; a rule, names, shapes, dtypes, `update_slots` or `loss_scale` other than those here.
+            Nothing has changed then.
+        ImportError
+            Without safetensors, or what else the file needs: ml_dtypes, mindspore.
+        RuntimeError
+            Called from inside a closure or schedule of this optimizer.
+
+        Notes
+        -----
+        It takes up to twice the file in memory. Callable rates and decays stay in place.
+
+        Examples
+        --------
+        See `save`.
+        """
+        from .. import checkpoint
+
+        with self._lock:
+            self._prepare_transfer()
+            _core.commit(checkpoint.load(self, path, parameters=parameters))
