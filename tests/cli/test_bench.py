@@ -22,7 +22,7 @@ from numpy_adagrad.benchmark.row_candidates import ROW_CANDIDATES
 from numpy_adagrad.benchmark.row_comparison import row_race
 from numpy_adagrad.benchmark.row_workloads import TABLES, Batch, Table, draw_batches, draw_indices
 from numpy_adagrad.benchmark.workloads import WORKLOADS, Workload
-from numpy_adagrad.cli import bench as command
+from numpy_adagrad.cli import bench_report as command
 from numpy_adagrad.inputs.types import Array
 
 REPORT = Path(__file__).parents[2] / "bench" / "report.py"

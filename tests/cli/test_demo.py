@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy_adagrad.cli.demo import initial_params, loss_and_grads, run
+from numpy_adagrad.cli.demo_report import initial_params, loss_and_grads, run
 from numpy_adagrad.inputs.types import Array
 
 PNG = b"\x89PNG\r\n\x1a\n"

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
 from numpy_adagrad.cli import commands
-from numpy_adagrad.cli import diff as diff_command
+from numpy_adagrad.cli import diff_report as diff_command
 from numpy_adagrad.cli.diff_plot import draw, draw_distances
 from numpy_adagrad.migration.divergence import Distance
 

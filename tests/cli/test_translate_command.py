@@ -13,7 +13,7 @@ from helpers import mindspore_arrays
 from mindspore import nn
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad, translate
 from numpy_adagrad.cli.arguments import read_arguments
-from numpy_adagrad.cli.translate import program
+from numpy_adagrad.cli.translate_report import program
 
 STEPS = 10_000  # of the line that the program leads with
 

@@ -52,7 +52,7 @@ def translate(
 ) -> None:
     """Translate the arguments of one framework's Adagrad: the other's call, and what differs."""
     with needs("cli"):
-        from .translate import show
+        from .translate_report import show
     try:
         translation = migration.translate(source, target, **read_arguments(arguments or []))
     except (TypeError, ValueError, RuntimeError) as error:
@@ -68,7 +68,7 @@ def demo(
 ) -> None:
     """Train a small network on handwritten digits with both rules and draw how it went."""
     with needs("demo"):
-        from .demo import run
+        from .demo_report import run
     run(epochs, out, seed)
 
 
@@ -78,7 +78,7 @@ def bench(
 ) -> None:
     """Time one step of both rules, of NumPy and of each library installed: torch, numba, optax, MindSpore."""
     with needs("cli"):
-        from .bench import run
+        from .bench_report import run
     run(rounds)
 
 
@@ -101,7 +101,7 @@ def diff(
 ) -> None:
     """Show how far the two rules run apart, by default or with arguments of one translated for the other."""
     with needs("cli"):
-        from .diff import compute, show
+        from .diff_report import compute, show
     for name in ("steps", "size", "seed"):
         said = context.get_parameter_source(name)
         if grads is not None and said is not None and said.name != "DEFAULT":
