@@ -1,10 +1,72 @@
-"""Arguments as they are typed or pasted on a command line."""
+"""Read the arguments of the commands."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
-from typing import Any
+import math
+from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
+
+if TYPE_CHECKING:
+    from argparse import _SubParsersAction
+
+Commands: TypeAlias = "_SubParsersAction[Parser]"
+Number = TypeVar("Number", int, float)
+
+LARGEST_SEED = 2**32 - 1
+
+
+class UsageError(Exception):
+    """A mistake in the arguments of a command."""
+
+
+class Parser(ArgumentParser):
+    """A parser that raises UsageError and takes no abbreviated options."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, **settings)
+
+    def error(self, message: str) -> NoReturn:
+        """Raise UsageError: the caller prints one line, without argparse's usage text."""
+        raise UsageError(message)
+
+
+def in_range(kind: Callable[[str], Number], least: Number, most: float = math.inf) -> Callable[[str], Number]:
+    """Return a function that reads an `int` or `float` and checks its range.
+
+    Examples
+    --------
+    >>> from numpy_adagrad.cli.arguments import in_range
+    >>> in_range(int, 1)("20")
+    20
+    """
+    limits = f"at least {least}" if most == math.inf else f"from {least} to {most}"
+    expected = f"expected {'an integer' if kind is int else 'a number'} {limits}"
+
+    def read(text: str) -> Number:
+        try:
+            value = kind(text)
+        except ValueError:
+            raise ArgumentTypeError(f"{expected}, got {text!r}") from None
+        if not least <= value <= most:
+            raise ArgumentTypeError(f"{expected}, got {text}")
+        return value
+
+    return read
+
+
+def picture(text: str) -> Path:
+    """Read the path of a picture; find out before any work is done that it could not be written at its end."""
+    path = Path(text)
+    if path.suffix != ".png":
+        raise ArgumentTypeError(f"expected a name ending in .png, got {path}")
+    if not path.parent.is_dir():
+        raise ArgumentTypeError(f"there is no folder {path.parent}")
+    if path.is_dir():
+        raise ArgumentTypeError(f"expected a file, got the folder {path}")
+    return path
 
 
 def read_arguments(words: Sequence[str]) -> dict[str, Any]:

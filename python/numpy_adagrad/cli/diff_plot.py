@@ -1,7 +1,8 @@
-"""The picture of `numpy-adagrad diff`: where two rules take one element, and how far apart they take all."""
+"""The plot of `numpy-adagrad diff`: one element under both rules, and the distances of all elements."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,32 +10,37 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..migration.divergence import Distance, Distances, Floats, first_beyond
-from .plotting import COLORS, dress
+from .plotting import COLORS, LABELS, style_axes
 
 LARGEST, MEDIAN, MARK = "#24292f", "#8c959f", "#a3120a"
 
 
-def draw(course: Floats, name: str, apart: list[Distance], tolerance: float, out: Path) -> None:
-    """Draw the course of the element called `name`, a column for each rule, and the distances, into the file `out`."""
+def draw(
+    trajectories: Mapping[str, Floats], name: str, distances: Sequence[Distance], tolerance: float, out: Path
+) -> None:
+    """Plot the values of the element called `name` by rule, and the distances, into the file `out`."""
     figure = Figure(figsize=(10, 4.6), dpi=150, layout="constrained")
     left, right = figure.subplots(1, 2)
-    # Of two lines that lie on each other both are seen.
-    for (rule, color), line, width in zip(COLORS.items(), course.T, (3.5, 1.5), strict=True):
-        left.plot(line, color=color, linewidth=width, label=f"{rule} rule")
-    draw_distances(right, apart, tolerance)
+    # Where the lines coincide, the thin dark one lies within the wide pale one.
+    for (rule, line), width, alpha in zip(trajectories.items(), (4, 1.3), (0.5, 1), strict=True):
+        left.plot(line, color=COLORS[rule], linewidth=width, alpha=alpha, label=LABELS[rule])
+    draw_distances(right, distances, tolerance)
     left.set_ylabel(name if len(name) <= 40 else f"...{name[-37:]}", parse_math=False)
-    dress(left, "The element that ends furthest apart", "step")
-    dress(right, "Distance between the rules, over all elements", "step")
+    style_axes(left, "The element with the largest distance at the end", "step")
+    style_axes(right, "Distance between the rules, over all elements", "step")
     for axes in (left, right):
-        axes.set_xlim(-0.02 * len(apart), 1.02 * len(apart))
+        axes.set_xlim(-0.02 * len(distances), 1.02 * len(distances))
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False)
-    figure.suptitle("One start, the same gradients, two Adagrads", fontsize=13)
+    figure.suptitle("Two rules, the same start and gradients", fontsize=13)
     figure.savefig(out)
 
 
-def draw_distances(axes: Axes, apart: list[Distance], tolerance: float) -> None:
-    """Draw them on a log scale. Exactly 0 and infinity have no logarithm: such steps lie in bands below and above."""
-    lines = {"largest": np.array([one.largest for one in apart]), "median": np.array([one.median for one in apart])}
+def draw_distances(axes: Axes, distances: Sequence[Distance], tolerance: float) -> None:
+    """Plot distances on a log scale. 0 and infinity have no logarithm: they are drawn in bands below and above."""
+    lines = {
+        "largest": np.array([one.largest for one in distances]),
+        "median": np.array([one.median for one in distances]),
+    }
     bottom, top = decades(np.concatenate([*lines.values(), [tolerance]]))
     spacing = (top - bottom) // 8 + 1
     ticks = {10.0**power: f"$10^{{{power}}}$" for power in range(bottom, top + 1, spacing)}
@@ -48,16 +54,16 @@ def draw_distances(axes: Axes, apart: list[Distance], tolerance: float) -> None:
     axes.set_yticks(list(ticks), list(ticks.values()))
     axes.yaxis.minorticks_off()
 
-    steps = np.arange(1, len(apart) + 1)
+    steps = np.arange(1, len(distances) + 1)
     drawn = {}
-    styles = (LARGEST, 6, 0.35), (MEDIAN, 3, 0.65)
-    for (label, line), (color, markersize, place) in zip(lines.items(), styles, strict=True):
-        lane = place * spacing
+    styles = (LARGEST, 4, 0.35), (MEDIAN, 3, 0.65)
+    for (label, line), (color, markersize, depth) in zip(lines.items(), styles, strict=True):
+        lane = depth * spacing
         drawn[label] = np.where(line == 0, 10 ** (bottom - lane), np.where(np.isinf(line), 10 ** (top + lane), line))
         axes.plot(steps, drawn[label], ".", color=color, markersize=markersize, label=label)
     if tolerance > 0:
         axes.axhline(tolerance, color=MARK, linewidth=1, linestyle="--", label=f"tolerance {tolerance:g}")
-    first = first_beyond(apart, tolerance)
+    first = first_beyond(distances, tolerance)
     if first is not None:
         axes.plot(
             first,
@@ -67,12 +73,12 @@ def draw_distances(axes: Axes, apart: list[Distance], tolerance: float) -> None:
             markerfacecolor="none",
             markeredgecolor=MARK,
             markeredgewidth=1.5,
-            label=f"first beyond it: step {first:,}",
+            label=f"first exceeded at step {first:,}",
         )
 
 
 def decades(values: Distances) -> tuple[int, int]:
-    """Return powers of ten that enclose all values but 0 and infinity, in the range of float32, with some room."""
+    """Return powers of ten that enclose all values but 0 and infinity, within the range of float32, with a margin."""
     powers = np.log10(np.clip(values[(values > 0) & np.isfinite(values)], 1e-45, 1e39))
     if not powers.size:
         return -8, 0

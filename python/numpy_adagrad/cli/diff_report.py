@@ -1,4 +1,4 @@
-"""`numpy-adagrad diff`: a table of the arguments, where the rules first differ, a picture of how they run apart."""
+"""Run `numpy-adagrad diff`: a table of the arguments, the first difference, and a plot of the divergence."""
 
 from __future__ import annotations
 
@@ -28,42 +28,34 @@ from ..migration.divergence import (
 from ..migration.gradients import read_problem
 from ..migration.torch import FROM_TORCH
 from ..migration.translate import defaults_of
-from .arguments import read_arguments
 from .diff_plot import draw
 
 LONG = 30_000_000
-"""Elements to step, in all, from which on a run has a progress bar: a second or two."""
+"""A run that updates more elements in all shows a progress bar: it takes a second or two."""
 
 
 class Outcome(NamedTuple):
-    """What the runs came to."""
+    """Settings and results of the two runs."""
 
     chosen: Settings
     problem: Problem
     apart: list[Distance]
-    course: Floats
-    """The element that ends furthest apart, at the start and after each step, a column for each rule."""
+    trajectories: dict[str, Floats]
+    """By rule, the values of the element with the largest distance at the end: at the start, then after each step."""
 
 
-def read_words(words: list[str]) -> tuple[str | None, dict[str, Any]]:
-    """Read ``[SOURCE] [name=value ...]``; arguments without a source are torch's."""
-    if not words:
-        return None, {}
-    if "=" in words[0]:
-        return "torch", read_arguments(words)
-    return words[0], read_arguments(words[1:])
-
-
-def compute(words: list[str], gradients: Path | None, steps: int, size: int, seed: int) -> Outcome:
-    """Run both rules; TypeError, ValueError or RuntimeError for what was given wrong."""
-    chosen = settings(*read_words(words))
+def compute(
+    source: str | None, arguments: dict[str, Any], gradients: Path | None, steps: int, size: int, seed: int
+) -> Outcome:
+    """Run both rules. Mistakes in the arguments raise TypeError, ValueError or RuntimeError."""
+    chosen = settings(source, arguments)
     problem = random_problem(size, steps, seed) if gradients is None else read_problem(gradients)
     apart = list(followed(distances(chosen, problem), problem, "Distances"))
     furthest = apart[-1].element
-    # A second run costs less than to keep all elements of all steps.
+    # A second run costs less than keeping all elements of all steps.
     pairs = followed(runs(chosen, problem), problem, "Trajectory")
-    course = np.array([(one[furthest], other[furthest]) for one, other in pairs])
-    return Outcome(chosen, problem, apart, course)
+    values = np.array([(one[furthest], other[furthest]) for one, other in pairs])
+    return Outcome(chosen, problem, apart, dict(zip(("torch", "mindspore"), values.T, strict=True)))
 
 
 def followed(run: Iterator[Any], problem: Problem, title: str) -> Iterable[Any]:
@@ -75,16 +67,16 @@ def followed(run: Iterator[Any], problem: Problem, title: str) -> Iterable[Any]:
 
 
 def show(outcome: Outcome, tolerance: float, out: Path) -> None:
-    """Print what the arguments are and how far the rules run apart; draw it into the file `out`."""
+    """Print the arguments and how the rules diverge; plot it into the file `out`."""
     console = Console()
     console.print(table(outcome.chosen))
     for note in outcome.chosen.notes:
         if note.kind != "exact":
             console.print(Text.assemble((note.argument, "bold"), f": {note.text}"))
-    for line in (*report(outcome, tolerance), f"Drawn in {out}"):
+    for line in (*report(outcome, tolerance), f"Plot written to {out}"):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     name = element_name(outcome.problem.start, outcome.apart[-1].element)
-    draw(outcome.course, name, outcome.apart, tolerance, out)
+    draw(outcome.trajectories, name, outcome.apart, tolerance, out)
 
 
 def report(outcome: Outcome, tolerance: float) -> Iterator[str]:

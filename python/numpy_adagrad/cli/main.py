@@ -1,33 +1,47 @@
-"""The `numpy-adagrad` command: what works with NumPy alone, and what to install for the rest."""
+"""Read the command line and run one command."""
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from argparse import Namespace
+from collections.abc import Sequence
 
-from .. import show_config
+from . import bench, demo, diff, info, translate
+from .arguments import Parser, UsageError
 
-
-def main() -> None:
-    """Run the command line."""
-    # A bug report must be possible from the barest installation.
-    if sys.argv[1:] == ["info"]:
-        print_info()
-        return
-    with needs("cli"):
-        from . import commands
-    sys.exit(commands.run(sys.argv[1:]))
+COMMANDS = (info, translate, diff, demo, bench)
 
 
-def print_info() -> None:
-    """Print what a bug report should contain, one `key: value` a line."""
-    for key, value in show_config().items():
-        print(f"{key}: {value}")
-
-
-@contextmanager
-def needs(extra: str) -> Iterator[None]:
-    """Turn a missing optional module into the one line that says how to get it."""
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command that the words (by default those of the process) name; return the exit status."""
     try:
-        yield
-    except ModuleNotFoundError as error:
-        sys.exit(f'numpy-adagrad: module {error.name} is missing; install it with pip install "numpy-adagrad[{extra}]"')
+        arguments = parse(words)
+        arguments.run(arguments)
+    except UsageError as error:
+        print(f"numpy-adagrad: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def parse(words: Sequence[str] | None) -> Namespace:
+    """Parse the words; the `run` of the result is the function to call with it."""
+    parser = make_parser()
+    arguments, rest = parser.parse_known_args(words)
+    if rest:
+        # argparse ends a list of words at the first option; those behind it belong to the list, too.
+        if "words" not in arguments or any(word.startswith("-") for word in rest):
+            parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        arguments.words += rest
+    return arguments
+
+
+def make_parser() -> Parser:
+    """Create the parser of all commands. Without a command it prints the help."""
+    parser = Parser(
+        prog="numpy-adagrad", description="The Adagrad of PyTorch and of MindSpore, in place on NumPy arrays."
+    )
+    parser.set_defaults(run=lambda _: parser.print_help())
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    for command in COMMANDS:
+        command.add_parser(commands)
+    return parser

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+from shutil import get_terminal_size
+from textwrap import wrap
 
 from ..migration.notes import OWN
 from ..migration.schedules import DecayedRate, ListedRate
@@ -22,9 +21,12 @@ EACH_STEP = """
 
 
 def show(target: str, translation: Translation) -> None:
-    """Print the call and the notes."""
-    print(program(target, translation), end="\n\n")
-    Console().print(table(translation))
+    """Print the call, then each note as a heading and a paragraph as wide as the terminal."""
+    print(program(target, translation))
+    width = get_terminal_size().columns
+    for note in translation.notes:
+        lines = wrap(note.text, width - 4, break_long_words=False, break_on_hyphens=False)
+        print(f"\n{note.argument} ({note.kind})", *lines, sep="\n    ")
 
 
 def program(target: str, translation: Translation) -> str:
@@ -45,13 +47,3 @@ def program(target: str, translation: Translation) -> str:
             after += [] if ours else [EACH_STEP]
         values.append(f"{name}={text}")
     return "\n".join([*before, f"optimizer = {call}({', '.join(values)})", *after])
-
-
-def table(translation: Translation) -> Table:
-    """Set out the notes."""
-    result = Table(show_lines=True)
-    for heading in ("argument", "kind", "note"):
-        result.add_column(heading, no_wrap=heading == "kind")
-    for note in translation.notes:
-        result.add_row(note.argument, note.kind, Text(note.text))
-    return result
