@@ -21,9 +21,9 @@ def draw(
     """Plot the values of the element called `name` by rule, and the distances, into the file `out`."""
     figure = Figure(figsize=(10, 4.6), dpi=150, layout="constrained")
     left, right = figure.subplots(1, 2)
-    # Where the lines coincide, the thin dark one lies within the wide pale one.
-    for (rule, line), width, alpha in zip(trajectories.items(), (4, 1.3), (0.5, 1), strict=True):
-        left.plot(line, color=COLORS[rule], linewidth=width, alpha=alpha, label=LABELS[rule])
+    # Where the lines coincide, the gaps of the second show the first.
+    for (rule, line), style in zip(trajectories.items(), ("-", (0, (4, 3))), strict=True):
+        left.plot(line, color=COLORS[rule], linewidth=1.8, linestyle=style, label=LABELS[rule])
     draw_distances(right, distances, tolerance)
     left.set_ylabel(name if len(name) <= 40 else f"...{name[-37:]}", parse_math=False)
     style_axes(left, "The element with the largest distance at the end", "step")
