@@ -279,7 +279,7 @@ def test_the_command_says_what_went_wrong(
     ("arguments", "status", "expected"),
     [
         (["--help"], 0, "--rounds"),
-        (["--rounds", "0"], 2, "numpy-adagrad: Invalid value for '--rounds'"),
+        (["--rounds", "0"], 2, "numpy-adagrad: argument --rounds: expected an integer of at least 1"),
         (["more"], 2, "more"),
     ],
 )

@@ -42,16 +42,16 @@ def in_range(kind: Callable[[str], Number], least: Number, most: float = math.in
     >>> in_range(int, 1)("20")
     20
     """
-    limits = f"at least {least}" if most == math.inf else f"from {least} to {most}"
-    expected = f"expected {'an integer' if kind is int else 'a number'} {limits}"
+    noun = "an integer" if kind is int else "a number"
+    limits = f"of at least {least}" if most == math.inf else f"from {least} to {most}"
 
     def read(text: str) -> Number:
         try:
             value = kind(text)
         except ValueError:
-            raise ArgumentTypeError(f"{expected}, got {text!r}") from None
-        if not least <= value <= most:
-            raise ArgumentTypeError(f"{expected}, got {text}")
+            value = None
+        if value is None or not least <= value <= most:
+            raise ArgumentTypeError(f"expected {noun} {limits}, got {text!r}")
         return value
 
     return read

@@ -1,45 +1,25 @@
-"""`numpy-adagrad diff`: what it prints, what it draws, what it refuses."""
+"""`numpy-adagrad diff`: the report, the plot, and the errors."""
 
 import inspect
 import re
-import subprocess
-import sys
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers.command import PNG, Call, assert_one_line, printed
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
-from numpy_adagrad.cli import commands
-from numpy_adagrad.cli import diff_report as diff_command
+from numpy_adagrad.cli import diff_report
 from numpy_adagrad.cli.diff_plot import draw, draw_distances
+from numpy_adagrad.cli.main import main
 from numpy_adagrad.migration.divergence import Distance
-
-PNG = b"\x89PNG\r\n\x1a\n"
-Call = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture
-def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
-    """Run the command in an empty folder, with its output piped and no display."""
-    monkeypatch.setenv("PYTHONUTF8", "1")
-    for name in ("DISPLAY", "COLUMNS", "FORCE_COLOR", "TTY_COMPATIBLE"):
-        monkeypatch.delenv(name, raising=False)
-
-    def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "numpy_adagrad", "diff", *arguments]
-        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, encoding="utf-8")
-
-    return run
-
-
-def printed(result: "subprocess.CompletedProcess[str]") -> str:
-    assert result.stderr == ""
-    assert result.returncode == 0
-    return result.stdout
+def diff(call: Call) -> Call:
+    return partial(call, "diff")
 
 
 def rows(output: str) -> list[list[str]]:
@@ -47,8 +27,8 @@ def rows(output: str) -> list[list[str]]:
     return [[cell.strip() for cell in line.split("│")[1:-1]] for line in output.splitlines() if line.startswith("│")]
 
 
-def test_defaults(call: Call, tmp_path: Path) -> None:
-    output = printed(call())
+def test_defaults(diff: Call, tmp_path: Path) -> None:
+    output = printed(diff())
     assert ["lr=0.01", "learning_rate=0.001", "defaults differ"] in rows(output)
     assert ["initial_accumulator_value=0", "accum=0.1", "defaults differ"] in rows(output)
     assert ["eps=1e-10", "", "approximated"] in rows(output)
@@ -59,23 +39,23 @@ def test_defaults(call: Call, tmp_path: Path) -> None:
     assert end is not None
     assert 0.02 < float(end[1]) < 0.2
     assert 0 < float(end[2]) < float(end[1])
-    assert output.endswith("Drawn in diff.png\n")
+    assert output.endswith("Plot written to diff.png\n")
     assert (tmp_path / "diff.png").read_bytes().startswith(PNG)
     assert "\x1b" not in output
     assert "\r" not in output
 
 
-def test_the_table_holds_every_argument(call: Call) -> None:
-    torch, mindspore, _ = zip(*rows(printed(call("--steps", "1"))), strict=True)
+def test_the_table_holds_every_argument(diff: Call) -> None:
+    torch, mindspore, _ = zip(*rows(printed(diff("--steps", "1"))), strict=True)
     for column, rule in ((torch, TorchAdagrad), (mindspore, MindSporeAdagrad)):
         stated = [cell.partition("=")[0] for cell in column if cell]
         assert sorted(stated) == sorted(set(inspect.signature(rule).parameters) - {"params", "unknown"})
 
 
-def test_translated_from_torch(call: Call, tmp_path: Path) -> None:
+def test_translated_from_torch(diff: Call, tmp_path: Path) -> None:
     arguments = ["lr=0.5", "lr_decay=0.01", "maximize=True", "initial_accumulator_value=0.1"]
-    options = ["--steps", "20", "--size", "50", "--seed", "2", "--tolerance", "1e-4", "--out", "run apart.png"]
-    output = printed(call("torch", *arguments, *options))
+    options = ["--steps", "20", "--size", "50", "--seed", "2", "--tolerance", "1e-4", "--out", "two rules.png"]
+    output = printed(diff("torch", *arguments, *options))
     # A long value takes two lines.
     assert "learning_rate=DecayedRate(lr=0.5,lr_decay=0.01)" in "".join(row[1].replace(" ", "") for row in rows(output))
     assert ["maximize=True", "", "no counterpart"] in rows(output)
@@ -83,12 +63,12 @@ def test_translated_from_torch(call: Call, tmp_path: Path) -> None:
     assert "MindSpore's rule got the gradients negated.\n" in output
     assert "20 steps of 50 elements" in output
     assert "They never differ by more than 0.0001.\n" in output
-    assert (tmp_path / "run apart.png").read_bytes().startswith(PNG)
-    assert printed(call(*arguments, *options)) == output
+    assert (tmp_path / "two rules.png").read_bytes().startswith(PNG)
+    assert printed(diff(*arguments, *options)) == output
 
 
-def test_translated_from_mindspore(call: Call) -> None:
-    output = printed(call("mindspore", "loss_scale=1024", "accum=0.5", "--tolerance", "1e-4"))
+def test_translated_from_mindspore(diff: Call) -> None:
+    output = printed(diff("mindspore", "loss_scale=1024", "accum=0.5", "--tolerance", "1e-4"))
     assert ["initial_accumulator_value=0.5", "accum=0.5", "exact"] in rows(output)
     assert ["lr=0.001", "learning_rate=0.001", "defaults differ"] in rows(output)
     assert ["", "loss_scale=1024", "no counterpart"] in rows(output)
@@ -96,29 +76,30 @@ def test_translated_from_mindspore(call: Call) -> None:
     assert "They never differ by more than 0.0001.\n" in output
 
 
-def test_a_source_alone_is_translated_with_its_defaults(call: Call) -> None:
-    assert ["initial_accumulator_value=0.1", "accum=0.1", "defaults differ"] in rows(printed(call("mindspore")))
+def test_a_source_alone_is_translated_with_its_defaults(diff: Call) -> None:
+    assert ["initial_accumulator_value=0.1", "accum=0.1", "defaults differ"] in rows(printed(diff("mindspore")))
 
 
-def test_gradients_from_a_file(call: Call, tmp_path: Path) -> None:
-    """Only the third step has a gradient. It moves torch's rule by lr, MindSpore's by nearly as much."""
+def test_gradients_from_a_file(diff: Call, tmp_path: Path) -> None:
+    """Only the third step has a gradient. It changes torch's parameter by lr, MindSpore's by nearly as much."""
     W = np.zeros((4, 2, 3), np.float32)
     W[2, 1, 2] = 1e-3
     np.savez(tmp_path / "own.npz", W=W, b=np.zeros(4, np.float32))
-    output = printed(call("lr=0.5", "--grads", "own.npz"))
+    output = printed(diff("lr=0.5", "--grads", "own.npz"))
     assert "4 steps of 7 elements" in output
     assert "They first differ by more than 1e-06 at step 3: W[1, 2], by 0.00248.\n" in output
     assert "They end 0.00248 apart, at W[1, 2]; the median is 0.\n" in output
 
 
-def test_rules_that_never_differ(call: Call) -> None:
-    output = printed(call("lr=0", "--tolerance", "0"))
+def test_rules_that_never_differ(diff: Call) -> None:
+    output = printed(diff("lr=0", "--tolerance", "0"))
     assert "They never differ by more than 0.\nThey end at the same values.\n" in output
 
 
 @pytest.mark.parametrize(
-    ("arguments", "expected"),
+    ("arguments", "message"),
     [
+        (["keras"], "source: expected 'torch' or 'mindspore', got 'keras'"),
         (["torch", "fast"], "arguments: expected name=value, got 'fast'"),
         (["lr=fast"], "lr: expected a number"),
         (["lr=-1"], "Invalid learning rate: -1"),
@@ -129,59 +110,60 @@ def test_rules_that_never_differ(call: Call) -> None:
         (["mindspore", "learning_rate=[0.1]"], "learning_rate: expected a rate for each of 300 steps, got 1"),
         (["--grads", "absent.npz"], "absent.npz: No such file or directory"),
         (["--grads", "empty.npz"], "empty.npz: expected an .npz file, got another or a damaged one"),
-        (["--grads", "empty.npz", "--seed", "2"], "--seed: expected none beside --grads, which brings its own"),
-        (["--steps", "0"], "--steps"),
-        (["--size", "0"], "--size"),
-        (["--tolerance", "nan"], "--tolerance"),
-        (["--out", "diff.jpeg"], "'--out': expected a name ending in .png, got diff.jpeg"),
     ],
 )
-def test_wrong_arguments_take_one_line(
+def test_mistakes_take_one_line(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     arguments: list[str],
-    expected: str,
+    message: str,
 ) -> None:
-    """Called in this process, as a process for each would take long."""
+    """In this process, because a process for each takes long."""
     monkeypatch.chdir(tmp_path)
     Path("empty.npz").touch()
-    assert commands.run(["diff", *arguments]) == 2
+    assert main(["diff", *arguments]) == 2
     out, err = capsys.readouterr()
     assert out == ""
     assert re.fullmatch(r"numpy-adagrad: .*\n", err)
-    assert expected in err
+    assert message in err
     assert not list(tmp_path.glob("*.png"))
 
 
-def test_wrong_arguments_are_the_exit_status(call: Call) -> None:
-    result = call("keras")
-    assert result.returncode == 2
-    assert result.stdout == ""
-    assert result.stderr == "numpy-adagrad: Invalid value: source: expected 'torch' or 'mindspore', got 'keras'\n"
+def test_a_mistake_is_the_exit_status(diff: Call) -> None:
+    assert_one_line(diff("lr=-1"), 2, "numpy-adagrad: Invalid learning rate: -1\n")
+
+
+@pytest.mark.parametrize("option", ["--steps", "--size", "--seed"])
+def test_a_file_of_gradients_allows_no_random_ones(capsys: pytest.CaptureFixture[str], option: str) -> None:
+    """Not even with the default values."""
+    default = {"--steps": "300", "--size": "1000", "--seed": "1"}[option]
+    assert main(["diff", option, default, "--grads", "absent.npz"]) == 2
+    message = f"numpy-adagrad: argument {option}: expected none beside --grads, which brings its own\n"
+    assert capsys.readouterr() == ("", message)
 
 
 def test_a_long_run_shows_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """In a terminal, some while after it began."""
-    call = partial(diff_command.compute, [], None, steps=30, size=300_000, seed=1)
+    compute = partial(diff_report.compute, None, {}, None, steps=30, size=300_000, seed=1)
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
-    quiet = call()
+    quiet = compute()
     assert capsys.readouterr().out == ""
-    monkeypatch.setattr(diff_command, "LONG", 9_000_000)
-    shown = call()
+    monkeypatch.setattr(diff_report, "LONG", 9_000_000)
+    shown = compute()
     assert "Distances" in capsys.readouterr().out
     assert shown.apart == quiet.apart
     monkeypatch.setenv("TTY_COMPATIBLE", "0")
-    call()
+    compute()
     assert capsys.readouterr().out == ""
 
 
 # The picture
 
 
-def distances_drawn(apart: list[Distance], tolerance: float) -> tuple[Axes, dict[str, list[float]]]:
+def distances_drawn(distances: list[Distance], tolerance: float) -> tuple[Axes, dict[str, list[float]]]:
     axes = Figure().subplots()
-    draw_distances(axes, apart, tolerance)
+    draw_distances(axes, distances, tolerance)
     heights = {str(line.get_label()): [float(y) for y in np.atleast_1d(line.get_ydata())] for line in axes.lines}
     return axes, heights
 
@@ -191,8 +173,8 @@ def tick_labels(axes: Axes) -> dict[str, float]:
 
 
 def test_zeros_and_infinities_are_seen() -> None:
-    apart = [Distance(0, 0, 0), Distance(2e-6, 0, 0), Distance(np.inf, 3e-7, 0)]
-    axes, heights = distances_drawn(apart, tolerance=1e-6)
+    distances = [Distance(0, 0, 0), Distance(2e-6, 0, 0), Distance(np.inf, 3e-7, 0)]
+    axes, heights = distances_drawn(distances, tolerance=1e-6)
     bottom, top = axes.get_ylim()
     drawn = [height for line in heights.values() for height in line]
     assert all(bottom < height < top for height in drawn)
@@ -203,7 +185,7 @@ def test_zeros_and_infinities_are_seen() -> None:
     assert heights["median"][2:] == [3e-7]
     assert heights["median"][0] < heights["largest"][0] < 3e-7
     assert heights["tolerance 1e-06"] == [1e-6, 1e-6]
-    assert heights["first beyond it: step 2"] == [2e-6]
+    assert heights["first exceeded at step 2"] == [2e-6]
 
 
 def test_without_zeros_there_is_no_band() -> None:
@@ -215,6 +197,6 @@ def test_without_zeros_there_is_no_band() -> None:
 @pytest.mark.parametrize("tolerance", [0, 1e-300, 1e300, np.inf])
 @pytest.mark.parametrize("value", [0, 1e-45, 1, 6e38, np.inf])
 def test_any_distance_can_be_drawn(tmp_path: Path, value: float, tolerance: float) -> None:
-    course = np.array([[0, 0], [np.nan, np.inf]], np.float32)
-    draw(course, "$layers.0" * 20, [Distance(value, 0, 0)], tolerance, tmp_path / "any.png")
+    trajectories = {"torch": np.array([0, np.nan], np.float32), "mindspore": np.array([0, np.inf], np.float32)}
+    draw(trajectories, "$layers.0" * 20, [Distance(value, 0, 0)], tolerance, tmp_path / "any.png")
     assert (tmp_path / "any.png").read_bytes().startswith(PNG)
