@@ -136,7 +136,7 @@ def test_programs_for_ours() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["torch"], "the following arguments are required: target, NAME=VALUE\n"),
+        (["torch"], "the following arguments are required: target\n"),
         (["torch", "jax"], "target: expected 'torch' or 'mindspore', got 'jax'\n"),
         (["torch", "torch"], "target: expected the other framework than the source, got 'torch' twice\n"),
         (["torch", "mindspore", "lr"], "arguments: expected name=value, got 'lr'\n"),

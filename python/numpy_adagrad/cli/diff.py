@@ -19,6 +19,7 @@ def add_parser(commands: Commands) -> None:
         "words",
         metavar="SOURCE|NAME=VALUE",
         nargs="*",
+        default=[],
         help="torch (the default) or mindspore, then arguments of its Adagrad, such as lr=0.5",
     )
     parser.add_argument(

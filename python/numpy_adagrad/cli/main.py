@@ -28,10 +28,10 @@ def parse(words: Sequence[str] | None) -> Namespace:
     parser = make_parser()
     arguments, rest = parser.parse_known_args(words)
     if rest:
-        # argparse ends a list of words at the first option; those behind it belong to the list, too.
+        # argparse closes a list of words at the first option that follows it; later words belong to the list, too.
         if "words" not in arguments or any(word.startswith("-") for word in rest):
             parser.error(f"unrecognized arguments: {' '.join(rest)}")
-        arguments.words += rest
+        arguments.words = [*arguments.words, *rest]
     return arguments
 
 

@@ -11,7 +11,9 @@ def add_parser(commands: Commands) -> None:
     parser = commands.add_parser("translate", help=text, description=text)
     parser.add_argument("source", help="torch or mindspore")
     parser.add_argument("target", help="the other framework")
-    parser.add_argument("words", metavar="NAME=VALUE", nargs="*", help="arguments of the source, such as lr=0.5")
+    parser.add_argument(
+        "words", metavar="NAME=VALUE", nargs="*", default=[], help="arguments of the source, such as lr=0.5"
+    )
     parser.set_defaults(run=run)
 
 
