@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from numpy_adagrad.cli.arguments import in_range, picture, read_arguments
+from numpy_adagrad.cli.arguments import in_range, plot_path, read_arguments
 from numpy_adagrad.cli.main import main
 
 
@@ -77,8 +77,8 @@ def test_numbers_out_of_range(kind: Any, limits: Any, text: str, message: str) -
 def test_the_path_of_a_plot(tmp_path: Path) -> None:
     (tmp_path / "taken.png").touch()
     for name in ("taken.png", "new.png"):
-        assert picture(str(tmp_path / name)) == tmp_path / name
-    assert picture("plot.png") == Path("plot.png")
+        assert plot_path(str(tmp_path / name)) == tmp_path / name
+    assert plot_path("plot.png") == Path("plot.png")
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_a_path_where_no_plot_can_be_written(
     monkeypatch.chdir(tmp_path)
     Path("folder.png").mkdir()
     with pytest.raises(ArgumentTypeError) as caught:
-        picture(name)
+        plot_path(name)
     assert str(caught.value) == message
 
 

@@ -23,7 +23,7 @@ class UsageError(Exception):
 
 
 class Parser(ArgumentParser):
-    """A parser that raises UsageError and takes no abbreviated options."""
+    """A parser that raises UsageError and accepts no abbreviated options."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(allow_abbrev=False, **settings)
@@ -57,8 +57,8 @@ def in_range(kind: Callable[[str], Number], least: Number, most: float = math.in
     return read
 
 
-def picture(text: str) -> Path:
-    """Read the path of a picture; find out before any work is done that it could not be written at its end."""
+def plot_path(text: str) -> Path:
+    """Read the path of a plot, and check before any work is done that a file can be there."""
     path = Path(text)
     if path.suffix != ".png":
         raise ArgumentTypeError(f"expected a name ending in .png, got {path}")
@@ -75,7 +75,7 @@ def read_arguments(words: Sequence[str]) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        For a word of another form, or a name that comes twice.
+        For a word of another form or a repeated name.
 
     Examples
     --------

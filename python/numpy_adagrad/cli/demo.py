@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 
-from .arguments import LARGEST_SEED, Commands, in_range, picture
+from .arguments import LARGEST_SEED, Commands, in_range, plot_path
 from .extras import needs
 
 
@@ -17,7 +17,7 @@ def add_parser(commands: Commands) -> None:
         metavar="N",
         help="passes over the training images (default: %(default)s)",
     )
-    parser.add_argument("--out", type=picture, default="demo.png", metavar="FILE", help="plot (default: %(default)s)")
+    parser.add_argument("--out", type=plot_path, default="demo.png", metavar="FILE", help="plot (default: %(default)s)")
     parser.add_argument(
         "--seed",
         type=in_range(int, 0, LARGEST_SEED),

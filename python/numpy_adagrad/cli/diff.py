@@ -4,7 +4,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from .arguments import LARGEST_SEED, Commands, UsageError, in_range, picture, read_arguments
+from .arguments import LARGEST_SEED, Commands, UsageError, in_range, plot_path, read_arguments
 from .extras import needs
 
 RANDOM = {"steps": 300, "size": 1000, "seed": 1}
@@ -28,14 +28,12 @@ def add_parser(commands: Commands) -> None:
         metavar="FILE",
         help="gradients, an .npz of float32: NAME holds those of all steps, start.NAME the initial values",
     )
-    for name, least, most, meaning in (
-        ("steps", 1, float("inf"), "steps with random gradients"),
-        ("size", 1, float("inf"), "elements with random gradients"),
-        ("seed", 0, LARGEST_SEED, "seed of the initial values and the random gradients"),
+    for name, read, meaning in (
+        ("steps", in_range(int, 1), "steps with random gradients"),
+        ("size", in_range(int, 1), "elements with random gradients"),
+        ("seed", in_range(int, 0, LARGEST_SEED), "seed of the initial values and the random gradients"),
     ):
-        parser.add_argument(
-            f"--{name}", type=in_range(int, least, most), metavar="N", help=f"{meaning} (default: {RANDOM[name]})"
-        )
+        parser.add_argument(f"--{name}", type=read, metavar="N", help=f"{meaning} (default: {RANDOM[name]})")
     parser.add_argument(
         "--tolerance",
         type=in_range(float, 0),
@@ -43,7 +41,7 @@ def add_parser(commands: Commands) -> None:
         metavar="X",
         help="largest difference that does not count (default: %(default)s)",
     )
-    parser.add_argument("--out", type=picture, default="diff.png", metavar="FILE", help="plot (default: %(default)s)")
+    parser.add_argument("--out", type=plot_path, default="diff.png", metavar="FILE", help="plot (default: %(default)s)")
     parser.set_defaults(run=run)
 
 
