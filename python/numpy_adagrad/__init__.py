@@ -9,7 +9,8 @@ from .optimizers.mindspore import MindSporeAdagrad
 from .optimizers.torch import TorchAdagrad
 
 if TYPE_CHECKING:
-    from .migration import from_mindspore, from_torch, to_mindspore, to_torch, torch_grads, translate, translate_state
+    from .migration import from_mindspore, from_torch, to_mindspore, to_torch, torch_grads, translate_state
+    from .migration.translate import translate
 
 __version__ = _core.version
 __all__ = [

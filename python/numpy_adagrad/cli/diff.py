@@ -7,6 +7,7 @@ from typing import Any
 from .arguments import LARGEST_SEED, Commands, UsageError, in_range, plot_path, read_arguments
 from .extras import needs
 
+DEFAULT_RULES = ("torch", "mindspore")
 RANDOM = {"steps": 300, "size": 1000, "seed": 1}
 """Options of random gradients, with their defaults. They have no meaning for gradients from a file."""
 
@@ -17,10 +18,11 @@ def add_parser(commands: Commands) -> None:
     parser = commands.add_parser("diff", help=text, description=text)
     parser.add_argument(
         "words",
-        metavar="SOURCE|NAME=VALUE",
+        metavar="RULE|NAME=VALUE",
         nargs="*",
         default=[],
-        help="torch (the default) or mindspore, then arguments of its Adagrad, such as lr=0.5",
+        help="torch (the default) or mindspore, then, if wanted, the other rule, then arguments of the first, "
+        "such as lr=0.5",
     )
     parser.add_argument(
         "--grads",
@@ -49,21 +51,27 @@ def run(arguments: Namespace) -> None:
     """Run both rules, print a report and write the plot."""
     with needs("cli"):
         from . import diff_report
+    from ..migration.divergence import settings
+
     try:
-        source, given = read_words(arguments.words)
-        outcome = diff_report.compute(source, given, arguments.grads, **read_random(arguments))
+        chosen = settings(*read_words(arguments.words))
+        outcome = diff_report.compute(chosen, arguments.grads, **read_random(arguments))
     except (TypeError, ValueError, RuntimeError) as error:
         raise UsageError(str(error)) from None
     diff_report.show(outcome, arguments.tolerance, arguments.out)
 
 
-def read_words(words: list[str]) -> tuple[str | None, dict[str, Any]]:
-    """Read ``[SOURCE] [name=value ...]``; arguments without a source are torch's."""
-    if not words:
-        return None, {}
-    if "=" in words[0]:
-        return "torch", read_arguments(words)
-    return words[0], read_arguments(words[1:])
+def read_words(words: list[str]) -> tuple[tuple[str, str], str, dict[str, Any] | None]:
+    """Read ``[SOURCE [TARGET]] [name=value ...]``; return both rules, the source and its arguments."""
+    from ..migration.registry import RULES
+
+    names = [word for word in words[:1] if "=" not in word]
+    names += [word for word in words[1:2] if names and word in RULES]
+    arguments = read_arguments(words[len(names) :]) if words else None
+    source = names[0] if names else DEFAULT_RULES[0]
+    if len(names) == 2:
+        return (source, names[1]), source, arguments
+    return DEFAULT_RULES if source in DEFAULT_RULES else (source, DEFAULT_RULES[0]), source, arguments
 
 
 def read_random(arguments: Namespace) -> dict[str, int]:

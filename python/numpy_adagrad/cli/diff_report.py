@@ -23,15 +23,15 @@ from ..migration.divergence import (
     first_beyond,
     random_problem,
     runs,
-    settings,
 )
-from ..migration.gradients import read_problem
-from ..migration.torch import FROM_TORCH
-from ..migration.translate import defaults_of
+from ..migration.npz_file import read_problem
+from ..migration.registry import rule_module
+from ..migration.spec import Rule, defaults_of
+from ..optimizers import OPTIMIZERS
 from .diff_plot import draw
 
 LONG = 30_000_000
-"""A run that updates more elements in all shows a progress bar: it takes a second or two."""
+"""A run that updates at least this many elements in all takes a second or two, and shows a progress bar."""
 
 
 class Outcome(NamedTuple):
@@ -39,23 +39,21 @@ class Outcome(NamedTuple):
 
     chosen: Settings
     problem: Problem
-    apart: list[Distance]
+    distances: list[Distance]
     trajectories: dict[str, Floats]
     """By rule, the values of the element with the largest distance at the end: at the start, then after each step."""
 
 
-def compute(
-    source: str | None, arguments: dict[str, Any], gradients: Path | None, steps: int, size: int, seed: int
-) -> Outcome:
+def compute(chosen: Settings, gradients: Path | None, steps: int, size: int, seed: int) -> Outcome:
     """Run both rules. Mistakes in the arguments raise TypeError, ValueError or RuntimeError."""
-    chosen = settings(source, arguments)
     problem = random_problem(size, steps, seed) if gradients is None else read_problem(gradients)
-    apart = list(followed(distances(chosen, problem), problem, "Distances"))
-    furthest = apart[-1].element
+    after_steps = list(followed(distances(chosen, problem), problem, "Distances"))
+    element = after_steps[-1].element
     # A second run costs less than keeping all elements of all steps.
     pairs = followed(runs(chosen, problem), problem, "Trajectory")
-    values = np.array([(one[furthest], other[furthest]) for one, other in pairs])
-    return Outcome(chosen, problem, apart, dict(zip(("torch", "mindspore"), values.T, strict=True)))
+    values = np.array([(one[element], other[element]) for one, other in pairs])
+    trajectories = dict(zip((chosen.first.rule, chosen.second.rule), values.T, strict=True))
+    return Outcome(chosen, problem, after_steps, trajectories)
 
 
 def followed(run: Iterator[Any], problem: Problem, title: str) -> Iterable[Any]:
@@ -75,49 +73,55 @@ def show(outcome: Outcome, tolerance: float, out: Path) -> None:
             console.print(Text.assemble((note.argument, "bold"), f": {note.text}"))
     for line in (*report(outcome, tolerance), f"Plot written to {out}"):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-    name = element_name(outcome.problem.start, outcome.apart[-1].element)
-    draw(outcome.trajectories, name, outcome.apart, tolerance, out)
+    name = element_name(outcome.problem.start, outcome.distances[-1].element)
+    draw(outcome.trajectories, name, outcome.distances, tolerance, out)
 
 
 def report(outcome: Outcome, tolerance: float) -> Iterator[str]:
     """Say at which step and where the rules first differ, and how far apart they end."""
-    start, apart = outcome.problem.start, outcome.apart
-    elements = sum(array.size for array in start.values())
-    yield f"{len(apart):,} steps of {elements:,} elements in float32, the same start and gradients for both rules."
-    if outcome.chosen.negated:
-        yield "MindSpore's rule got the gradients negated."
-    if outcome.chosen.loss_scale != 1:
-        yield f"Both got the gradients times {outcome.chosen.loss_scale:g}; torch's rule divided by it, as grad_scale."
-    first = first_beyond(apart, tolerance)
+    start, after_steps = outcome.problem.start, outcome.distances
+    steps, elements = len(after_steps), sum(array.size for array in start.values())
+    yield f"{steps:,} steps of {elements:,} elements in float32, the same start and gradients for both rules."
+    scale = outcome.chosen.loss_scale
+    for setup, rule in zip((outcome.chosen.first, outcome.chosen.second), rules_of(outcome.chosen), strict=True):
+        if setup.negates:
+            yield f"{rule.library}'s rule got the gradients negated."
+        if setup.grad_scale != 1:
+            yield f"Both got the gradients times {scale:g}; {rule.library}'s rule divided by it, as grad_scale."
+    first = first_beyond(after_steps, tolerance)
     if first is None:
         yield f"They never differ by more than {tolerance:g}."
     else:
-        there = apart[first - 1]
+        there = after_steps[first - 1]
         where = element_name(start, there.element)
         yield f"They first differ by more than {tolerance:g} at step {first}: {where}, by {there.largest:.3g}."
-    last = apart[-1]
+    last = after_steps[-1]
     if last.largest == 0:
         yield "They end at the same values."
         return
     yield f"They end {last.largest:.3g} apart, at {element_name(start, last.element)}; the median is {last.median:.3g}."
 
 
+def rules_of(chosen: Settings) -> tuple[Rule, Rule]:
+    """Return the properties of both rules."""
+    return rule_module(chosen.first.rule, "rule").RULE, rule_module(chosen.second.rule, "rule").RULE
+
+
 def table(chosen: Settings) -> Table:
-    """List every argument of both optimizers, with the value that its rule ran with."""
-    torch = defaults_of("torch") | chosen.torch
-    mindspore = defaults_of("mindspore") | chosen.mindspore
-    counterparts = {name: name for name in torch if name in mindspore}
-    counterparts |= {name: key for name, of in FROM_TORCH.items() for key in of(defaults_of("torch")).arguments}
-    pairs = [(name, counterparts.get(name, "")) for name in torch]
-    pairs += [("", name) for name in mindspore if name not in counterparts.values()]
+    """List every argument of both optimizers, with its value in the run."""
+    first, second = (defaults_of(OPTIMIZERS[side.rule]) | side.arguments for side in (chosen.first, chosen.second))
+    rule, other = rules_of(chosen)
+    counterparts = {name: other.arguments.get(field, "") for field, name in rule.arguments.items()}
+    pairs = [(name, counterparts.get(name, "")) for name in first]
+    pairs += [("", name) for name in second if name not in counterparts.values()]
     kinds = {note.argument: note.kind for note in chosen.notes}
     result = Table(title="The arguments of both rules")
-    for heading in ("torch", "MindSpore"):
+    for heading in (rule.library, other.library):
         result.add_column(heading, overflow="fold")
     result.add_column("note", no_wrap=True)
     for name, key in pairs:
         note = kinds.get(name) or kinds.get(key) or ""
-        result.add_row(*map(Text, (shown(torch, name), shown(mindspore, key), note)))
+        result.add_row(*map(Text, (shown(first, name), shown(second, key), note)))
     return result
 
 

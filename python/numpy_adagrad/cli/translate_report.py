@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 from shutil import get_terminal_size
-from textwrap import wrap
+from textwrap import indent, wrap
 
-from ..migration.notes import OWN
+from ..migration.registry import rule_module
 from ..migration.schedules import DecayedRate, ListedRate
-from ..migration.translate import OPTIMIZERS, Translation
+from ..migration.spec import PACKAGE_OPTIONS
+from ..migration.translate import Translation
+from ..optimizers import OPTIMIZERS
 
-THEIRS = {
-    "torch": ("import torch", "torch.optim.Adagrad"),
-    "mindspore": ("from mindspore import nn", "nn.Adagrad"),
-}
-STEPS = "steps = 10_000  # of the whole training: MindSpore takes one rate for each"
-EACH_STEP = """
-# Before each step (0 first):
-#     for group in optimizer.param_groups:
-#         group["lr"] = rates[step]"""
+STEPS = "steps = 10_000  # of the whole training: {} takes one rate for each"
 
 
 def show(target: str, translation: Translation) -> None:
@@ -30,20 +24,32 @@ def show(target: str, translation: Translation) -> None:
 
 
 def program(target: str, translation: Translation) -> str:
-    """Write Python source that makes the framework's optimizer or, if an argument is of this package, ours."""
-    own = OPTIMIZERS[target].__name__
-    ours = any(name in translation.arguments for name in OWN)
-    head, call = (f"from numpy_adagrad import {own}", own) if ours else THEIRS[target]
+    """Write a Python program that makes the framework's optimizer, or ours if an argument exists only there."""
+    rule, own = rule_module(target, "target").RULE, OPTIMIZERS[target].__name__
+    ours = any(name in translation.arguments for name in PACKAGE_OPTIONS)
+    head, call = (f"from numpy_adagrad import {own}", own) if ours else (rule.import_line, rule.call)
     before, values, after = [head, ""], ["params"], []
     for name, value in translation.arguments.items():
         text = repr(value)
-        if isinstance(value, DecayedRate):
-            rate = f"{value.lr!r} / (1 + step * {value.lr_decay!r})"
-            text = f"lambda step: {rate}" if ours else f"[{rate} for step in range(steps)]"
-            before += [] if ours else [STEPS]
-        if isinstance(value, ListedRate):
-            text = "lambda step: rates[step]" if ours else "rates[0]"
-            before.append(f"rates = [{', '.join(map(str, value.rates))}]")  # as few digits as float32 has
-            after += [] if ours else [EACH_STEP]
+        if isinstance(value, (DecayedRate, ListedRate)):
+            rate = rate_at_step(value)
+            if isinstance(value, ListedRate):
+                before.append(f"rates = [{', '.join(map(str, value.rates))}]")  # as few digits as float32 needs
+            if ours:
+                text = f"lambda step: {rate}"
+            elif rule.set_rate:
+                text = rate.replace("step", "0")
+                lines = indent(rule.set_rate.format(rate=rate), "    ")
+                after.append(indent(f"\nBefore each step (0 first):\n{lines}", "# "))
+            else:
+                text = f"[{rate} for step in range(steps)]"
+                before.append(STEPS.format(rule.library))
         values.append(f"{name}={text}")
     return "\n".join([*before, f"optimizer = {call}({', '.join(values)})", *after])
+
+
+def rate_at_step(rate: DecayedRate | ListedRate) -> str:
+    """Write the rate of a step as a Python expression."""
+    if isinstance(rate, ListedRate):
+        return "rates[step]"
+    return f"{rate.lr!r} / (1 + step * {rate.lr_decay!r})"

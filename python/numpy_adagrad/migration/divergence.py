@@ -1,4 +1,4 @@
-"""How far the two rules run apart: from the same start, on the same gradients."""
+"""The divergence of two rules that start from the same parameters and get the same gradients."""
 
 from __future__ import annotations
 
@@ -8,58 +8,73 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .. import MindSporeAdagrad, TorchAdagrad
 from ..inputs.validation import positive_scale
+from ..optimizers import OPTIMIZERS
+from ..optimizers._base import Optimizer
 from .notes import Note
+from .registry import rule_module
+from .schedules import ListedRate
 from .translate import translate
 
 Floats = npt.NDArray[np.float32]
 Distances = npt.NDArray[np.float64]
 
 
-class Settings(NamedTuple):
-    """What each rule runs with."""
+class Setup(NamedTuple):
+    """The setup of one rule."""
 
-    torch: dict[str, Any]
-    mindspore: dict[str, Any]
+    rule: str
+    """Its name in `OPTIMIZERS`."""
+    arguments: dict[str, Any]
+    grad_scale: float = 1.0
+    """The number by which each of its steps divides the gradients."""
+    negates: bool = False
+    """Whether it gets the negated gradients."""
+
+
+class Settings(NamedTuple):
+    """The setups of two rules, and the notes on the translation between them."""
+
+    first: Setup
+    second: Setup
     notes: list[Note]
     loss_scale: float = 1.0
-    """What the gradients of both are multiplied by; torch's rule divides by it again, as `grad_scale`."""
-    negated: bool = False
-    """Whether MindSpore's rule gets the negated gradients."""
+    """The gradients of both are multiplied by it."""
 
 
 class Problem(NamedTuple):
-    """Where the parameters start, and what their gradients are."""
+    """A start of the parameters, and gradients."""
 
     start: dict[str, Floats]
     steps: int
     grads: Callable[[], Iterator[dict[str, Floats]]]
-    """Yields those of each step, by parameter, the same at every call."""
+    """Yields the gradients of each step, by parameter, the same at every call."""
 
 
 class Distance(NamedTuple):
-    """How far apart the rules are after a step: the absolute differences of their elements."""
+    """The absolute differences between the elements of two rules after a step."""
 
     largest: float
     median: float
     element: int
-    """Where the largest is, in the flat order of all parameters."""
+    """The index of the largest, in the flat order of all parameters."""
 
 
-def settings(source: str | None, arguments: dict[str, Any]) -> Settings:
-    """Set both rules up: one with arguments of its framework, the other with their translation.
+def settings(rules: tuple[str, str], source: str, arguments: dict[str, Any] | None) -> Settings:
+    """Set two rules up: one with its arguments, the other with their translation.
 
-    What an argument cannot say in the other framework, its gradients can. ``maximize=True`` of torch runs
-    MindSpore's rule on the negated gradients. MindSpore's `loss_scale` says that the gradients come multiplied by it:
-    both rules get them so, and torch's divides by it as the `grad_scale` of each step.
+    Where an argument has no counterpart in the other rule, its gradients change instead. If only one of them has
+    ``maximize=True``, the other gets the negated gradients. A `loss_scale` says that the gradients come multiplied by
+    it: both rules get such gradients, and a rule without a `loss_scale` divides them by the `grad_scale` of each step.
 
     Parameters
     ----------
-    source : 'torch', 'mindspore' or None
-        The framework that the arguments are of. None runs each rule with its own defaults.
-    arguments : dict
-        Those of `source`; where one is missing, its default.
+    rules : tuple of two str
+        Names of rules.
+    source : str
+        The one of them that has `arguments`.
+    arguments : dict or None
+        Arguments of `source`; the others have their defaults. With None each rule runs with its own defaults.
 
     Returns
     -------
@@ -68,35 +83,39 @@ def settings(source: str | None, arguments: dict[str, Any]) -> Settings:
     Raises
     ------
     TypeError, ValueError, RuntimeError
-        For arguments that `translate` refuses.
+        For arguments that `translate` does not take.
 
     Examples
     --------
     >>> from numpy_adagrad.migration.divergence import settings
-    >>> settings("torch", {"maximize": True}).negated
+    >>> settings(("torch", "mindspore"), "torch", {"maximize": True}).second.negates
     True
     """
-    if source is None:
-        notes = translate("torch", "mindspore").notes
-        own = "Each rule runs with its own default."
-        return Settings({}, {}, [note._replace(text=own) if note.kind == "defaults differ" else note for note in notes])
-    target = "mindspore" if source == "torch" else "torch"
-    translated, notes = translate(source, target, **arguments)
-    if source == "torch":
-        return Settings(arguments, translated, notes, negated=bool(arguments.get("maximize", False)))
-    return Settings(translated, arguments, notes, loss_scale=arguments.get("loss_scale", 1.0))
+    target = rules[1] if source == rules[0] else rules[0]
+    translated, notes = translate(source, target, **(arguments or {}))
+    if arguments is None:
+        text = "Each rule runs with its own default."
+        notes = [note._replace(text=text) if note.kind == "defaults differ" else note for note in notes]
+        return Settings(Setup(rules[0], {}), Setup(rules[1], {}), notes)
+    meant = rule_module(source, "source").describe(arguments)
+    found = rule_module(target, "target").describe(translated)
+    sides = {
+        source: Setup(source, arguments),
+        target: Setup(target, translated, meant.loss_scale / found.loss_scale, meant.maximize != found.maximize),
+    }
+    return Settings(sides[rules[0]], sides[rules[1]], notes, meant.loss_scale)
 
 
 def random_problem(size: int, steps: int, seed: int) -> Problem:
     """Draw the start of one parameter `w`, and normal gradients for it."""
-    start, after = np.random.SeedSequence(seed).spawn(2)
+    for_start, for_grads = np.random.SeedSequence(seed).spawn(2)
 
     def grads() -> Iterator[dict[str, Floats]]:
-        rng = np.random.default_rng(after)
+        rng = np.random.default_rng(for_grads)
         for _ in range(steps):
             yield {"w": rng.standard_normal(size, np.float32)}
 
-    return Problem({"w": np.random.default_rng(start).standard_normal(size, np.float32)}, steps, grads)
+    return Problem({"w": np.random.default_rng(for_start).standard_normal(size, np.float32)}, steps, grads)
 
 
 def runs(chosen: Settings, problem: Problem) -> Iterator[tuple[Floats, Floats]]:
@@ -105,33 +124,46 @@ def runs(chosen: Settings, problem: Problem) -> Iterator[tuple[Floats, Floats]]:
     Yields
     ------
     tuple of two arrays
-        All elements of torch's rule and of MindSpore's, end to end: at the start, then after each step. They are the
-        arrays that the next step moves.
+        All elements of the first and of the second rule, concatenated: at the start, then after each step. The next
+        step updates these same arrays.
 
     Raises
     ------
     TypeError, ValueError, RuntimeError
-        Before the start is yielded, for arguments that a rule refuses, or rates that do not last for all steps.
+        Before the start is yielded, for arguments that a rule does not take, or a list of rates that is too short.
     """
-    (torch_flat, torch_params), (mindspore_flat, mindspore_params) = (end_to_end(problem.start) for _ in range(2))
-    torch_rule = TorchAdagrad(torch_params, **chosen.torch)
-    mindspore_rule = MindSporeAdagrad(mindspore_params, **chosen.mindspore)
-    rates = mindspore_rule.param_groups[0]["lr"]
-    if isinstance(rates, np.ndarray) and len(rates) < problem.steps:
-        raise ValueError(f"learning_rate: expected a rate for each of {problem.steps} steps, got {len(rates)}")
+    sides = chosen.first, chosen.second
+    (flat, params), (other_flat, other_params) = (concatenate(problem.start) for _ in sides)
+    optimizers = [make(side, params) for side, params in zip(sides, (params, other_params), strict=True)]
+    for side in sides:
+        check_rates(side, problem.steps)
     scale = np.float32(positive_scale(chosen.loss_scale))
-    sign = np.float32(-1 if chosen.negated else 1)
-    yield torch_flat, mindspore_flat
-    for given in problem.grads():
+    yield flat, other_flat
+    for unscaled in problem.grads():
         with np.errstate(over="ignore"):
-            grads = {name: grad * scale for name, grad in given.items()}
-        torch_rule.step(grads, grad_scale=float(scale))
-        mindspore_rule.step({name: sign * grad for name, grad in grads.items()})
-        yield torch_flat, mindspore_flat
+            grads = {name: grad * scale for name, grad in unscaled.items()}
+        for side, optimizer in zip(sides, optimizers, strict=True):
+            signed = {name: -grad for name, grad in grads.items()} if side.negates else grads
+            optimizer.step(signed, grad_scale=side.grad_scale)
+        yield flat, other_flat
 
 
-def end_to_end(arrays: dict[str, Floats]) -> tuple[Floats, dict[str, Floats]]:
-    """Copy arrays into one; return it and the part of it that each has become."""
+def make(side: Setup, params: dict[str, Floats]) -> Optimizer:
+    """Make the optimizer of a rule."""
+    optimizer: Callable[..., Optimizer] = OPTIMIZERS[side.rule]
+    return optimizer(params, **side.arguments)
+
+
+def check_rates(side: Setup, steps: int) -> None:
+    """Check that a list of rates lasts for all steps."""
+    spec = rule_module(side.rule, "rule").describe(side.arguments)
+    if isinstance(spec.rate, ListedRate) and len(spec.rate.rates) < steps:
+        name = spec.rule.arguments["rate"]
+        raise ValueError(f"{name}: expected a rate for each of {steps} steps, got {len(spec.rate.rates)}")
+
+
+def concatenate(arrays: dict[str, Floats]) -> tuple[Floats, dict[str, Floats]]:
+    """Copy arrays into one; return it and its part for each of them."""
     flat = np.concatenate([array.ravel() for array in arrays.values()])
     ends = np.cumsum([array.size for array in arrays.values()])
     parts = np.split(flat, ends[:-1])
@@ -139,7 +171,9 @@ def end_to_end(arrays: dict[str, Floats]) -> tuple[Floats, dict[str, Floats]]:
 
 
 def distance(one: Floats, other: Floats) -> Distance:
-    """Compare two arrays of the same length; equal infinities and two NaNs are no distance, others an infinite one.
+    """Compare two arrays of the same length.
+
+    The distance of equal infinities and of two NaNs is 0. Any other that is not finite counts as infinite.
 
     Examples
     --------
@@ -150,21 +184,21 @@ def distance(one: Floats, other: Floats) -> Distance:
     """
     same = (one == other) | (np.isnan(one) & np.isnan(other))
     with np.errstate(invalid="ignore"):
-        apart = np.abs(np.subtract(one, other, dtype=np.float64))
-    apart = np.where(same, 0, np.nan_to_num(apart, nan=np.inf, posinf=np.inf))
-    furthest = int(apart.argmax())
-    return Distance(float(apart[furthest]), float(np.median(apart)), furthest)
+        differences = np.abs(np.subtract(one, other, dtype=np.float64))
+    differences = np.where(same, 0, np.nan_to_num(differences, nan=np.inf, posinf=np.inf))
+    element = int(differences.argmax())
+    return Distance(float(differences[element]), float(np.median(differences)), element)
 
 
 def distances(chosen: Settings, problem: Problem) -> Iterator[Distance]:
-    """Run both rules; yield how far apart they are after each step."""
+    """Run both rules; yield their distance after each step."""
     pairs = runs(chosen, problem)
     next(pairs)
     for one, other in pairs:
         yield distance(one, other)
 
 
-def first_beyond(apart: Sequence[Distance], tolerance: float) -> int | None:
+def first_beyond(after_steps: Sequence[Distance], tolerance: float) -> int | None:
     """Return the first step, counted from 1, whose largest distance is more than the tolerance.
 
     Examples
@@ -173,7 +207,7 @@ def first_beyond(apart: Sequence[Distance], tolerance: float) -> int | None:
     >>> first_beyond([Distance(0.1, 0, 0), Distance(0.3, 0, 0)], tolerance=0.2)
     2
     """
-    return next((step for step, one in enumerate(apart, 1) if one.largest > tolerance), None)
+    return next((step for step, one in enumerate(after_steps, 1) if one.largest > tolerance), None)
 
 
 def element_name(start: dict[str, Floats], element: int) -> str:
@@ -191,4 +225,4 @@ def element_name(start: dict[str, Floats], element: int) -> str:
             index = ", ".join(map(str, np.unravel_index(element, array.shape)))
             return f"{name}[{index}]" if array.ndim else name
         element -= array.size
-    raise IndexError("element: expected one of the parameters', got one beyond")
+    raise IndexError("element: expected an index of an element, got a larger one")

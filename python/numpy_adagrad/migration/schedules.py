@@ -8,17 +8,16 @@ from typing import Any
 
 from ..inputs.types import Array
 from ..inputs.validation import number
-from ..optimizers._mindspore_arguments import rate_at
 
 
 @dataclass(frozen=True)
 class DecayedRate:
-    """torch's `lr_decay` as a callable of the number of steps taken: ``lr / (1 + step * lr_decay)``.
+    """A rate that decays with the number of steps so far: ``lr / (1 + step * lr_decay)``.
 
     Parameters
     ----------
     lr : float or callable
-        The rate of the first step. A callable is called with the same number of steps.
+        The rate of the first step. A callable takes the same number of steps.
     lr_decay : float
 
     Examples
@@ -37,18 +36,17 @@ class DecayedRate:
         return lr / (1 + step * self.lr_decay)
 
     def first(self, steps: int) -> list[float]:
-        """Return the rates of the first steps, as the list that ``mindspore.nn.Adagrad`` takes."""
+        """Return the rates of the first steps as a list."""
         return [self(step) for step in range(steps)]
 
 
 @dataclass(frozen=True, eq=False)
 class ListedRate:
-    """MindSpore's list of rates as a callable of the number of steps taken, which ends where the list does.
+    """A list of rates as a callable of the number of steps so far, which ends where the list does.
 
     Parameters
     ----------
     rates : array of float32
-        As MindSpore rounds them.
 
     Examples
     --------
@@ -61,4 +59,6 @@ class ListedRate:
     rates: Array
 
     def __call__(self, step: int) -> float:
-        return rate_at(self.rates, step, shifts=False)
+        if step >= len(self.rates):
+            raise RuntimeError(f"rates: expected a rate for step {step}, got a list of {len(self.rates)}")
+        return float(self.rates[step])

@@ -1,104 +1,226 @@
-"""What each argument of torch's Adagrad becomes in MindSpore."""
+"""torch's Adagrad: the meaning of its arguments and state dicts, and how it says what others mean."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..inputs.validation import number
-from .notes import DECAY_TEXT, Counterpart, Table, as_it_is, eps_text
-from .schedules import DecayedRate
+import numpy as np
 
-Options = Mapping[str, Any]
-LIST = "mindspore.nn.Adagrad takes no Python function, but a list with one rate for each step"
+from ..inputs.tensors import identity, to_array, to_tensor
+from ..inputs.types import Array
+from ..inputs.validation import number, step_count
+from ..optimizers.torch import TorchAdagrad
+from .counterparts import Counterpart, collect, eps_text, rounding_text, steps_text, weight_decay
+from .error_bounds import matching_eps
+from .notes import Note
+from .saved_state import Groups, State, check_steps, read_array, read_entry
+from .schedules import ListedRate
+from .spec import PACKAGE_OPTIONS, Eps, Rule, Scheduled, Spec, WeightDecay, defaults_of, read_options
+
+RULE = Rule(
+    library="torch",
+    arguments={
+        "rate": "lr",
+        "rate_decay": "lr_decay",
+        "weight_decay": "weight_decay",
+        "initial": "initial_accumulator_value",
+        "eps": "eps",
+        "maximize": "maximize",
+        "sparse_decay": "sparse_weight_decay",
+        **{name: name for name in PACKAGE_OPTIONS},
+    },
+    number_rounding="the dtype of the parameter",
+    counter="parameter",
+    import_line="import torch",
+    call="torch.optim.Adagrad",
+    set_rate='for group in optimizer.param_groups:\n    group["lr"] = {rate}',
+)
+EACH_STEP = "set group[{0!r}] = {0}(step) in param_groups before each step (0 first)"
+MAX_STEPS = 2**24
+"""The largest number that torch's float32 counter reaches."""
 
 
-def lr(options: Options) -> Counterpart:
-    rate = options["lr"]
-    if callable(rate):
-        return Counterpart(
-            "exact",
-            "The callable becomes learning_rate. MindSpore's rule calls it with the steps of the optimizer, torch's "
-            "with those of the parameter: the same where every parameter has a gradient in every step. "
-            f"{LIST}: [lr(step) for step in range(steps)].",
-            {"learning_rate": rate},
-        )
-    return Counterpart(
-        "exact",
-        "learning_rate, as the value is now. MindSpore rounds it to float32, torch to the dtype of the parameter.",
-        {"learning_rate": number(rate, "lr")},
+def describe(arguments: Mapping[str, Any]) -> Spec:
+    """Return what arguments of `TorchAdagrad` or ``torch.optim.Adagrad`` mean."""
+    # Our optimizer computes the fused path only; torch takes these without fused=True.
+    unchecked = () if arguments.get("fused") else ("foreach", "differentiable")
+    options = read_options(TorchAdagrad, RULE.library, arguments, unchecked)
+    numbers = {name: number(options[name], name) for name in ("lr_decay", "weight_decay", "eps")}
+    return Spec(
+        rule=RULE,
+        options=options,
+        given=frozenset(arguments),
+        rate=options["lr"] if callable(options["lr"]) else number(options["lr"], "lr"),
+        rate_decay=numbers["lr_decay"],
+        weight_decay=_decay(numbers["weight_decay"]),
+        initial=number(options["initial_accumulator_value"], "initial_accumulator_value"),
+        eps=Eps(numbers["eps"], "to the root"),
+        maximize=bool(options["maximize"]),
+        sparse_decay="raises an error" if options["sparse_weight_decay"] is None else "decays touched rows",
+        notes=_library_notes(options),
+        **{name: options[name] for name in PACKAGE_OPTIONS},
     )
 
 
-def lr_decay(options: Options) -> Counterpart:
-    decay = number(options["lr_decay"], "lr_decay")
-    if decay == 0:
-        return Counterpart("exact", "0 is no decay: nothing to write.")
-    (rate,) = lr(options).arguments.values()
-    return Counterpart(
-        "no counterpart",
-        "learning_rate becomes a callable, lr / (1 + step * lr_decay), of the steps of the optimizer; torch counts "
-        "those of the parameter: the same where every parameter has a gradient in every step. "
-        f"{LIST}: learning_rate.first(steps).",
-        {"learning_rate": DecayedRate(rate, decay)},
-    )
+def _decay(value: Scheduled) -> WeightDecay:
+    return WeightDecay(value, rounds_product=False)
 
 
-def weight_decay(options: Options) -> Counterpart:
-    decay = number(options["weight_decay"], "weight_decay")
-    if decay == 0:
-        return Counterpart("exact", "0 is no decay in both.", {"weight_decay": decay})
-    text = f"{DECAY_TEXT}give [{{'params': params}}], one group, to decay all of them."
-    return Counterpart("approximated", text, {"weight_decay": decay})
-
-
-def initial_accumulator_value(options: Options) -> Counterpart:
-    value = number(options["initial_accumulator_value"], "initial_accumulator_value")
-    return Counterpart("exact", "accum, where accumulators start.", {"accum": value})
-
-
-def eps(options: Options) -> Counterpart:
-    value = number(options["eps"], "eps")
-    accumulator = number(options["initial_accumulator_value"], "initial_accumulator_value")
-    text = f"torch adds {value:g} to the root, MindSpore 1e-8 under it, which no argument changes."
-    if value == 0 and accumulator == 0:
-        text += " A zero gradient on a zero accumulator gives NaN in torch, and no move in MindSpore."
-    return Counterpart("approximated", f"{text} {eps_text(value, accumulator)}")
-
-
-def path(options: Options) -> Counterpart:
-    return Counterpart("exact", "It chooses how torch computes the same rule: nothing to write.")
-
-
-def maximize(options: Options) -> Counterpart:
-    if options["maximize"]:
-        return Counterpart("no counterpart", "Give each step the negated gradients.")
-    return Counterpart("exact", "Both minimise: nothing to write.")
-
-
-def differentiable(options: Options) -> Counterpart:
+def _library_notes(options: Mapping[str, Any]) -> list[Note]:
+    path = "It selects one of torch's implementations of the same rule: nothing to write."
     if options["differentiable"]:
-        return Counterpart("no counterpart", "MindSpore takes no derivative through a step.")
-    return Counterpart("exact", "MindSpore takes no derivative through a step: nothing to write.")
+        differentiable = Note("no counterpart", "differentiable", "Only torch takes a derivative through a step.")
+    else:
+        differentiable = Note("exact", "differentiable", "No derivative is taken through a step: nothing to write.")
+    return [Note("exact", "foreach", path), differentiable, Note("exact", "fused", path)]
 
 
-def sparse_weight_decay(options: Options) -> Counterpart:
-    if options["sparse_weight_decay"] is None:
-        return Counterpart("no counterpart", "MindSpore's rule does not refuse: it decays the rows touched.")
-    return Counterpart("exact", "MindSpore's rule decays the rows that a sparse gradient touches: nothing to write.")
+def arguments_for(spec: Spec) -> tuple[dict[str, Any], list[Note]]:
+    """Return arguments for torch with the meaning of `spec`, and a note on each of the source's."""
+    counterparts = [
+        _rate(spec),
+        Counterpart(
+            "rate_decay", "exact", f"It becomes lr_decay.{steps_text(spec.rule, RULE)}", {"lr_decay": spec.rate_decay}
+        ),
+        _weight_decay(spec),
+        Counterpart(
+            "initial",
+            "exact",
+            "It becomes initial_accumulator_value, the start of accumulators.",
+            {"initial_accumulator_value": spec.initial},
+        ),
+        _eps(spec),
+        _updates(spec),
+        _loss_scale(spec),
+        Counterpart("maximize", "exact", "It becomes maximize.", {"maximize": spec.maximize}),
+    ]
+    return collect(spec, RULE, defaults_of(TorchAdagrad), counterparts)
 
 
-FROM_TORCH: Table = {
-    "lr": lr,
-    "lr_decay": lr_decay,
-    "weight_decay": weight_decay,
-    "initial_accumulator_value": initial_accumulator_value,
-    "eps": eps,
-    "foreach": path,
-    "maximize": maximize,
-    "differentiable": differentiable,
-    "fused": path,
-    "state_dtype": as_it_is("state_dtype"),
-    "sparse_weight_decay": sparse_weight_decay,
-    "allocate": as_it_is("allocate"),
-}
+def _rate(spec: Spec) -> Counterpart:
+    if not callable(spec.rate):
+        return Counterpart("rate", "exact", f"It becomes lr.{rounding_text(spec.rule, RULE)}", {"lr": spec.rate})
+    form = "list, as a callable that ends where the list does," if isinstance(spec.rate, ListedRate) else "callable"
+    text = (
+        f"The {form} becomes lr, which TorchAdagrad takes.{steps_text(spec.rule, RULE)} torch.optim.Adagrad takes a "
+        f"number: give it lr(0) and {EACH_STEP.format('lr')}."
+    )
+    return Counterpart("rate", "no counterpart", text, {"lr": spec.rate})
+
+
+def _weight_decay(spec: Spec) -> Counterpart:
+    source = spec.weight_decay.value
+    value = number(source(0), "weight_decay") if callable(source) else source
+    result = weight_decay(
+        spec, RULE, _decay(value), "Give the parameters that do not decay a group with weight_decay=0."
+    )
+    if source == 0 or spec.weight_decay.kind != "L2":
+        return result
+    if spec.sparse_decay != "raises an error":
+        text = (
+            f"{result.text} With a sparse gradient {spec.rule.library} {spec.sparse_decay}; torch raises an error, "
+            "and TorchAdagrad decays touched rows with sparse_weight_decay='touched'."
+        )
+        result = result._replace(text=text)
+    if callable(source):
+        text = (
+            f"torch takes a number: weight_decay is that of step 0; {EACH_STEP.format('weight_decay')}. {result.text}"
+        )
+        result = result._replace(kind="no counterpart", text=text)
+    return result
+
+
+def _eps(spec: Spec) -> Counterpart:
+    eps = Eps(matching_eps(spec.eps, "to the root", spec.initial), "to the root")
+    if spec.eps.position == eps.position or spec.eps.value == 0:
+        return Counterpart("eps", "exact", "It becomes eps, added to the root.", {"eps": eps.value})
+    text = (
+        f"{spec.rule.library} adds {spec.eps.value:g} {spec.eps.position}, torch adds eps to the root: "
+        f"eps={eps.value:g} gives the same divisor, to three digits, where accumulators start."
+        f"{eps_text(spec, RULE, eps)}"
+    )
+    return Counterpart("eps", "approximated", text, {"eps": eps.value})
+
+
+def _updates(spec: Spec) -> Counterpart:
+    if spec.updates_accumulator:
+        text = "torch always updates its accumulators: nothing to write."
+        return Counterpart("updates_accumulator", "exact", text)
+    text = f"torch always updates its accumulators. {spec.rule.remarks.get('updates_accumulator', '')}"
+    return Counterpart("updates_accumulator", "no counterpart", text.rstrip())
+
+
+def _loss_scale(spec: Spec) -> Counterpart:
+    if spec.loss_scale == 1:
+        return Counterpart("loss_scale", "exact", "1 scales nothing: nothing to write.")
+    text = (
+        f"Give each step of TorchAdagrad grad_scale={spec.loss_scale!r}; divide the gradients of torch.optim.Adagrad "
+        "by it."
+    )
+    if spec.rule.unscaling == "float32 reciprocal":
+        text += f" {spec.rule.library} multiplies by the reciprocal, rounded to float32: the same but for rounding."
+    return Counterpart("loss_scale", "no counterpart", text)
+
+
+def read_state(
+    state_dict: Mapping[str, Any], *, names: Sequence[str] | None, groups: Groups, with_rates: bool
+) -> State:
+    """Read a state dict of torch, which has its own groups."""
+    if groups is not None:
+        raise TypeError("groups: expected None, as a state dict of torch has its own")
+    saved_groups, state = read_entry(state_dict, "param_groups"), read_entry(state_dict, "state")
+    keys = [key for group in saved_groups for key in group["params"]]
+    entries = [read_entry(state, key, "state") for key in keys]
+    if names is None:
+        names = [name for group in saved_groups for name in group.get("param_names", [])] or None
+    elif len(names) != len(keys):
+        raise ValueError(f"names: expected {len(keys)}, got {len(names)}")
+    labels = names or [f"state[{key!r}]['sum']" for key in keys]
+    return State(
+        names=names,
+        accumulators=[read_array(label, entry["sum"]) for label, entry in zip(labels, entries, strict=True)],
+        steps=[step_count(read_entry(entry, "step", "state"), "step") for entry in entries],
+        group_sizes=[len(group["params"]) for group in saved_groups],
+        rates=[_saved_rate(group, k) if with_rates else None for k, group in enumerate(saved_groups)],
+    )
+
+
+def _saved_rate(group: Mapping[str, Any], k: int) -> Array | None:
+    if number(group.get("lr_decay", 0), "lr_decay") != 0:
+        return None
+    return np.array(number(to_array(read_entry(group, "lr", f"param_groups[{k}]")), "lr"))
+
+
+def write_state(
+    state: State, *, parameters: Sequence[Any] | None, tensors: bool, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Make a state dict of torch, with groups of these options."""
+    if parameters is not None:
+        raise TypeError("parameters: expected None for torch, whose state dicts have none")
+    convert = to_tensor if tensors else identity
+    saved_groups: list[dict[str, Any]] = []
+    start = 0
+    for size, rate in zip(state.group_sizes, state.rates, strict=True):
+        # An optimizer checks the options and adds the defaults.
+        lr = options["lr"] if "lr" in options else _rate_number(rate)
+        optimizer = TorchAdagrad([np.zeros(1)], **{**options, "lr": lr})
+        (group,) = optimizer.state_dict()["param_groups"]
+        members = range(start, start + size)
+        saved_groups.append({**group, "params": list(members)})
+        if state.names is not None:
+            saved_groups[-1]["param_names"] = [state.names[i] for i in members]
+        start += size
+    entries = {
+        i: {"step": convert(np.array(check_steps(steps, MAX_STEPS), np.float32)), "sum": convert(accumulator)}
+        for i, (steps, accumulator) in enumerate(zip(state.steps, state.accumulators, strict=True))
+    }
+    return {"state": entries, "param_groups": saved_groups}
+
+
+def _rate_number(rate: Array | None) -> float:
+    if rate is None:
+        raise KeyError("lr: expected a rate, as a state dict holds none for a schedule")
+    if rate.ndim:
+        raise ValueError(f"lr: expected one rate, as torch has no list of rates, got a list of {len(rate)}")
+    return number(rate, "lr")

@@ -1,4 +1,4 @@
-"""Gradients of a real training, for `numpy-adagrad diff`: read from an `.npz` file."""
+"""The `.npz` file of `numpy-adagrad diff --grads`: the recorded gradients of a real training."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ START = "start."
 
 
 def read_problem(path: Path) -> Problem:
-    """Read the gradients of each step, and where the parameters start.
+    """Read the gradients of each step and the start of the parameters.
 
     Parameters
     ----------
     path : Path
-        A file as `numpy.savez` writes it, of float32 arrays. One named as a parameter holds its gradients: the first
-        axis is the step, the others are the parameter's. They are those of the loss itself, not scaled, not negated.
-        ``start.<name>`` holds the parameter's values before the first step; without it they are zeros.
+        A file of `numpy.savez` with float32 arrays. An array with the name of a parameter holds its gradients: the
+        first axis is the step, the others are the parameter's. They are gradients of the loss itself, neither scaled
+        nor negated. ``start.<name>`` holds the parameter's values before the first step; without it they are zeros.
 
     Returns
     -------
@@ -30,8 +30,8 @@ def read_problem(path: Path) -> Problem:
     Raises
     ------
     ValueError
-        For a file that is missing, damaged or no `.npz`, holds no gradients or objects (nothing is unpickled), and
-        for arrays of different steps or shapes that do not fit.
+        For a file that is missing, damaged or not an `.npz` file, that holds no gradients, or that holds Python
+        objects (nothing is unpickled), and for arrays whose numbers of steps or shapes do not match.
     TypeError
         For an array of another dtype.
 
@@ -66,7 +66,7 @@ def read_problem(path: Path) -> Problem:
 
 
 def read_arrays(path: Path) -> dict[str, Floats]:
-    """Read all arrays of a file. What is wrong with it comes as an exception of many kinds."""
+    """Read all arrays of a file. NumPy raises exceptions of many kinds for a damaged one."""
     try:
         opened = path.open("rb")
     except OSError as error:

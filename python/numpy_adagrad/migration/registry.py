@@ -1,0 +1,54 @@
+"""The rules that can be translated, found by their files in this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any, Protocol, cast
+
+from ..optimizers import OPTIMIZERS
+from .notes import Note
+from .saved_state import Groups, State
+from .spec import Rule, Spec
+
+
+class RuleModule(Protocol):
+    """The contents of a rule's file."""
+
+    RULE: Rule
+
+    def describe(self, arguments: Mapping[str, Any]) -> Spec:
+        """Return what arguments of the rule mean. Raise an error as the rule's optimizer does."""
+
+    def arguments_for(self, spec: Spec) -> tuple[dict[str, Any], list[Note]]:
+        """Return the rule's arguments that mean the same or nearly so, and a note on each of the source's."""
+
+    def read_state(
+        self, state_dict: Mapping[str, Any], *, names: Sequence[str] | None, groups: Groups, with_rates: bool
+    ) -> State:
+        """Read a state dict of the rule, with names and groups that it does not hold itself."""
+
+    def write_state(
+        self, state: State, *, parameters: Sequence[Any] | None, tensors: bool, options: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Make a state dict of the rule."""
+
+
+RULES = tuple(sorted(name for name in OPTIMIZERS if find_spec(f"{__package__}.{name}")))
+"""The names of the rules of the core that have a file here."""
+
+
+def rule_module(name: str, role: str) -> RuleModule:
+    """Return the module of a rule; an error names the argument by its role."""
+    if name not in RULES:
+        raise ValueError(f"{role}: expected {' or '.join(map(repr, RULES))}, got {name!r}")
+    return cast(RuleModule, import_module(f"{__package__}.{name}"))
+
+
+def rule_modules(source: str, target: str) -> tuple[RuleModule, RuleModule]:
+    """Return the modules of two rules."""
+    modules = rule_module(source, "source"), rule_module(target, "target")
+    if source == target:
+        raise ValueError(f"target: expected a framework other than the source, got {target!r} twice")
+    return modules
