@@ -1,50 +1,50 @@
-"""A live ``mindspore.nn.Adagrad``, taken over, in its own memory where MindSpore shares it, and given back."""
+"""Share a live ``mindspore.nn.Adagrad`` in its own memory, and write an optimizer of ours into one."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterable
-from functools import partial
+from collections.abc import Iterable
 from itertools import count, groupby
 from typing import Any
 
 import numpy as np
 
-from ..inputs.tensors import fill, run_together
+from .. import _core
 from ..inputs.types import Array, Group
 from ..inputs.validation import check_fit, check_kind, check_same, same_memory
 from ..optimizers._mindspore_arguments import SHARED_RATE
 from ..optimizers._mindspore_checkpoint import rate_array
 from ..optimizers.mindspore import MindSporeAdagrad
-from .mindspore_options import Asked, asked, default_rate, read_rate
+from .mindspore_options import ParameterOptions, default_rate, read_options, read_rate
 
 
 def from_mindspore(optimizer: Any) -> MindSporeAdagrad:
-    """Make a `MindSporeAdagrad` of a live ``mindspore.nn.Adagrad``, over the memory that MindSpore shares.
+    """Make a `MindSporeAdagrad` over the memory of a live ``mindspore.nn.Adagrad``.
 
-    On a CPU, ``asnumpy()`` of MindSpore 2.10 is the memory of a parameter: a step of ours moves MindSpore's
-    parameters, accumulators and ``global_step``, and MindSpore can take the next step at any time. Where ``asnumpy()``
-    copies, a warning names what was copied; `to_mindspore` writes it back. Groups, their order, names, rates, schedules
-    and decays come along.
+    On a CPU, ``asnumpy()`` of MindSpore 2.10 returns the memory of a parameter: a step of ours updates MindSpore's
+    parameters, accumulators and ``global_step``, and MindSpore can take the next step at any time. If ``asnumpy()``
+    returns a copy, a warning names the parameter; `to_mindspore` writes the copy back. Groups, their order, names,
+    rates, schedules and decays are kept.
 
-    In float32 and float16, the bits of a run that is switched this way are those of the unswitched run, subnormal
-    numbers aside. What MindSpore's CPU build does not do as documented is done here: ``update_slots=False`` freezes
-    the accumulators, gradient centralisation works, float64 is kept.
+    In float32 and float16, a run that switches optimizers this way has the bits of a run by MindSpore alone, except
+    for subnormal numbers. Where MindSpore's CPU build departs from its documentation, this follows the documentation:
+    ``update_slots=False`` freezes the accumulators, gradient centralisation works, float64 keeps its precision.
 
     Parameters
     ----------
     optimizer : mindspore.nn.Adagrad
-        The optimizer; it can go on at any time.
+        The optimizer. It can continue at any time.
 
     Returns
     -------
     MindSporeAdagrad
-        Give its `step` the gradients as arrays, ``[grad.asnumpy() for grad in grads]``.
+        Its `step` takes the gradients as arrays, ``[grad.asnumpy() for grad in grads]``.
 
     Raises
     ------
     TypeError
-        For anything but a ``mindspore.nn.Adagrad``, or for parameters of a dtype that `MindSporeAdagrad` does not take.
+        For anything other than a ``mindspore.nn.Adagrad``, or for parameters of a dtype that `MindSporeAdagrad` does
+        not take.
 
     Warns
     -----
@@ -53,8 +53,8 @@ def from_mindspore(optimizer: Any) -> MindSporeAdagrad:
 
     Notes
     -----
-    ``Parameter.set_data`` and ``mindspore.load_param_into_net`` give a parameter other memory: call `from_mindspore`
-    again after them. A rate that is changed in MindSpore's optimizer afterwards is not seen.
+    ``Parameter.set_data`` and ``mindspore.load_param_into_net`` give a parameter new memory: call `from_mindspore`
+    again after them. Later changes of a rate in MindSpore's optimizer have no effect here.
 
     Examples
     --------
@@ -70,42 +70,42 @@ def from_mindspore(optimizer: Any) -> MindSporeAdagrad:
     check_kind("optimizer", optimizer, "mindspore.nn", "Adagrad")
     params = _arrays(optimizer.parameters)
     accums = dict(zip(map(id, params), _arrays(optimizer.accum), strict=True))
-    entries = asked(optimizer)
+    options = read_options(optimizer)
     ours = MindSporeAdagrad(
-        _groups(optimizer, params, entries),
+        _groups(optimizer, params, options),
         accum=float(optimizer.init_args["accum"]),
-        learning_rate=default_rate(optimizer, entries),
+        learning_rate=default_rate(optimizer, options),
         update_slots=bool(optimizer.opt.update_slots),
         loss_scale=float(optimizer.loss_scale),
-        weight_decay=0.0 if optimizer.is_group else entries[0].decay,
+        weight_decay=0.0 if optimizer.is_group else options[0].decay,
         allocate=lambda param, dtype, value: accums[id(param)],
     )
     ours._allocate = None
     (ours._steps,) = _arrays([optimizer.global_step])
     if optimizer.is_group_lr:
-        _name_rates(ours, entries)
+        _name_rates(ours, options)
     ours._rebind()
     return ours
 
 
 def to_mindspore(opt: MindSporeAdagrad, optimizer: Any) -> None:
-    """Write parameters, state and rates into a live ``mindspore.nn.Adagrad``, which then goes on where `opt` stands.
+    """Write parameters, state and rates into a live ``mindspore.nn.Adagrad``, which then continues the run of `opt`.
 
-    What lies in shared memory already is left alone.
+    Memory that both share is left alone.
 
     Parameters
     ----------
     opt : MindSporeAdagrad
-        Where from.
+        The source.
     optimizer : mindspore.nn.Adagrad
-        Where to: with the same parameters by name, order, shape and dtype. Options that MindSpore compiles in,
-        `loss_scale`, `update_slots`, decay and centralisation, must be the same; so must be the kind and length of
-        rates. A schedule stays in place.
+        The destination. Its parameters have the same names, order, shapes and dtypes. The options that MindSpore
+        compiles in, `loss_scale`, `update_slots`, decay and centralisation, must be the same, and so must the kind and
+        length of the rates. A schedule stays in place.
 
     Raises
     ------
     TypeError, ValueError
-        For what does not fit; nothing has changed then.
+        If the two do not fit; nothing has changed then.
 
     Examples
     --------
@@ -124,15 +124,13 @@ def to_mindspore(opt: MindSporeAdagrad, optimizer: Any) -> None:
     with opt._lock:
         opt._prepare_transfer()
         check_same("names", opt.names, [param.name for param in optimizer.parameters])
-        entries = asked(optimizer)
-        _check_options(opt, optimizer, entries)
-        actions = _written("global_step", optimizer.global_step, opt.global_step)
+        options = read_options(optimizer)
+        _check_options(opt, optimizer, options)
+        values = [("global_step", optimizer.global_step, opt.global_step)]
         for name, slot, param, accum in zip(opt.names, opt._slots, optimizer.parameters, optimizer.accum, strict=True):
-            actions += _written(name, param, slot.param)
-            actions += _written(f"accum.{name}", accum, slot.state["accum"])
-        for parameter, rate in _fixed_rates(opt, entries):
-            actions += _written(parameter.name, parameter, rate)
-        run_together(actions)
+            values += [(name, param, slot.param), (f"accum.{name}", accum, slot.state["accum"])]
+        values += [(parameter.name, parameter, rate) for parameter, rate in _fixed_rates(opt, options)]
+        _write(values)
 
 
 def _memory(parameter: Any) -> tuple[Array, bool]:
@@ -142,7 +140,7 @@ def _memory(parameter: Any) -> tuple[Array, bool]:
 
 
 def _arrays(parameters: Iterable[Any]) -> list[Array]:
-    """Return the memory of parameters, or a copy where it is not shared."""
+    """Return the memory of parameters, or a copy if MindSpore does not share it."""
     arrays = []
     for parameter in parameters:
         array, is_shared = _memory(parameter)
@@ -155,75 +153,79 @@ def _arrays(parameters: Iterable[Any]) -> list[Array]:
     return arrays
 
 
-def _groups(optimizer: Any, params: list[Array], entries: list[Asked]) -> list[Any]:
-    """Return pairs of name and array, in groups if MindSpore has some: one for each run of parameters alike."""
+def _groups(optimizer: Any, params: list[Array], options: list[ParameterOptions]) -> list[Any]:
+    """Return pairs of name and array, in groups if MindSpore has groups: one for each run of equal options."""
     pairs = [(parameter.name, param) for parameter, param in zip(optimizer.parameters, params, strict=True)]
     if not optimizer.is_group:
         return pairs
     groups: list[Group] = []
-    alike = groupby(zip(pairs, entries, strict=True), lambda item: (id(item[1].rate), *item[1][1:]))
-    for _, members in alike:
+    equal = groupby(zip(pairs, options, strict=True), lambda item: (id(item[1].rate), *item[1][1:]))
+    for _, members in equal:
         run = list(members)
-        entry = run[0][1]
-        group: Group = {"params": [pair for pair, _ in run], "weight_decay": entry.decay}
-        group["grad_centralization"] = entry.centralizes
-        groups.append({**group, "lr": read_rate(entry.rate)} if optimizer.is_group_lr else group)
+        shared = run[0][1]
+        group: Group = {"params": [pair for pair, _ in run], "weight_decay": shared.decay}
+        group["grad_centralization"] = shared.centralizes
+        groups.append({**group, "lr": read_rate(shared.rate)} if optimizer.is_group_lr else group)
     return groups
 
 
-def _name_rates(ours: MindSporeAdagrad, entries: list[Asked]) -> None:
-    """Call the groups' rates in checkpoints as MindSpore does."""
-    named = {entry.rate_name for entry in entries}
+def _name_rates(ours: MindSporeAdagrad, options: list[ParameterOptions]) -> None:
+    """Give the groups' rates the names that they have in MindSpore's checkpoints."""
+    named = {each.rate_name for each in options}
     unused = (name for name in map(f"{SHARED_RATE}_group_{{}}".format, count()) if name not in named)
     start = 0
     for group in ours.param_groups:
-        group["lr_name"] = entries[start].rate_name or next(unused)
+        group["lr_name"] = options[start].rate_name or next(unused)
         start += len(group["params"])
-    ours._next_group = len(ours.param_groups) + 1  # no number of MindSpore's is greater
+    ours._next_group = len(ours.param_groups) + 1  # MindSpore has no greater number
 
 
 def _group_of_each(opt: MindSporeAdagrad) -> list[Group]:
     return [group for group in opt.param_groups for _ in group["params"]]
 
 
-def _check_options(opt: MindSporeAdagrad, optimizer: Any, entries: list[Asked]) -> None:
-    """Refuse an optimizer that would go on otherwise."""
+def _check_options(opt: MindSporeAdagrad, optimizer: Any, options: list[ParameterOptions]) -> None:
+    """Raise an error for an optimizer that would continue another way."""
     check_same("loss_scale", opt.loss_scale, optimizer.loss_scale)
     check_same("update_slots", opt.update_slots, bool(optimizer.opt.update_slots))
     check_same("groups", opt._grouped, optimizer.is_group)
-    for name, group, entry in zip(opt.names, _group_of_each(opt), entries, strict=True):
-        check_same(f"grad_centralization of {name!r}", group["grad_centralization"], entry.centralizes)
+    for name, group, each in zip(opt.names, _group_of_each(opt), options, strict=True):
+        check_same(f"grad_centralization of {name!r}", group["grad_centralization"], each.centralizes)
         ours, theirs = (
             "a schedule" if callable(decay) else np.float32(decay * opt.loss_scale)
-            for decay in (group["weight_decay"], entry.decay)
+            for decay in (group["weight_decay"], each.decay)
         )
         check_same(f"weight_decay * loss_scale of {name!r}", ours, theirs)
-        check_same(f"a schedule as learning_rate of {name!r}", callable(group["lr"]), entry.rate_name is None)
+        check_same(f"a schedule as learning_rate of {name!r}", callable(group["lr"]), each.rate_name is None)
 
 
-def _fixed_rates(opt: MindSporeAdagrad, entries: list[Asked]) -> list[tuple[Any, Array]]:
-    """Return MindSpore's parameters that hold rates, and what they shall hold; several groups may share one."""
+def _fixed_rates(opt: MindSporeAdagrad, options: list[ParameterOptions]) -> list[tuple[Any, Array]]:
+    """Return MindSpore's parameters that hold rates, and their new values; several groups may share one."""
     rates: dict[int, tuple[Any, Array]] = {}
-    for group, entry in zip(_group_of_each(opt), entries, strict=True):
+    for group, each in zip(_group_of_each(opt), options, strict=True):
         if not callable(group["lr"]):
             rate = rate_array(group["lr"])
-            _, known = rates.setdefault(id(entry.rate), (entry.rate, rate))
+            _, known = rates.setdefault(id(each.rate), (each.rate, rate))
             if not np.array_equal(known, rate):
                 expected = "one rate for the groups that share it in MindSpore"
-                raise ValueError(f"{entry.rate_name}: expected {expected}, got {known} and {rate}")
+                raise ValueError(f"{each.rate_name}: expected {expected}, got {known} and {rate}")
     return list(rates.values())
 
 
-def _written(label: str, parameter: Any, value: Array) -> list[Callable[[], None]]:
-    """Check that an array fits a parameter of MindSpore's; return what writes it there, nothing in shared memory."""
-    array, is_shared = _memory(parameter)
-    check_fit(label, array, value)
-    if not is_shared:
-        return [partial(_set_data, parameter, value)]
-    return [] if same_memory(array, value) else [fill(array, value)]
+def _write(values: list[tuple[str, Any, Array]]) -> None:
+    """Check that labelled arrays fit parameters of MindSpore; then write them, those in shared memory in one call."""
+    pairs: list[tuple[Array, Array]] = []
+    unshared: list[tuple[Any, Array]] = []
+    for label, parameter, value in values:
+        array, is_shared = _memory(parameter)
+        check_fit(label, array, value)
+        if not is_shared:
+            unshared.append((parameter, value))
+        elif not same_memory(array, value):
+            pairs.append((array, value))
+    _core.commit([*pairs])
+    if unshared:
+        import mindspore
 
-
-def _set_data(parameter: Any, value: Array) -> None:
-    import mindspore
-
-    parameter.set_data(mindspore.Tensor(value))
+        for parameter, value in unshared:
+            parameter.set_data(mindspore.Tensor(value))

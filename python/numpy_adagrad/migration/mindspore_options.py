@@ -1,4 +1,4 @@
-"""What a live ``mindspore.nn.Adagrad`` asks for each parameter, read from it."""
+"""The options of each parameter, read from a live ``mindspore.nn.Adagrad``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..optimizers._mindspore_arguments import SHARED_RATE
 
 
 class FromCell:
-    """A schedule of MindSpore's as a callable of the step, compiled as MindSpore's optimizer compiles it."""
+    """A schedule of MindSpore as a callable of the step, compiled as MindSpore's optimizer compiles it."""
 
     def __init__(self, cell: Any) -> None:
         self.cell = cell
@@ -34,48 +34,48 @@ class FromCell:
         return id(self.cell)
 
 
-class Asked(NamedTuple):
-    """What is asked for one parameter."""
+class ParameterOptions(NamedTuple):
+    """The options of one parameter."""
 
     rate: Any
-    """MindSpore's own: a Parameter of 0 or 1 dimensions, or a schedule."""
+    """MindSpore's object: a Parameter of 0 or 1 dimensions, or a schedule."""
 
     decay: float | FromCell
     centralizes: bool
 
     @property
     def rate_name(self) -> str | None:
-        """What the rate is called in a checkpoint; a schedule has no name."""
+        """The name of the rate in a checkpoint; a schedule has none."""
         return str(self.rate.name) if hasattr(self.rate, "asnumpy") else None
 
 
-def asked(optimizer: Any) -> list[Asked]:
+def read_options(optimizer: Any) -> list[ParameterOptions]:
     """Read rate, decay and centralisation of each parameter."""
     count = len(optimizer.parameters)
     rates = optimizer.get_lr_parameter(list(optimizer.parameters))
     decays = optimizer.weight_decay if optimizer.is_group else [optimizer.weight_decay] * count
     flags = optimizer.grad_centralization_flags if optimizer.is_group else [False] * count
     return [
-        Asked(rate, read_decay(decay, optimizer.loss_scale), bool(flag))
+        ParameterOptions(rate, read_decay(decay, optimizer.loss_scale), bool(flag))
         for rate, decay, flag in zip(rates, decays, flags, strict=True)
     ]
 
 
 def read_rate(rate: Any) -> Any:
-    """Return a rate as `MindSporeAdagrad` takes it: an array of its own, or a callable."""
+    """Return a rate as `MindSporeAdagrad` takes it: a copied array, or a callable."""
     return np.array(rate.asnumpy()) if hasattr(rate, "asnumpy") else FromCell(rate)
 
 
 def read_decay(decay: Any, loss_scale: float) -> float | FromCell:
-    """Return a decay as it was given: MindSpore keeps it multiplied by `loss_scale`."""
+    """Return a decay as it was given. MindSpore stores it multiplied by `loss_scale`."""
     return float(decay.asnumpy()) / loss_scale if hasattr(decay, "asnumpy") else FromCell(decay.weight_decay)
 
 
-def default_rate(optimizer: Any, rates: list[Asked]) -> Any:
-    """Return the rate of groups that have none of their own."""
-    for entry in rates:
-        if not optimizer.is_group_lr or entry.rate_name == SHARED_RATE:
-            return read_rate(entry.rate)
+def default_rate(optimizer: Any, options: list[ParameterOptions]) -> Any:
+    """Return the rate of groups without one."""
+    for each in options:
+        if not optimizer.is_group_lr or each.rate_name == SHARED_RATE:
+            return read_rate(each.rate)
     return _not_kept if optimizer.init_learning_rate is None else optimizer.init_learning_rate
 
 

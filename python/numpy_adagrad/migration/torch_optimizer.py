@@ -1,56 +1,58 @@
-"""A live ``torch.optim.Adagrad``, taken over in its own memory, and given back."""
+"""Share a live ``torch.optim.Adagrad`` in its own memory, and write an optimizer of ours into one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from operator import setitem
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy as np
+
+from .. import _core
 from ..inputs.sparse import RowSparse
-from ..inputs.tensors import fill, run_together, to_array
+from ..inputs.tensors import to_array
 from ..inputs.types import Array
 from ..inputs.validation import check_fit, check_kind, check_same, number, same_memory
 from ..optimizers.torch import TorchAdagrad
 
 NUMBERS = ("lr_decay", "eps", "weight_decay")
+Pair: TypeAlias = "tuple[Array, Array] | tuple[dict[Any, Any], dict[Any, Any]]"
 DEFAULTS = ("lr", *NUMBERS, "maximize", "initial_accumulator_value", "differentiable", "fused")
 
 
 def from_torch(optimizer: Any) -> TorchAdagrad:
     """Make a `TorchAdagrad` over the memory of a live ``torch.optim.Adagrad``.
 
-    Nothing is copied: a step of ours moves torch's parameters, accumulators and step counters, and torch can take
-    the next step at any time. Groups, options and names come along; a rate that is a tensor stays shared. bfloat16
+    Nothing is copied: a step of ours updates torch's parameters, accumulators and step counters, and torch can take
+    the next step at any time. Groups, options and names are kept; a rate that is a tensor stays shared. bfloat16
     tensors are shared through a view of their integers.
 
-    The bits of a run that is switched this way are those of the unswitched run with ``fused=True``. torch's other
-    paths take MKL's square root, which is one unit off in the last place for up to 0.7 % of float32 numbers on
-    machines with AVX-512.
+    A run that switches optimizers this way has the bits of a run by torch alone with ``fused=True``. torch's other
+    paths use MKL's square root, whose last bit is wrong for up to 0.7 % of float32 numbers on machines with AVX-512.
 
     Parameters
     ----------
     optimizer : torch.optim.Adagrad
-        With parameters on the CPU. State that torch would create at its next step, of a group added later, is created
-        now. A step counter that is not float32 (torch with a default dtype of float64) is replaced by one that is.
+        Its parameters must be on the CPU. State of a group added later, which torch would create at its next step, is
+        created now. A step counter that is not float32 (torch with a default dtype of float64) is replaced by one
+        that is.
 
     Returns
     -------
     TorchAdagrad
-        Give its `step` the gradients of `torch_grads`.
+        Its `step` takes the gradients of `torch_grads`.
 
     Raises
     ------
     TypeError
-        For anything but a ``torch.optim.Adagrad``, or for parameters of a dtype that `TorchAdagrad` does not take.
+        For anything other than a ``torch.optim.Adagrad``, or for parameters of a dtype that `TorchAdagrad` does not
+        take.
     ValueError
         For parameters that are not strided tensors on the CPU, and for ``differentiable=True``.
 
     Notes
     -----
-    An option that is changed in torch's groups afterwards, by a scheduler of torch's for example, is not seen: change
-    it in `param_groups` here, or call `from_torch` again. Hooks of torch's optimizer are not called. As with every
-    change that autograd does not see, take no step between a forward pass and its backward pass.
+    Later changes of the options in torch's groups, for example by a scheduler, have no effect here: change
+    `param_groups` of the new optimizer, or call `from_torch` again. Hooks of torch's optimizer are not called. Autograd
+    does not notice the updates: take no step between a forward pass and its backward pass.
 
     Examples
     --------
@@ -82,7 +84,7 @@ def from_torch(optimizer: Any) -> TorchAdagrad:
     )
     ours._allocate = None
     for own, group in zip(ours.param_groups, groups, strict=True):
-        # torch ignores a group's own, and so does loading; it is kept for the way back.
+        # torch ignores a group's own value, and so does loading; it is kept for to_torch.
         own["initial_accumulator_value"] = group["initial_accumulator_value"]
     for slot, state in zip(ours._slots, states, strict=True):
         slot.state["step"] = state["step"].numpy()
@@ -92,21 +94,21 @@ def from_torch(optimizer: Any) -> TorchAdagrad:
 
 
 def to_torch(opt: TorchAdagrad, optimizer: Any) -> None:
-    """Write parameters, state and options into a live ``torch.optim.Adagrad``, which then goes on where `opt` stands.
+    """Write parameters, state and options into a live ``torch.optim.Adagrad``, which then continues the run of `opt`.
 
-    What lies in shared memory already is left alone, so that after `from_torch` only options are written.
+    Memory that both share is left alone, so that after `from_torch` only options are written.
 
     Parameters
     ----------
     opt : TorchAdagrad
-        Where from. A callable rate is written as the value last used.
+        The source. A callable rate is written as the value last used.
     optimizer : torch.optim.Adagrad
-        Where to: with as many groups, and in them parameters of the same shapes and dtypes, on the CPU.
+        The destination. It has as many groups, with parameters of the same shapes and dtypes, on the CPU.
 
     Raises
     ------
     TypeError, ValueError
-        For what does not fit, a float32 accumulator of a half parameter among it; nothing has changed then.
+        If the two do not fit, for example for a float32 accumulator of a half parameter; nothing has changed then.
 
     Examples
     --------
@@ -128,19 +130,23 @@ def to_torch(opt: TorchAdagrad, optimizer: Any) -> None:
         _check_groups(opt, optimizer)
         tensors = [tensor for group in optimizer.param_groups for tensor in group["params"]]
         states = [_own_state(optimizer, tensor) for tensor in tensors]
-        actions: list[Callable[[], None]] = []
+        pairs: list[Pair] = []
         for i, (slot, tensor, state) in enumerate(zip(opt._slots, tensors, states, strict=True)):
-            actions += _filled(f"params[{i}]", tensor, slot.param)
-            actions += _filled(f"sum[{i}]", state["sum"], slot.state["sum"])
-            actions += _filled(f"step[{i}]", state["step"], slot.state["step"])
+            pairs += _filled(f"params[{i}]", tensor, slot.param)
+            pairs += _filled(f"sum[{i}]", state["sum"], slot.state["sum"])
+            pairs += _filled(f"step[{i}]", state["step"], slot.state["step"])
         for k, (own, group) in enumerate(zip(opt.param_groups, optimizer.param_groups, strict=True)):
+            options: dict[str, Any] = {key: number(own[key], key) for key in NUMBERS}
+            options["maximize"] = bool(own["maximize"])
             rate = number(opt._saved_value(k, "lr"), "lr")
-            keeps = hasattr(group["lr"], "fill_")  # a tensor, which a compiled step or a scheduler may hold
-            actions.append(partial(group["lr"].fill_, rate) if keeps else partial(setitem, group, "lr", rate))
-            actions += [partial(setitem, group, key, number(own[key], key)) for key in NUMBERS]
-            actions.append(partial(setitem, group, "maximize", bool(own["maximize"])))
+            if hasattr(group["lr"], "fill_"):  # a tensor, which a compiled step or a scheduler may hold
+                array = shared(group["lr"], "lr")
+                pairs.append((array, np.full_like(array, rate)))
+            else:
+                options["lr"] = rate
+            pairs.append((group, options))
         optimizer.state.update(zip(tensors, states, strict=True))
-        run_together(actions)
+        _core.commit(pairs)
 
 
 def torch_grads(optimizer: Any) -> list[Array | RowSparse | None]:
@@ -149,12 +155,12 @@ def torch_grads(optimizer: Any) -> list[Array | RowSparse | None]:
     Parameters
     ----------
     optimizer : torch.optim.Optimizer
-        Its parameters' ``grad`` are taken, flat over all groups.
+        The ``grad`` of each of its parameters is returned, flat over all groups.
 
     Returns
     -------
     list
-        Arrays over torch's own memory, a `RowSparse` for a sparse COO gradient, None for none.
+        Arrays over torch's own memory, a `RowSparse` for a sparse COO gradient, None for a parameter without one.
 
     Examples
     --------
@@ -196,7 +202,7 @@ def _own_state(optimizer: Any, tensor: Any) -> dict[str, Any]:
 
 
 def _group(group: dict[str, Any], arrays: list[Array]) -> dict[str, Any]:
-    """Return a group of torch's as one of ours; there is no path to choose."""
+    """Return a group of torch as one of ours, which has one path only."""
     options = {key: to_array(value) for key, value in group.items() if key != "params"}
     return {"initial_accumulator_value": 0, **options, "params": arrays, "foreach": None}
 
@@ -208,8 +214,8 @@ def _check_groups(opt: TorchAdagrad, optimizer: Any) -> None:
         check_same("names", opt.names, theirs)
 
 
-def _filled(label: str, tensor: Any, value: Array) -> list[Callable[[], None]]:
-    """Check that an array fits a tensor; return what fills it, nothing where both are one memory."""
+def _filled(label: str, tensor: Any, value: Array) -> list[tuple[Array, Array]]:
+    """Check that an array fits a tensor; return both for `_core.commit`, or nothing if they share their memory."""
     array = shared(tensor, label)
     check_fit(label, array, value)
-    return [] if same_memory(array, value) else [fill(array, value)]
+    return [] if same_memory(array, value) else [(array, value)]
