@@ -14,7 +14,7 @@ from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
 from numpy_adagrad.cli import diff_report
 from numpy_adagrad.cli.diff_plot import draw, draw_distances
 from numpy_adagrad.cli.main import main
-from numpy_adagrad.migration.divergence import Distance
+from numpy_adagrad.migration.divergence import Distance, settings
 
 
 @pytest.fixture
@@ -76,6 +76,13 @@ def test_translated_from_mindspore(diff: Call) -> None:
     assert "They never differ by more than 0.0001.\n" in output
 
 
+def test_two_rules_in_the_other_order(diff: Call) -> None:
+    output = printed(diff("mindspore", "torch", "loss_scale=1024", "accum=0.5", "--tolerance", "1e-4"))
+    assert ["accum=0.5", "initial_accumulator_value=0.5", "exact"] in rows(output)
+    assert "torch's rule divided by it, as grad_scale.\n" in output
+    assert "They never differ by more than 0.0001.\n" in output
+
+
 def test_a_source_alone_is_translated_with_its_defaults(diff: Call) -> None:
     assert ["initial_accumulator_value=0.1", "accum=0.1", "defaults differ"] in rows(printed(diff("mindspore")))
 
@@ -99,7 +106,7 @@ def test_rules_that_never_differ(diff: Call) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["keras"], "source: expected 'torch' or 'mindspore', got 'keras'"),
+        (["keras"], "source: expected 'mindspore' or 'torch', got 'keras'"),
         (["torch", "fast"], "arguments: expected name=value, got 'fast'"),
         (["lr=fast"], "lr: expected a number"),
         (["lr=-1"], "Invalid learning rate: -1"),
@@ -145,14 +152,15 @@ def test_a_file_of_gradients_allows_no_random_ones(capsys: pytest.CaptureFixture
 
 def test_a_long_run_shows_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     """In a terminal, some while after it began."""
-    compute = partial(diff_report.compute, None, {}, None, steps=30, size=300_000, seed=1)
+    chosen = settings(("torch", "mindspore"), "torch", None)
+    compute = partial(diff_report.compute, chosen, None, steps=30, size=300_000, seed=1)
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     quiet = compute()
     assert capsys.readouterr().out == ""
     monkeypatch.setattr(diff_report, "LONG", 9_000_000)
     shown = compute()
     assert "Distances" in capsys.readouterr().out
-    assert shown.apart == quiet.apart
+    assert shown.distances == quiet.distances
     monkeypatch.setenv("TTY_COMPATIBLE", "0")
     compute()
     assert capsys.readouterr().out == ""

@@ -137,8 +137,8 @@ def test_programs_for_ours() -> None:
     ("arguments", "message"),
     [
         (["torch"], "the following arguments are required: target\n"),
-        (["torch", "jax"], "target: expected 'torch' or 'mindspore', got 'jax'\n"),
-        (["torch", "torch"], "target: expected the other framework than the source, got 'torch' twice\n"),
+        (["torch", "jax"], "target: expected 'mindspore' or 'torch', got 'jax'\n"),
+        (["torch", "torch"], "target: expected a framework other than the source, got 'torch' twice\n"),
         (["torch", "mindspore", "lr"], "arguments: expected name=value, got 'lr'\n"),
         (["torch", "mindspore", "accum=0.1"], "arguments: expected those of torch ("),
         (["torch", "mindspore", "lr=-1"], "Invalid learning rate: -1\n"),

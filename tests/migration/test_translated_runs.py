@@ -1,7 +1,7 @@
-"""Translations run by the real libraries, side by side: exact ones differ by rounding, the others as their notes say.
+"""Translations run by the real libraries: exact ones differ by rounding, the others by as much as their notes say.
 
 The bounds are running error analyses (Higham, "Accuracy and Stability of Numerical Algorithms", section 3.3): each
-rounded operation changes its result by at most `HALF_UNIT` of it, and what that does to the next values is added up.
+rounded operation changes its result by at most `HALF_UNIT` of it, and its effects on later values are added up.
 """
 
 import math
@@ -17,7 +17,16 @@ from helpers.mindspore_arrays import TableDecay, mindspore_step, parameter
 from helpers.torch_arrays import to_numpy, to_torch, torch_step
 from mindspore import nn
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad, translate
-from numpy_adagrad.migration.error_bounds import HALF_UNIT, NEAR, difference, equal_from, move_ratio, near_from
+from numpy_adagrad.migration.error_bounds import (
+    HALF_UNIT,
+    NEAR,
+    difference,
+    equality_threshold,
+    near_threshold,
+    update_ratio,
+)
+from numpy_adagrad.migration.mindspore import EPS
+from numpy_adagrad.migration.spec import Eps
 
 Array = npt.NDArray[Any]
 Each = Callable[[int], float]
@@ -28,7 +37,7 @@ SIZE = 512
 ULP = 2 * HALF_UNIT  # of numbers between 1 and 2
 
 
-class Course(NamedTuple):
+class Trajectory(NamedTuple):
     """The parameter before and after each step, and the accumulator after it, with a row for each step."""
 
     before: Array
@@ -50,7 +59,9 @@ def constant(value: Any) -> Each:
     return value if callable(value) else lambda step: float(value)
 
 
-def torch_course(param: Array, grads: Array, options: Options, decay: Each | None = None, scale: float = 1) -> Course:
+def torch_trajectory(
+    param: Array, grads: Array, options: Options, decay: Each | None = None, scale: float = 1
+) -> Trajectory:
     """Run torch.optim.Adagrad; a rate or decay that changes is set in the group before each step."""
     each = {"lr": options["lr"]} if callable(options["lr"]) else {}
     each |= {"weight_decay": decay} if decay else {}
@@ -63,10 +74,10 @@ def torch_course(param: Array, grads: Array, options: Options, decay: Each | Non
         before = to_numpy(tensor)
         torch_step(optimizer, [tensor], [grad])
         rows.append((before, to_numpy(tensor), to_numpy(optimizer.state[tensor]["sum"])))
-    return Course(*map(np.array, zip(*rows, strict=True)))
+    return Trajectory(*map(np.array, zip(*rows, strict=True)))
 
 
-def mindspore_course(param: Array, grads: Array, options: Options, name: str = "w", grouped: bool = False) -> Array:
+def mindspore_trajectory(param: Array, grads: Array, options: Options, name: str = "w", grouped: bool = False) -> Array:
     """Run mindspore.nn.Adagrad, rates that change as a list; return the parameter after each step."""
     options = dict(options)
     if callable(options["learning_rate"]):
@@ -83,25 +94,25 @@ def mindspore_course(param: Array, grads: Array, options: Options, name: str = "
     return np.array(rows)
 
 
-def allowed(course: Course, grads: Array, options: Options, decay: Each, scale: float) -> Array:
-    """By how much the libraries' parameters may differ after each step: to first order, and 1 % for the rest.
+def allowed(trajectory: Trajectory, grads: Array, options: Options, decay: Each, scale: float) -> Array:
+    """Bounds on the difference of the libraries' parameters after each step: to first order, and 1 % for the rest.
 
-    Along torch's course, with e the bound on a difference, u half a unit, d the decay and g the decayed gradient:
+    Along torch's trajectory, with e the bound on a difference, u half a unit, d the decay and g the decayed gradient:
 
     - e_g = d e_w + u |w d| + 2 u |g|, as the note on weight_decay says; under a loss scale 2 u |w d| more for the
       rounded d of both, and 3 u |g| for torch's quotient and MindSpore's reciprocal and product;
     - e_s grows by 2 |g| e_g + e_g^2 + 3 u s: torch rounds once, MindSpore twice;
-    - e_move = move (e_g / |g| + e_s / 2 s + 12 u + the note on eps): torch rounds rate, product, root, sum and
+    - e_update = update (e_g / |g| + e_s / 2 s + 12 u + the note on eps): torch rounds rate, product, root, sum and
       quotient, MindSpore rate, product, sum, root, reciprocal and product; one more for a rate on an edge;
-    - e_w grows by e_move + 2 u |w|: each rounds the new parameter once.
+    - e_w grows by e_update + 2 u |w|: each rounds the new parameter once.
     """
     u, scaled = HALF_UNIT, scale != 1
-    eps, initial = options["eps"], options["initial_accumulator_value"]
-    per_move = 12 * u + (0 if initial >= equal_from(eps) else difference(eps, initial))
+    both, initial = (Eps(options["eps"], "to the root"), EPS), options["initial_accumulator_value"]
+    per_update = 12 * u + (0 if initial >= equality_threshold(*both) else difference(*both, initial))
     e_w, e_s = np.zeros(SIZE), np.zeros(SIZE)
     rows = []
     for step, grad in enumerate(grads.astype(np.float64)):
-        before, after, s = (part[step].astype(np.float64) for part in course)
+        before, after, s = (part[step].astype(np.float64) for part in trajectory)
         d = decay(step)
         g = np.abs(grad / scale + d * before)
         e_g = d * e_w + u * (1 + 2 * scaled) * d * np.abs(before) + u * (2 + 3 * scaled) * g * bool(d or scaled)
@@ -109,7 +120,7 @@ def allowed(course: Course, grads: Array, options: Options, decay: Each, scale: 
         rate = constant(options["lr"])(step) / (1 + step * options.get("lr_decay", 0))
         e_w = (
             e_w
-            + rate / np.sqrt(s) * (e_g + g * (e_s / (2 * s) + per_move))
+            + rate / np.sqrt(s) * (e_g + g * (e_s / (2 * s) + per_update))
             + 2 * u * np.maximum(abs(before), abs(after))
         )
         rows.append(1.01 * e_w)
@@ -122,10 +133,10 @@ def compare(for_torch: Options, for_mindspore: Options, scale: float = 1, **how:
     param, grads = start(), gradients()
     sign = np.float32(-1 if for_torch.get("maximize") else 1)
     scaled = np.float32(scale) * grads
-    course = torch_course(param, scaled, for_torch, decay if callable(decay) else None, scale)
-    theirs = mindspore_course(param, sign * scaled, for_mindspore, **how)
-    bounds = allowed(course, sign * scaled, for_torch, constant(decay), scale)
-    return np.abs(course.after.astype(np.float64) - theirs), bounds
+    trajectory = torch_trajectory(param, scaled, for_torch, decay if callable(decay) else None, scale)
+    theirs = mindspore_trajectory(param, sign * scaled, for_mindspore, **how)
+    bounds = allowed(trajectory, sign * scaled, for_torch, constant(decay), scale)
+    return np.abs(trajectory.after.astype(np.float64) - theirs), bounds
 
 
 def assert_within(differences: Array, bounds: Array) -> None:
@@ -166,7 +177,7 @@ FROM_MINDSPORE: dict[str, Options] = {
 
 
 def from_torch(**options: Any) -> tuple[Options, Options]:
-    """Arguments of both, with an accumulator beside which float32 sees neither epsilon."""
+    """Arguments of both, with an accumulator beside which float32 absorbs both eps."""
     options = {"initial_accumulator_value": 1.0, **options}
     translated = translate("torch", "mindspore", **options).arguments
     return {"lr": 0.01, "eps": 1e-10, **options}, translated
@@ -212,7 +223,7 @@ def test_the_bounds_see_a_mistake(name: str, value: float) -> None:
 @pytest.mark.parametrize("accum", [0.01, 0.1, 0.25, 1.0])
 @pytest.mark.parametrize("eps", [1e-10, 1e-8, 1e-6, 1e-4, 1e-3])
 def test_eps_of_torch_beside_accumulators(eps: float, accum: float) -> None:
-    """Each move may differ by as much as the note says."""
+    """Each update may differ by as much as the note says."""
     assert_within(*compare(*from_torch(lr=0.1, eps=eps, initial_accumulator_value=accum)))
 
 
@@ -221,50 +232,50 @@ def test_eps_of_mindspore_beside_accumulators(accum: float) -> None:
     assert_within(*compare(*from_mindspore(learning_rate=0.1, accum=accum)))
 
 
-def moves(for_torch: Options, for_mindspore: Options) -> tuple[Array, Array, Array]:
-    """From zero along gradients of one sign and every size: where both have gone, and torch's accumulators.
+def updates(for_torch: Options, for_mindspore: Options) -> tuple[Array, Array, Array]:
+    """From zero along gradients of one sign and every size: the parameters of both, and torch's accumulators.
 
-    Only additions of one sign: parameter, accumulator and moves keep few relative errors, which are bounded below.
+    With additions of one sign only, the relative errors of parameter and accumulator stay small. `ROUNDED` bounds them.
     """
     sizes = np.geomspace(1e-15, 10, 321).astype(np.float32)
     factors = np.random.default_rng(3).uniform(0.5, 1, STEPS).astype(np.float32)
     grads = factors[:, np.newaxis] * sizes
     zero = np.zeros_like(sizes)
-    course = torch_course(zero, grads, for_torch)
+    trajectory = torch_trajectory(zero, grads, for_torch)
     return (
-        course.after.astype(np.float64),
-        mindspore_course(zero, grads, for_mindspore).astype(np.float64),
-        course.accum,
+        trajectory.after.astype(np.float64),
+        mindspore_trajectory(zero, grads, for_mindspore).astype(np.float64),
+        trajectory.accum,
     )
 
 
 ROUNDED = (12 + 1.5 * STEPS + 2 * STEPS) * 1.01 * HALF_UNIT
-"""For a sum of moves, relative: 12 half units for a move as above, half of 3 for each addition to its accumulator, 2
-for each addition to the parameter."""
+"""The relative error of a sum of updates: 12 half units for an update as above, half of 3 for each addition to its
+accumulator, 2 for each addition to the parameter."""
 
 
 def assert_ratio(for_torch: Options, for_mindspore: Options) -> None:
-    """The sums of moves have the ratio that the note gives to each, and in the first step all of its range."""
-    eps, accum = for_torch["eps"], for_torch["initial_accumulator_value"]
-    ours, theirs, accumulators = moves(for_torch, for_mindspore)
-    ratio = theirs / ours
-    least, most = move_ratio(eps, accum)
+    """The sums of updates have the ratio that the note states for each, and in the first step all of its range."""
+    eps, accum = Eps(for_torch["eps"], "to the root"), for_torch["initial_accumulator_value"]
+    of_torch, of_mindspore, accumulators = updates(for_torch, for_mindspore)
+    ratio = of_mindspore / of_torch
+    least, greatest = update_ratio(eps, EPS, accum)
     assert least * (1 - ROUNDED) <= ratio.min()
-    assert ratio.max() <= most * (1 + ROUNDED)
+    assert ratio.max() <= greatest * (1 + ROUNDED)
     assert ratio[0].min() <= least * 1.001
-    assert ratio[0].max() >= most * 0.99
-    near = accumulators[0] >= near_from(eps)
+    assert ratio[0].max() >= greatest * 0.99
+    near = accumulators[0] >= near_threshold(eps, EPS)
     assert np.abs(ratio[:, near] - 1).max() <= NEAR + ROUNDED
 
 
 @pytest.mark.parametrize("accum", [0, 1e-6, 0.1])
 @pytest.mark.parametrize("eps", [1e-10, 1e-8, 1e-6, 1e-4, 1e-3])
-def test_ratio_of_moves_from_torch(eps: float, accum: float) -> None:
+def test_ratio_of_updates_from_torch(eps: float, accum: float) -> None:
     assert_ratio(*from_torch(lr=0.1, eps=eps, initial_accumulator_value=accum))
 
 
 @pytest.mark.parametrize("accum", [0.0, 1e-6, 0.1])
-def test_ratio_of_moves_from_mindspore(accum: float) -> None:
+def test_ratio_of_updates_from_mindspore(accum: float) -> None:
     assert_ratio(*from_mindspore(learning_rate=0.1, accum=accum))
 
 
@@ -275,15 +286,15 @@ def test_names_that_do_not_decay(name: str) -> None:
     differences, bounds = compare(for_torch, for_mindspore, name=name)
     assert (differences > 2 * bounds).any()
     assert_within(*compare(for_torch, for_mindspore, name=name, grouped=True))
-    without = mindspore_course(start(), gradients(), for_mindspore, name=name)
-    assert_same_bits(without, mindspore_course(start(), gradients(), {**for_mindspore, "weight_decay": 0.0}))
+    without = mindspore_trajectory(start(), gradients(), for_mindspore, name=name)
+    assert_same_bits(without, mindspore_trajectory(start(), gradients(), {**for_mindspore, "weight_decay": 0.0}))
 
 
 def test_ours_take_a_callable_where_mindspore_takes_a_list() -> None:
     _, for_mindspore = from_torch(lr=0.1, lr_decay=0.3, weight_decay=0.1)
     param, grads = start(), gradients()
     optimizer = MindSporeAdagrad({"w": param}, **for_mindspore)
-    expected = mindspore_course(param, grads, for_mindspore)
+    expected = mindspore_trajectory(param, grads, for_mindspore)
     for grad, row in zip(grads, expected, strict=True):
         optimizer.step([grad])
         assert_same_bits(param, row)
@@ -292,7 +303,7 @@ def test_ours_take_a_callable_where_mindspore_takes_a_list() -> None:
 def test_ours_take_a_list_as_a_callable() -> None:
     for_torch, _ = from_mindspore(learning_rate=[rate(step) for step in range(STEPS)], weight_decay=0.1)
     param, grads = start(), gradients()
-    expected = torch_course(param, grads, for_torch)
+    expected = torch_trajectory(param, grads, for_torch)
     optimizer = TorchAdagrad([param], **for_torch)
     for grad, row in zip(grads, expected.after, strict=True):
         optimizer.step([grad])

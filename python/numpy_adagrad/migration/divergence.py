@@ -155,10 +155,11 @@ def make(side: Setup, params: dict[str, Floats]) -> Optimizer:
 
 
 def check_rates(side: Setup, steps: int) -> None:
-    """Check that a list of rates lasts for all steps."""
+    """Check that a list of rates in the arguments of a rule lasts for all steps."""
     spec = rule_module(side.rule, "rule").describe(side.arguments)
-    if isinstance(spec.rate, ListedRate) and len(spec.rate.rates) < steps:
-        name = spec.rule.arguments["rate"]
+    name = spec.rule.arguments["rate"]
+    was_translated = isinstance(side.arguments.get(name), ListedRate)
+    if isinstance(spec.rate, ListedRate) and not was_translated and len(spec.rate.rates) < steps:
         raise ValueError(f"{name}: expected a rate for each of {steps} steps, got {len(spec.rate.rates)}")
 
 

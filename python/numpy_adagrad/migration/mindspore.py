@@ -132,7 +132,8 @@ def _sparse_decay(spec: Spec) -> Counterpart:
     text = "With a sparse gradient MindSporeAdagrad decays touched rows"
     if spec.sparse_decay == "decays touched rows":
         return Counterpart("sparse_decay", "exact", f"{text}: nothing to write.")
-    if spec.weight_decay.value == 0 and not spec.was_given("sparse_decay"):
+    is_translated = spec.weight_decay.kind == "L2" and spec.weight_decay.value != 0
+    if not is_translated and not spec.was_given("sparse_decay"):
         return Counterpart("sparse_decay", "exact", "Nothing decays: nothing to write.")
     return Counterpart("sparse_decay", "no counterpart", f"{text}; {spec.rule.library} {spec.sparse_decay}.")
 

@@ -17,7 +17,9 @@ class Note(NamedTuple):
     """
 
     argument: str
-    """Its name in the source or, where only the target has it, in the target."""
+    """Its name in the source or, where only the target has it, in the target. For a property that no argument sets, its
+    name in `Spec`.
+    """
 
     text: str
     """One or more plain sentences."""

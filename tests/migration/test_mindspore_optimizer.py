@@ -1,4 +1,4 @@
-"""A run that changes over to ours and back has the bits of one that does not, in MindSpore's memory or a copy."""
+"""A run that switches to ours and back has the bits of MindSpore alone, in MindSpore's memory or a copy."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -68,7 +68,7 @@ def mixed_rates(params: list[Any]) -> Any:
 
 
 def unused_default(params: list[Any]) -> Any:
-    """The default rate is dynamic and no group has it: MindSpore shifts the fixed ones all the same."""
+    """The default rate is dynamic and no group uses it: MindSpore still rounds the fixed ones as (v + 1) - 1."""
     groups = [{"params": params[:2], "lr": 0.0123}, {"params": params[2:], "lr": 0.0456}]
     return nn.Adagrad(groups, learning_rate=RATES)
 
@@ -160,8 +160,8 @@ def test_switched_run(dtype: str, form: Form) -> None:
 
 
 @each_form
-def test_turn_and_turn_about(form: Form) -> None:
-    """State is shared: each may take the next step without being told of the other's."""
+def test_alternating_steps(form: Form) -> None:
+    """State is shared: each may take the next step without a call in between."""
     optimizer, unswitched = optimizer_of(form), optimizer_of(form)
     ours = from_mindspore(optimizer)
     for k, part in enumerate(grads_of(optimizer)):
@@ -174,8 +174,8 @@ def test_turn_and_turn_about(form: Form) -> None:
 
 
 @each_form
-def test_into_memory_of_its_own(form: Form) -> None:
-    """to_mindspore copies what is not shared: here all of it, the fixed rates too."""
+def test_into_other_memory(form: Form) -> None:
+    """to_mindspore copies everything that is not shared: here all of it, fixed rates included."""
     optimizer, unswitched = optimizer_of(form), optimizer_of(form)
     grads = grads_of(optimizer)
     ours = from_mindspore(optimizer)
@@ -194,7 +194,7 @@ def test_into_memory_of_its_own(form: Form) -> None:
 
 
 @each_form
-def test_checkpoint_names_and_rates_are_mindspore_s(form: Form, tmp_path: Any) -> None:
+def test_checkpoints_have_the_names_and_rates_of_mindspore(form: Form, tmp_path: Any) -> None:
     optimizer = optimizer_of(form)
     path = str(tmp_path / "optimizer.ckpt")
     mindspore.save_checkpoint(optimizer, path)
@@ -229,7 +229,7 @@ def test_a_group_can_be_added(form: Form) -> None:
     ids=lambda schedule: type(schedule).__name__,
 )
 def test_rates_of_schedules(schedule: Any) -> None:
-    """From 0 a gradient of 1 moves by the rate itself, as 1e-8 is lost beside an accumulator of 1."""
+    """From 0 a gradient of 1 gives an update of the rate itself: float32 absorbs 1e-8 beside an accumulator of 1."""
     w = parameter("w", np.zeros(1, np.float32))
     optimizer = nn.Adagrad([w], accum=0.0, learning_rate=schedule)
     rate = from_mindspore(optimizer).param_groups[0]["lr"]
@@ -261,7 +261,7 @@ def test_a_schedule_that_no_group_uses_is_not_kept() -> None:
     assert contents(ours) == before
 
 
-def test_options_come_along() -> None:
+def test_options_are_kept() -> None:
     ours = from_mindspore(nn.Adagrad([parameter("w", np.ones(2, np.float32))], 0.5, 0.25, False, 8.0, 0.125))
     assert (ours.accum, ours.update_slots, ours.loss_scale) == (0.5, False, 8.0)
     assert [ours.param_groups[0][key] for key in ("lr", "weight_decay")] == [0.25, 0.125]
@@ -276,7 +276,7 @@ def test_float64_keeps_its_precision() -> None:
 
 @pytest.fixture
 def _unshared(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a device that is not the host: asnumpy() copies."""
+    """asnumpy() copies, as on a device other than the host."""
     shared = mindspore.Parameter.asnumpy
     monkeypatch.setattr(mindspore.Parameter, "asnumpy", lambda self: shared(self).copy(), raising=False)
 

@@ -1,4 +1,4 @@
-"""What from_torch and to_torch refuse, and that nothing has changed then."""
+"""The errors of from_torch and to_torch, which change nothing."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ import torch
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad, from_torch, to_torch
 
 
-def refused_optimizers() -> dict[str, tuple[Any, type[Exception], str]]:
+def wrong_optimizers() -> dict[str, tuple[Any, type[Exception], str]]:
     meta = torch.nn.Parameter(torch.ones(2, device="meta"))
     whole = torch.ones(4)
     changed = torch.optim.Adagrad([torch.ones(3)])
@@ -37,17 +37,17 @@ def refused_optimizers() -> dict[str, tuple[Any, type[Exception], str]]:
     }
 
 
-@pytest.mark.parametrize("case", refused_optimizers())
-def test_refusals_of_from_torch(case: str) -> None:
-    optimizer, kind, message = refused_optimizers()[case]
+@pytest.mark.parametrize("case", wrong_optimizers())
+def test_errors_of_from_torch(case: str) -> None:
+    optimizer, kind, message = wrong_optimizers()[case]
     states = dict(getattr(optimizer, "state", {}))
-    with pytest.raises(kind) as refusal:
+    with pytest.raises(kind) as caught:
         from_torch(optimizer)
-    assert message in str(refusal.value)
+    assert message in str(caught.value)
     assert dict(getattr(optimizer, "state", {})) == states
 
 
-def refused_targets() -> dict[str, tuple[Any, type[Exception], str]]:
+def wrong_targets() -> dict[str, tuple[Any, type[Exception], str]]:
     def adagrad(*params: Any, **options: Any) -> Any:
         return torch.optim.Adagrad(list(params), **options)
 
@@ -73,16 +73,16 @@ def refused_targets() -> dict[str, tuple[Any, type[Exception], str]]:
     }
 
 
-@pytest.mark.parametrize("case", refused_targets())
-def test_refusals_of_to_torch(case: str) -> None:
+@pytest.mark.parametrize("case", wrong_targets())
+def test_errors_of_to_torch(case: str) -> None:
     """Nothing is written, neither values nor options nor state."""
-    optimizer, kind, message = refused_targets()[case]
+    optimizer, kind, message = wrong_targets()[case]
     ours = TorchAdagrad({"a": np.full(3, 5, np.float32), "b": np.full(2, 5, np.float32)}, lr=0.5, eps=0.5)
     ours.step({"a": np.ones(3, np.float32), "b": np.ones(2, np.float32)})
     before = repr(optimizer.state_dict())
-    with pytest.raises(kind) as refusal:
+    with pytest.raises(kind) as caught:
         to_torch(ours, optimizer)
-    assert message in str(refusal.value)
+    assert message in str(caught.value)
     assert repr(optimizer.state_dict()) == before
     assert all(bool((tensor == 1).all()) for group in optimizer.param_groups for tensor in group["params"])
 

@@ -1,4 +1,4 @@
-"""A run that changes over to ours and back, in one memory, has the bits of one that does not."""
+"""A run that switches to ours and back, in one memory, has the bits of torch alone."""
 
 import copy
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ SHAPES: list[tuple[int, ...]] = [(), (0,), (17,), (4, 5), (33,)]
 FORMS = ["plain", "named", "groups", "named groups", "tensor rate", "later group"]
 STEPS = 3
 
-# A half type holds these as they are; torch rounds others to it.
+# A half type holds these exactly; torch rounds others to it.
 EXACT = {"lr": 2**-4, "eps": 2**-8, "weight_decay": 2**-6, "initial_accumulator_value": 2**-3}
 ROUNDED = {**EXACT, "lr": 0.037, "lr_decay": 0.01, "eps": 1e-10, "weight_decay": 0.1}
 
@@ -82,8 +82,8 @@ def test_switched_run(dtype: Any, form: str) -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_turn_and_turn_about(form: str) -> None:
-    """State is shared: each may take the next step without being told of the other's."""
+def test_alternating_steps(form: str) -> None:
+    """State is shared: each may take the next step without a call in between."""
     tensors, expected, grads = tensors_of("float32"), tensors_of("float32"), grads_of("float32")
     optimizer, unswitched = (optimizer_of(owned, "float32", form, fused=True) for owned in (tensors, expected))
     ours = from_torch(optimizer)
@@ -98,8 +98,8 @@ def test_turn_and_turn_about(form: str) -> None:
 
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
-def test_into_memory_of_its_own(dtype: Any, form: str) -> None:
-    """to_torch copies what is not shared: here all of it, into an optimizer with other options."""
+def test_into_other_memory(dtype: Any, form: str) -> None:
+    """to_torch copies everything that is not shared: here all of it, into an optimizer with other options."""
     tensors, expected, grads = tensors_of(dtype), tensors_of(dtype), grads_of(dtype)
     optimizer, unswitched = (optimizer_of(owned, dtype, form, fused=True) for owned in (tensors, expected))
     ours = from_torch(optimizer)
@@ -124,7 +124,7 @@ def test_into_memory_of_its_own(dtype: Any, form: str) -> None:
         assert other.param_groups[0]["lr"] is rate
 
 
-def test_groups_names_and_options_come_along() -> None:
+def test_groups_names_and_options_are_kept() -> None:
     tensors = tensors_of("float32")
     optimizer = optimizer_of(tensors, "float32", "named groups", foreach=True)
     torch.optim.lr_scheduler.ConstantLR(optimizer)
@@ -142,7 +142,7 @@ def test_groups_names_and_options_come_along() -> None:
     assert ours.defaults == {**optimizer.defaults, "foreach": None}
 
 
-def test_a_group_s_own_initial_value_is_ignored_as_torch_does_and_kept() -> None:
+def test_the_initial_value_of_a_group_is_kept_and_ignored_as_in_torch() -> None:
     tensors = tensors_of("float32")
     optimizer = optimizer_of(tensors, "float32", "later group")
     ours = from_torch(optimizer)
@@ -150,7 +150,7 @@ def test_a_group_s_own_initial_value_is_ignored_as_torch_does_and_kept() -> None
     assert ours.state[4]["sum"][0] == 2**-3
 
 
-def test_state_that_torch_has_not_made_yet_is_made() -> None:
+def test_missing_state_is_created() -> None:
     tensors = tensors_of("float32")
     optimizer = optimizer_of(tensors, "float32", "later group", fused=True)
     assert tensors[3] not in optimizer.state
@@ -204,7 +204,7 @@ def test_tied_parameters_and_rates_in_tensors_stay_shared() -> None:
 
 
 def test_torch_grads() -> None:
-    """Dense gradients are torch's memory; sparse ones, conjugated ones and none come as `step` takes them."""
+    """Dense gradients share torch's memory; sparse, conjugated and missing ones come in the form that `step` takes."""
     dense, half, table, idle, phase = (
         torch.ones(3, requires_grad=True),
         torch.ones(3, dtype=torch.bfloat16, requires_grad=True),
@@ -260,7 +260,7 @@ def test_a_group_can_be_added() -> None:
     assert (tensor.tolist(), array.tolist()) == ([-0.5] * 2, [-0.5] * 3)
 
 
-def test_a_copy_moves_arrays_of_its_own() -> None:
+def test_a_copy_updates_its_own_arrays() -> None:
     tensor = torch.zeros(2)
     ours = from_torch(torch.optim.Adagrad([tensor], lr=0.5))
     copy.deepcopy(ours).step([np.ones(2, np.float32)])

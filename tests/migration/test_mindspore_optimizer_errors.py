@@ -1,4 +1,4 @@
-"""What from_mindspore and to_mindspore refuse, and that nothing has changed then."""
+"""The errors of from_mindspore and to_mindspore, which change nothing."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -33,7 +33,7 @@ def theirs_of(
     return nn.Adagrad([parameter(name, np.ones(s, dtype)) for name, s in zip(names, shapes, strict=True)], **options)
 
 
-REFUSED: dict[str, tuple[dict[str, Any], Callable[[], Any], type[Exception], str]] = {
+ERRORS: dict[str, tuple[dict[str, Any], Callable[[], Any], type[Exception], str]] = {
     "names": ({}, lambda: theirs_of(names=("b", "a")), ValueError, "names: expected ['a', 'b'], got ['b', 'a']"),
     "shape": ({}, lambda: theirs_of((3,), (3,)), ValueError, "b: expected shape (2,), got (3,)"),
     "dtype": ({}, lambda: theirs_of(dtype="float16"), TypeError, "a: expected dtype float32, got float16"),
@@ -72,13 +72,13 @@ REFUSED: dict[str, tuple[dict[str, Any], Callable[[], Any], type[Exception], str
 }
 
 
-@pytest.mark.parametrize("case", REFUSED)
-def test_refusals_of_to_mindspore(case: str) -> None:
-    options, make, kind, message = REFUSED[case]
+@pytest.mark.parametrize("case", ERRORS)
+def test_errors_of_to_mindspore(case: str) -> None:
+    options, make, kind, message = ERRORS[case]
     optimizer = make()
-    with pytest.raises(kind) as refusal:
+    with pytest.raises(kind) as caught:
         to_mindspore(ours_of(**options), optimizer)
-    assert message in str(refusal.value)
+    assert message in str(caught.value)
     assert all(np.all(param.asnumpy() == 1) for param in optimizer.parameters)
     assert int(optimizer.global_step.asnumpy()[0]) == 0
 
