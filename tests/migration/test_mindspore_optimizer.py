@@ -1,5 +1,8 @@
 """A run that switches to ours and back has the bits of MindSpore alone, in MindSpore's memory or a copy."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +12,6 @@ import numpy as np
 import pytest
 from helpers.bits import assert_same_bits
 from helpers.contents import contents
-from helpers.interpreters import run
 from helpers.mindspore_arrays import (
     ArithmeticSchedule,
     TableDecay,
@@ -22,6 +24,7 @@ from mindspore import nn
 from numpy_adagrad import from_mindspore, to_mindspore
 from numpy_adagrad.inputs.types import Array
 
+TESTS = Path(__file__).parents[1]
 NAMES = ["dense.weight", "norm.beta", "table", "scale"]
 SHAPES: list[tuple[int, ...]] = [(17, 5), (33,), (4, 16), ()]
 STEPS = 3
@@ -239,17 +242,16 @@ def test_rates_of_schedules(schedule: Any) -> None:
         assert_same_bits(np.float32(rate(step)), abs(w.asnumpy()[0]), f"step {step}")
 
 
-FIRST_OPERATOR = f"""
-import sys
-sys.path.insert(0, {str(Path(__file__).parents[1])!r})
-from helpers.mindspore_arrays import ArithmeticSchedule
-from numpy_adagrad.migration.mindspore_options import FromCell
-print(FromCell(ArithmeticSchedule(0.5))(10))
-"""
-
-
 def test_a_schedule_is_compiled() -> None:
-    assert run(FIRST_OPERATOR, GLOG_v="3").stdout.splitlines()[-1:] == ["0.25"]
+    done = subprocess.run(
+        [sys.executable, str(TESTS / "programs" / "compiled_schedule.py")],
+        env={**os.environ, "PYTHONPATH": str(TESTS), "GLOG_v": "3"},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1:] == ["0.25"]
 
 
 def test_a_schedule_that_no_group_uses_is_not_kept() -> None:
