@@ -1,4 +1,4 @@
-"""The figures of the notes, each compared with what it bounds on a fine grid."""
+"""The figures of the notes: each bound holds on a fine grid, and is reached there."""
 
 import math
 from typing import Literal

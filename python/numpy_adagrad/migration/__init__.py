@@ -1,4 +1,4 @@
-"""From one framework to the other: arguments, live optimizers, state dicts."""
+"""Moving between frameworks: arguments, live optimizers, state dicts."""
 
 from .mindspore_optimizer import from_mindspore, to_mindspore
 from .notes import Note

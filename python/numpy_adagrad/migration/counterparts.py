@@ -1,4 +1,4 @@
-"""The comparison of a source's `Spec` with a target's rule: the sentences that every target needs, and the notes."""
+"""Compare a source's `Spec` with a target's rule: the notes, and the sentences that every target needs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .spec import PACKAGE_OPTIONS, Eps, Rule, Spec, WeightDecay
 
 
 class Counterpart(NamedTuple):
-    """What one field of a `Spec` becomes: a kind and a text as in `Note`, and arguments of the target."""
+    """The translation of one field of a `Spec`: kind and text of its `Note`, and arguments of the target."""
 
     field: str
     kind: Kind
@@ -72,14 +72,14 @@ def _accumulation(source: Rule, target: Rule) -> Iterable[Counterpart]:
 
 
 def rounding_text(source: Rule, target: Rule) -> str:
-    """Say to what precision both round a number."""
+    """Say how both round a number, if they differ."""
     if source.number_rounding == target.number_rounding:
         return ""
     return f" {source.library} rounds it to {source.number_rounding}, {target.library} to {target.number_rounding}."
 
 
 def steps_text(source: Rule, target: Rule) -> str:
-    """Say whose steps both count."""
+    """Say which steps both count, if they differ."""
     if source.counter == target.counter:
         return ""
     return (
@@ -89,7 +89,7 @@ def steps_text(source: Rule, target: Rule) -> str:
 
 
 def eps_text(spec: Spec, target: Rule, eps: Eps) -> str:
-    """Say how far the target's updates are from the source's."""
+    """Compare the target's updates with the source's, which uses another eps."""
     both, start, names = (spec.eps, eps), spec.initial, (spec.rule.library, target.library)
     least, greatest = update_ratio(*both, start)
     bound = difference(*both, start)

@@ -61,20 +61,20 @@ class Distance(NamedTuple):
 
 
 def settings(rules: tuple[str, str], source: str, arguments: dict[str, Any] | None) -> Settings:
-    """Set two rules up: one with its arguments, the other with their translation.
+    """Set up two rules: one with the given arguments, the other with their translation.
 
-    Where an argument has no counterpart in the other rule, its gradients change instead. If only one of them has
-    ``maximize=True``, the other gets the negated gradients. A `loss_scale` says that the gradients come multiplied by
-    it: both rules get such gradients, and a rule without a `loss_scale` divides them by the `grad_scale` of each step.
+    Where an argument has no counterpart in the other rule, that rule gets other gradients. If only one of them has
+    ``maximize=True``, the other gets the negated gradients. With a `loss_scale` both rules get gradients multiplied by
+    it, and a rule without a `loss_scale` divides them by the `grad_scale` of each step.
 
     Parameters
     ----------
     rules : tuple of two str
         Names of rules.
     source : str
-        The one of them that has `arguments`.
+        The rule that takes `arguments`.
     arguments : dict or None
-        Arguments of `source`; the others have their defaults. With None each rule runs with its own defaults.
+        Arguments of `source`; missing ones have their defaults. With None each rule runs with its own defaults.
 
     Returns
     -------

@@ -9,23 +9,23 @@ import numpy as np
 from .spec import Eps, WeightDecay
 
 NEAR = 0.01
-"""The largest relative difference at which the notes call two updates near."""
+"""The largest relative difference of two updates that the notes call near."""
 
 HALF_UNIT = 2.0**-24
-"""The largest relative change of a number that is rounded to float32."""
+"""The largest relative error of a number that is rounded to float32."""
 
 
 def update_ratio(source: Eps, target: Eps, accumulator: float) -> tuple[float, float]:
-    """Bound an update of the target as a multiple of the source's.
+    """Return bounds of the ratio of the target's update to the source's.
 
-    Gradient, rate and accumulator are the same for both, so that this is the ratio of the divisors. As a function of
-    the root ``r``, ``(r + a) / sqrt(r**2 + b)`` rises until ``r = b / a`` and then falls towards 1; where both add at
-    the same position, the ratio tends to 1 all the way.
+    Gradient, rate and accumulator are the same for both, so this is the ratio of their divisors. As a function of the
+    root ``r``, ``(r + a) / sqrt(r**2 + b)`` rises until ``r = b / a`` and then falls towards 1. If both constants have
+    the same position, the ratio is monotonic and tends to 1.
 
     Parameters
     ----------
     source, target : Eps
-        What each of them adds.
+        The constant of each.
     accumulator : float
         The least value of the accumulator: its start.
 
@@ -51,7 +51,7 @@ def update_ratio(source: Eps, target: Eps, accumulator: float) -> tuple[float, f
 
 
 def _peak(source: Eps, target: Eps, root: float) -> list[float]:
-    """Return the ratio where it turns, if it does for a root of at least this value."""
+    """Return the extreme value of the ratio, if it has one for a root of at least this value."""
     if source.position == target.position:
         return []
     beside, under = (source, target) if target.position == "under the root" else (target, source)
@@ -62,21 +62,21 @@ def _peak(source: Eps, target: Eps, root: float) -> list[float]:
 
 
 def difference(source: Eps, target: Eps, accumulator: float) -> float:
-    """Bound the difference of an update of the target from the source's, relative to the source's."""
+    """Return a bound of the difference between the two updates, relative to the source's."""
     least, greatest = update_ratio(source, target, accumulator)
     return max(1 - least, greatest - 1)
 
 
 def near_threshold(source: Eps, target: Eps) -> float:
-    """Return the least power of ten such that, for accumulators of at least that, the difference is within `NEAR`."""
+    """Return a power of ten: for accumulators of at least that value, the difference is within `NEAR`."""
     powers = (10.0**exponent for exponent in range(-20, 300))
     return next((power for power in powers if difference(source, target, power) <= NEAR), math.inf)
 
 
 def matching_eps(source: Eps, position: str, accumulator: float) -> float:
-    """Return the eps at another position that gives the source's divisor where accumulators start, to three digits.
+    """Return the eps for a position that gives the source's divisor where accumulators start, to three digits.
 
-    Both are written so that nothing cancels.
+    Both formulas are written without cancellation.
     """
     root = math.sqrt(accumulator)
     if source.position == position or source.value == 0:
@@ -89,9 +89,9 @@ def matching_eps(source: Eps, position: str, accumulator: float) -> float:
 
 
 def absorption_threshold(value: float) -> float:
-    """Return the least power of two such that float32 numbers of at least that do not change when `value` is added.
+    """Return the least power of two to which float32 can add `value` without effect.
 
-    It is the first whose float32 neighbour above lies more than ``2 * value`` away.
+    Its distance to the next float32 number is more than ``2 * value``. Greater numbers absorb `value` as well.
 
     Examples
     --------
@@ -108,13 +108,13 @@ def absorption_threshold(value: float) -> float:
 
 
 def equality_threshold(*both: Eps) -> float:
-    """Return an accumulator such that, for those of at least that, no eps changes a float32 divisor."""
+    """Return a bound: for accumulators of at least that value, no eps changes a float32 divisor."""
     thresholds = [(absorption_threshold(eps.value), eps.position) for eps in both]
     return max(value if position == "under the root" else value**2 for value, position in thresholds)
 
 
 def decay_bound(source: WeightDecay, target: WeightDecay) -> tuple[float, float]:
-    """Bound the difference of two decayed float32 gradients `g` of a parameter `w`, both of kind L2.
+    """Bound the difference between two decayed float32 gradients `g` of a parameter `w`, both of kind L2.
 
     Returns
     -------

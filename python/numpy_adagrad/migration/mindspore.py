@@ -1,4 +1,4 @@
-"""MindSpore's Adagrad: the meaning of its arguments and state dicts, and how it says what others mean."""
+"""MindSpore's Adagrad: describe its arguments and state dicts, and write those of any description."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ LIST = "mindspore.nn.Adagrad takes no Python function, but a list with one rate 
 
 
 def describe(arguments: Mapping[str, Any]) -> Spec:
-    """Return what arguments of `MindSporeAdagrad` or ``mindspore.nn.Adagrad`` mean."""
+    """Describe arguments of `MindSporeAdagrad` or ``mindspore.nn.Adagrad``."""
     options = read_options(MindSporeAdagrad, RULE.library, arguments)
     rate = read_rate(options["learning_rate"])
     return Spec(
@@ -69,7 +69,7 @@ def _decay(value: Scheduled) -> WeightDecay:
 
 
 def arguments_for(spec: Spec) -> tuple[dict[str, Any], list[Note]]:
-    """Return arguments for MindSpore with the meaning of `spec`, and a note on each of the source's."""
+    """Return arguments of MindSpore for a description, and a note on each argument of the source."""
     advice = "Give [{'params': params}], one group, to decay all parameters."
     counterparts = [
         _rate(spec),

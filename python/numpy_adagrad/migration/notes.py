@@ -8,12 +8,12 @@ Kind: TypeAlias = Literal["exact", "approximated", "no counterpart", "defaults d
 
 
 class Note(NamedTuple):
-    """What happens to one argument."""
+    """The translation of one argument in words."""
 
     kind: Kind
-    """``exact``: the same but for rounding. ``approximated``: the text says what differs, and by how much.
-    ``no counterpart``: the text says what to do instead. ``defaults differ``: the argument was not given, and the
-    translation writes the source's default out.
+    """``exact``: the same except for rounding. ``approximated``: the text states the differences and their size.
+    ``no counterpart``: the text describes a replacement. ``defaults differ``: the argument was not given, and the
+    translation writes out the source's default.
     """
 
     argument: str

@@ -1,4 +1,4 @@
-"""The rules that can be translated, found by their files in this folder."""
+"""The rules that can be translated. Each has a file in this folder with the name of the rule."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ class RuleModule(Protocol):
     RULE: Rule
 
     def describe(self, arguments: Mapping[str, Any]) -> Spec:
-        """Return what arguments of the rule mean. Raise an error as the rule's optimizer does."""
+        """Describe arguments of the rule. Raise an error for one that the rule's optimizer does not take."""
 
     def arguments_for(self, spec: Spec) -> tuple[dict[str, Any], list[Note]]:
-        """Return the rule's arguments that mean the same or nearly so, and a note on each of the source's."""
+        """Return the rule's arguments for a description, and a note on each argument of the source."""
 
     def read_state(
         self, state_dict: Mapping[str, Any], *, names: Sequence[str] | None, groups: Groups, with_rates: bool
     ) -> State:
-        """Read a state dict of the rule, with names and groups that it does not hold itself."""
+        """Read a state dict of the rule, with names and groups that it does not hold."""
 
     def write_state(
         self, state: State, *, parameters: Sequence[Any] | None, tensors: bool, options: Mapping[str, Any]
@@ -36,11 +36,11 @@ class RuleModule(Protocol):
 
 
 RULES = tuple(sorted(name for name in OPTIMIZERS if find_spec(f"{__package__}.{name}")))
-"""The names of the rules of the core that have a file here."""
+"""The names of the rules that have a file here."""
 
 
 def rule_module(name: str, role: str) -> RuleModule:
-    """Return the module of a rule; an error names the argument by its role."""
+    """Return the module of a rule. `role` is the name of the argument in an error."""
     if name not in RULES:
         raise ValueError(f"{role}: expected {' or '.join(map(repr, RULES))}, got {name!r}")
     return cast(RuleModule, import_module(f"{__package__}.{name}"))

@@ -1,4 +1,4 @@
-"""Rates that change from step to step, as callables that say what they are."""
+"""Rates that change from step to step, as callables with a readable repr."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import numpy as np
 from .notes import Note
 
 Scheduled: TypeAlias = float | Callable[[int], Any]
-"""A number, or a callable that returns one and takes the number of steps so far; a list of rates is a `ListedRate`."""
+"""A number, or a callable that takes the number of steps so far; a list of rates is a `ListedRate`."""
 
 PACKAGE_OPTIONS = ("state_dtype", "allocate")
 """Options that this package adds to the arguments of every library."""
@@ -58,7 +58,7 @@ class Rule:
     library: str
     """The library's name, as it writes it."""
     arguments: Mapping[str, str]
-    """For each field of `Spec` that one of its arguments sets, the argument's name."""
+    """The argument that sets a field of `Spec`, by field."""
     number_rounding: Literal["float32", "float64", "the dtype of the parameter"]
     """The precision of rate, decay and eps in an update."""
     counter: Literal["parameter", "optimizer"]
@@ -66,13 +66,13 @@ class Rule:
     accumulates: Literal["before", "after"] = "before"
     """Whether an update divides by the accumulator with or without the current gradient."""
     accumulator_of: Literal["element", "row"] = "element"
-    """What has an accumulator of its own; that of a row adds up mean squares."""
+    """Whether each element or each row has an accumulator; that of a row adds up mean squares."""
     skips_zero_accumulators: bool = False
     """Whether a zero accumulator gives no update, whatever eps is."""
     unscaling: Literal["division", "float32 reciprocal"] = "division"
     """How gradients lose the loss scale."""
     remarks: Mapping[str, str] = field(default_factory=dict)
-    """For a field of `Spec`, a sentence on what the library does with it."""
+    """For a field of `Spec`, a sentence on the library's own behaviour."""
     import_line: str = ""
     """The import of the library's optimizer."""
     call: str = ""
@@ -103,11 +103,11 @@ class Spec:
     """Gradients come multiplied by it."""
     maximize: bool = False
     sparse_decay: Literal["raises an error", "decays touched rows", "decays all rows"] = "decays all rows"
-    """What weight decay does where the gradient is sparse."""
+    """The weight decay of a parameter with a sparse gradient."""
     state_dtype: Any = None
     allocate: Any = None
     notes: Sequence[Note] = ()
-    """Notes on what only this library has, an argument or not. They hold for every target."""
+    """Notes on arguments and properties of this library alone. They hold for every target."""
 
     def was_given(self, field: str) -> bool:
         """Tell whether the argument that sets a field was given."""

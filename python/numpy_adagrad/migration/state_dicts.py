@@ -27,7 +27,7 @@ def translate_state(
     | `state[i]["step"]`, each | `global_step`, one for all |
     | `param_groups[k]["lr"]` | `learning_rate`; with several groups `learning_rate_group_<k>`; in float32 |
 
-    Both accumulators are the sum of the squared gradients and of their start, so that no value changes.
+    Both accumulators hold their start plus the sum of the squared gradients, so no value changes.
     MindSpore does not save any other option: translate those with `translate`.
 
     Parameters
@@ -42,8 +42,8 @@ def translate_state(
         names (default: ``param0``, ``param1``, ...), and order them for torch if the order of the accumulators in
         `state_dict` is another.
     groups : sequence of sequences of str, optional
-        For torch: the names of each group's parameters, which MindSpore does not save. Needed if the groups have rates
-        of their own; group `k` has ``learning_rate_group_<k>`` if there is one.
+        For torch: the names of each group's parameters, which MindSpore does not save. Needed if each group has its own
+        rate; group `k` has ``learning_rate_group_<k>`` if there is one.
     parameters : sequence of arrays or tensors, optional
         For MindSpore: the parameters themselves in torch's order, to be saved beside the accumulators.
     tensors : bool, default False

@@ -1,4 +1,4 @@
-"""torch's Adagrad: the meaning of its arguments and state dicts, and how it says what others mean."""
+"""torch's Adagrad: describe its arguments and state dicts, and write those of any description."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ MAX_STEPS = 2**24
 
 
 def describe(arguments: Mapping[str, Any]) -> Spec:
-    """Return what arguments of `TorchAdagrad` or ``torch.optim.Adagrad`` mean."""
+    """Describe arguments of `TorchAdagrad` or ``torch.optim.Adagrad``."""
     # Our optimizer computes the fused path only; torch takes these without fused=True.
     unchecked = () if arguments.get("fused") else ("foreach", "differentiable")
     options = read_options(TorchAdagrad, RULE.library, arguments, unchecked)
@@ -77,7 +77,7 @@ def _library_notes(options: Mapping[str, Any]) -> list[Note]:
 
 
 def arguments_for(spec: Spec) -> tuple[dict[str, Any], list[Note]]:
-    """Return arguments for torch with the meaning of `spec`, and a note on each of the source's."""
+    """Return arguments of torch for a description, and a note on each argument of the source."""
     counterparts = [
         _rate(spec),
         Counterpart(

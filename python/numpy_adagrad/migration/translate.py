@@ -15,7 +15,7 @@ class Translation(NamedTuple):
     """Arguments of the target except for the parameters, in the order of its signature."""
 
     notes: list[Note]
-    """What happens to each argument, in the order of the source's signature."""
+    """A note on each argument, in the order of the source's signature."""
 
 
 def translate(source: str, target: str, /, **arguments: Any) -> Translation:
@@ -46,7 +46,7 @@ def translate(source: str, target: str, /, **arguments: Any) -> Translation:
     Translation
         ``arguments`` for the target's optimizer, ours or the framework's, as plain Python numbers. Defaults of the
         source are written out where those of the target differ. A rate that changes is a callable, which the
-        frameworks do not take; its note says what to give them.
+        frameworks do not take; its note names a replacement.
 
         ``notes``, one for each argument given, for each default that differs, and for each default without an exact
         counterpart.
