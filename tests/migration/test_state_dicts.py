@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import mindspore
@@ -174,6 +175,8 @@ def mindspore_saved(**changes: Any) -> dict[str, Any]:
     return {**stepped(MindSporeAdagrad(named(1))).state_dict(), **changes}
 
 
+to_mindspore = partial(translate_state, "torch", "mindspore")
+to_torch = partial(translate_state, "mindspore", "torch")
 ERRORS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "same name twice": (
         lambda: translate_state("torch", "torch", torch_saved()),
@@ -186,99 +189,75 @@ ERRORS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "target: expected 'mindspore' or 'torch', got 'keras'",
     ),
     "steps that differ": (
-        lambda: translate_state("torch", "mindspore", uneven()),
+        lambda: to_mindspore(uneven()),
         ValueError,
         "step: expected one number of steps, as MindSpore has one for all, got [3, 4]",
     ),
-    "half a step": (lambda: translate_state("torch", "mindspore", with_step(1.5)), ValueError, "got 1.5"),
-    "no step": (lambda: translate_state("torch", "mindspore", with_step(np.nan)), ValueError, "got nan"),
-    "less than no step": (lambda: translate_state("torch", "mindspore", with_step(-1)), ValueError, "got -1.0"),
+    "half a step": (lambda: to_mindspore(with_step(1.5)), ValueError, "got 1.5"),
+    "no step": (lambda: to_mindspore(with_step(np.nan)), ValueError, "got nan"),
+    "less than no step": (lambda: to_mindspore(with_step(-1)), ValueError, "got -1.0"),
     "too many steps": (
-        lambda: translate_state("mindspore", "torch", mindspore_saved(global_step=np.array([2**24 + 1]))),
+        lambda: to_torch(mindspore_saved(global_step=np.array([2**24 + 1]))),
         ValueError,
         "step: expected at most 16777216, got 16777217",
     ),
     "complex": (
-        lambda: translate_state(
-            "torch", "mindspore", stepped(TorchAdagrad([np.ones(17, np.complex64)]), 0).state_dict()
-        ),
+        lambda: to_mindspore(stepped(TorchAdagrad([np.ones(17, np.complex64)]), 0).state_dict()),
         TypeError,
         "param0: expected real values, as MindSpore has no complex parameters, got complex64",
     ),
     "no array": (
-        lambda: translate_state("mindspore", "torch", mindspore_saved(**{"accum.a": [1.0]})),
+        lambda: to_torch(mindspore_saved(**{"accum.a": [1.0]})),
         TypeError,
         "accum.a: expected an array, got list",
     ),
-    "no groups": (
-        lambda: translate_state("torch", "mindspore", {"state": {}}),
-        KeyError,
-        "state_dict: expected an entry 'param_groups'",
-    ),
-    "no state": (
-        lambda: translate_state("torch", "mindspore", torch_saved(state={})),
-        KeyError,
-        "state: expected an entry 0",
-    ),
+    "no groups": (lambda: to_mindspore({"state": {}}), KeyError, "state_dict: expected an entry 'param_groups'"),
+    "no state": (lambda: to_mindspore(torch_saved(state={})), KeyError, "state: expected an entry 0"),
     "no global_step": (
-        lambda: translate_state("mindspore", "torch", {"accum.a": np.ones(2)}),
+        lambda: to_torch({"accum.a": np.ones(2)}),
         KeyError,
         "state_dict: expected an entry 'global_step'",
     ),
-    "names too few": (
-        lambda: translate_state("torch", "mindspore", torch_saved(), names=["a"]),
-        ValueError,
-        "names: expected 3, got 1",
-    ),
+    "names too few": (lambda: to_mindspore(torch_saved(), names=["a"]), ValueError, "names: expected 3, got 1"),
     "other names": (
-        lambda: translate_state("mindspore", "torch", mindspore_saved(), names=["a", "b", "d"]),
+        lambda: to_torch(mindspore_saved(), names=["a", "b", "d"]),
         ValueError,
         "names: expected those of the accumulators, ['a', 'b', 'c'], got ['a', 'b', 'd']",
     ),
     "parameters too few": (
-        lambda: translate_state("torch", "mindspore", torch_saved(), parameters=arrays(1)[:2]),
+        lambda: to_mindspore(torch_saved(), parameters=arrays(1)[:2]),
         ValueError,
         "parameters: expected 3, got 2",
     ),
     "parameters for torch": (
-        lambda: translate_state("mindspore", "torch", mindspore_saved(), parameters=arrays(1)),
+        lambda: to_torch(mindspore_saved(), parameters=arrays(1)),
         TypeError,
         "parameters: expected None for torch, whose state dicts have none",
     ),
     "options for MindSpore": (
-        lambda: translate_state("torch", "mindspore", torch_saved(), accum=0.5),
+        lambda: to_mindspore(torch_saved(), accum=0.5),
         TypeError,
         "accum: expected no options for MindSpore, which saves none",
     ),
     "groups for torch": (
-        lambda: translate_state("torch", "mindspore", torch_saved(), groups=GROUPS),
+        lambda: to_mindspore(torch_saved(), groups=GROUPS),
         TypeError,
         "groups: expected None, as a state dict of torch has its own",
     ),
-    "an option torch does not know": (
-        lambda: translate_state("mindspore", "torch", mindspore_saved(), accum=0.5),
-        TypeError,
-        "accum",
-    ),
-    "an option out of range": (
-        lambda: translate_state("mindspore", "torch", mindspore_saved(), eps=-1),
-        ValueError,
-        "Invalid epsilon value: -1",
-    ),
+    "an option torch does not know": (lambda: to_torch(mindspore_saved(), accum=0.5), TypeError, "accum"),
+    "an option out of range": (lambda: to_torch(mindspore_saved(), eps=-1), ValueError, "Invalid epsilon value: -1"),
     "rates of groups": (
-        lambda: translate_state("mindspore", "torch", MindSporeAdagrad(in_groups(1, "lr")).state_dict()),
+        lambda: to_torch(MindSporeAdagrad(in_groups(1, "lr")).state_dict()),
         ValueError,
         "groups: expected the names in each, as there is a rate 'learning_rate_group_0', got None",
     ),
     "list of rates": (
-        lambda: translate_state("mindspore", "torch", mindspore_saved(learning_rate=np.ones(3, np.float32))),
+        lambda: to_torch(mindspore_saved(learning_rate=np.ones(3, np.float32))),
         ValueError,
         "lr: expected one rate, as torch has no list of rates, got a list of 3",
     ),
     "schedule": (
-        lambda: translate_state(
-            "mindspore", "torch", MindSporeAdagrad(named(1), learning_rate=lambda step: 0.5).state_dict()
-        ),
+        lambda: to_torch(MindSporeAdagrad(named(1), learning_rate=lambda step: 0.5).state_dict()),
         KeyError,
         "lr: expected a rate, as a state dict holds none for a schedule",
     ),
