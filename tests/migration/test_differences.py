@@ -1,4 +1,4 @@
-"""docs/differences.md: what it corrects, shown on the two libraries themselves, and what ours does there."""
+"""docs/reference/differences.md: run both libraries to verify its claims, and ours to verify the last column."""
 
 import inspect
 from collections.abc import Callable
@@ -17,12 +17,12 @@ from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
 
 Array = npt.NDArray[Any]
 
-PAGE = (Path(__file__).parents[2] / "docs" / "differences.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "differences.md").read_text()
 ONE, HALF = np.float32(1), np.float32(0.5)
 
 
 def after_mindspore(grad: Array, start: Array | None = None, name: str = "w", **arguments: Any) -> tuple[Array, Array]:
-    """Parameter and accumulator after a step of nn.Adagrad; the parameter starts at 1 unless told."""
+    """Parameter and accumulator after a step of nn.Adagrad; the parameter starts at 1 by default."""
     optimizer = mindspore_adagrad([(name, np.ones_like(grad) if start is None else start)], **arguments)
     mindspore_step(optimizer, [grad])
     return optimizer._parameters[0].asnumpy(), optimizer.accum[0].asnumpy()
@@ -215,7 +215,7 @@ def centralized(array: Array) -> None:
     ],
     ids=["empty", "complex", "centralisation", "accum in a group"],
 )
-def test_mindspore_refuses(error: type[Exception], words: str, action: Callable[[], object]) -> None:
+def test_mindspore_raises(error: type[Exception], words: str, action: Callable[[], object]) -> None:
     with pytest.raises(error, match=words):
         action()
 

@@ -78,8 +78,6 @@ def test_sessions(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_programs(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Each program prints what the comments behind its prints say."""
     for program in blocks(page, "python"):
-        if program.startswith("--8<--"):  # an example, which test_examples.py runs
-            continue
         exec(program, {})
         comments = re.findall(r"^print\(.*  # (.*)$", program, re.MULTILINE)
         assert len(comments) > 0

@@ -1,4 +1,4 @@
-"""docs/api.md shows all that is public; the tests that other pages name are there."""
+"""The reference shows all that is public, and the files that pages name exist."""
 
 import inspect
 import re
@@ -8,32 +8,54 @@ import numpy_adagrad
 import pytest
 
 ROOT = Path(__file__).parents[2]
-API, DIFFERENCES, FIDELITY = ((ROOT / "docs" / f"{name}.md").read_text() for name in ("api", "differences", "fidelity"))
+DOCS = ROOT / "docs"
+REFERENCE = {page.name: page.read_text() for page in (DOCS / "reference").glob("*.md")}
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
 PUBLIC = [name for name in numpy_adagrad.__all__ if not inspect.ismodule(getattr(numpy_adagrad, name))]
 PUBLIC += [f"functional.{name}" for name in numpy_adagrad.functional.__all__]
 CLASSES = list(filter(inspect.isclass, (getattr(numpy_adagrad, name) for name in numpy_adagrad.__all__)))
+each_page = pytest.mark.parametrize("page", PAGES, ids=[page.relative_to(ROOT).as_posix() for page in PAGES])
 
 
-def test_every_public_name_has_its_line() -> None:
-    lines = [line.removeprefix("::: numpy_adagrad.") for line in API.splitlines() if line.startswith(":::")]
+def test_every_public_name_is_in_the_reference_once() -> None:
+    lines = [name for text in REFERENCE.values() for name in re.findall(r"^::: numpy_adagrad\.(.*)$", text, re.MULTILINE)]
     assert sorted(lines) == sorted(PUBLIC)
 
 
 @pytest.mark.parametrize("owner", CLASSES)
 def test_every_public_member_has_a_docstring(owner: type) -> None:
-    """The page leaves out what has none."""
+    """The reference leaves out members without one."""
     members = {name: getattr(owner, name) for name in dir(owner) if not name.startswith("_")}
     shown = [name for name, member in members.items() if callable(member) or isinstance(member, property)]
     assert shown != []
     assert [name for name in shown if not members[name].__doc__] == []
 
 
-def test_every_test_that_is_named_exists() -> None:
-    _, table = DIFFERENCES.split("`test_*.py` |\n|---|---|---|---|---|\n")
+@each_page
+def test_every_link_leads_to_a_file(page: Path) -> None:
+    """Links within the README, which `mkdocs build --strict` does not read, and within the site."""
+    text = re.sub(r"```.*?```", "", page.read_text(), flags=re.DOTALL)
+    links = [link for link in re.findall(r"\]\(([^)\s]+)\)", text) if not link.startswith(("http", "#"))]
+    assert [link for link in links if not (page.parent / link.split("#")[0]).is_file()] == []
+
+
+@each_page
+def test_every_path_that_a_page_names_exists(page: Path) -> None:
+    paths = re.findall(r"`((?:bench|cpp|docs|examples|python|tests)/[\w/.-]*)`", page.read_text())
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_every_test_in_the_table_of_differences_exists() -> None:
+    _, table = REFERENCE["differences.md"].split("`test_*.py` |\n|---|---|---|---|---|\n")
     cells = [line.split(" | ")[-1].removesuffix(" |") for line in table.split("\n\n")[0].splitlines()]
     names = {f"test_{name}.py" for cell in cells for name in cell.split(", ")}
     assert len(names) > 5
     present = {path.name for path in (ROOT / "tests").rglob("test_*.py")}
     assert sorted(names - present) == []
-    paths = set(re.findall(r"`(tests/[\w/]+\.py)`", DIFFERENCES + FIDELITY))
-    assert [path for path in sorted(paths) if not (ROOT / path).is_file()] == []
+
+
+def test_every_example_is_in_the_readme_and_on_the_site() -> None:
+    examples = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
+    readme, page = (ROOT / "README.md").read_text(), (DOCS / "guide" / "examples.md").read_text()
+    assert sorted(re.findall(r"\(examples/(.*)\)", readme)) == examples
+    assert sorted(re.findall(r'--8<-- "examples/(.*)"', page)) == examples
