@@ -1,8 +1,8 @@
-"""Gradients from JAX, parameters in NumPy: a convolutional network for handwritten digits, trained by TorchAdagrad.
+"""Train a convolutional network for handwritten digits with gradients from JAX and parameters in NumPy.
 
-JAX compiles loss and gradients; the parameters are NumPy arrays in a dict, and the gradients come back as a dict with
-the same names, as `opt.step` takes them. On a CPU nothing is copied: JAX reads a parameter at a 64-byte boundary where
-it lies, the step changes it there, and NumPy sees JAX's gradients where they are.
+JAX compiles the loss and its gradients. The parameters are NumPy arrays in a dict, and the gradients are a dict with
+the same names, which `opt.step` accepts. On a CPU nothing is copied: JAX reads a parameter in place if it starts at a
+64-byte boundary, the step updates it in place, and `np.asarray` of a JAX gradient shares its memory.
 
     pip install numpy-adagrad scikit-learn "jax>=0.5"
     python jax_gradients.py
@@ -36,19 +36,19 @@ SHAPES = {
 }
 BATCH = 32
 RATE = 0.03
-BOUNDARY = 64  # bytes; an array that begins elsewhere is copied by JAX in every call
+BOUNDARY = 64  # bytes; JAX copies an array that does not start at such a boundary in every call
 
 
 def aligned_zeros(shape: tuple[int, ...]) -> Floats:
-    """Make an array that begins at a boundary; NumPy itself promises 16 bytes."""
+    """Create an array that starts at a boundary; NumPy itself aligns arrays to 16 bytes only."""
     size = 4 * prod(shape)
-    room = np.zeros(size + BOUNDARY, np.uint8)
-    start = -room.ctypes.data % BOUNDARY
-    return room[start : start + size].view(np.float32).reshape(shape)
+    buffer = np.zeros(size + BOUNDARY, np.uint8)
+    start = -buffer.ctypes.data % BOUNDARY
+    return buffer[start : start + size].view(np.float32).reshape(shape)
 
 
 def initial_params(rng: np.random.Generator) -> Params:
-    """Draw normal weights of variance 2 / inputs; biases are zero."""
+    """Draw normal weights with variance 2 / inputs; biases are zero."""
     params = {name: aligned_zeros(shape) for name, shape in SHAPES.items()}
     for name, param in params.items():
         if name.endswith("weight"):
@@ -58,7 +58,7 @@ def initial_params(rng: np.random.Generator) -> Params:
 
 
 def read_digits() -> tuple[Split, Split]:
-    """Split scikit-learn's 1,797 digits of 8 x 8 pixels, a fifth held out."""
+    """Load scikit-learn's 1,797 digits of 8 x 8 pixels and hold out a fifth."""
     images, labels = load_digits(return_X_y=True)
     images = (images / 16).astype(np.float32).reshape(-1, 1, 8, 8)
     train_x, test_x, train_y, test_y = train_test_split(images, labels, test_size=0.2, stratify=labels, random_state=0)
@@ -66,7 +66,7 @@ def read_digits() -> tuple[Split, Split]:
 
 
 def scores(params: Any, images: Any) -> Any:
-    """Compute the scores of the ten digits, in JAX; the second layer halves the image."""
+    """Compute the scores of the ten digits, in JAX. The second layer halves the size of the image."""
     hidden = jax.lax.conv_general_dilated(images, params["conv1.weight"], (1, 1), "SAME")
     hidden = jax.nn.relu(hidden + params["conv1.bias"])
     hidden = jax.lax.conv_general_dilated(hidden, params["conv2.weight"], (2, 2), "SAME")
@@ -76,25 +76,25 @@ def scores(params: Any, images: Any) -> Any:
 
 def loss(params: Any, images: Any, labels: Any) -> Any:
     """Compute the mean cross entropy, in JAX."""
-    log_chances = jax.nn.log_softmax(scores(params, images))
-    return -log_chances[jnp.arange(len(labels)), labels].mean()
+    log_probabilities = jax.nn.log_softmax(scores(params, images))
+    return -log_probabilities[jnp.arange(len(labels)), labels].mean()
 
 
 def train(params: Params, split: Split, epochs: int, rng: np.random.Generator) -> tuple[float, float]:
-    """Return the seconds of all epochs, and those of them in `opt.step`."""
+    """Train and return the time of all epochs and the part of it spent in `opt.step`, in seconds."""
     images, labels = split
     opt = TorchAdagrad(params, lr=RATE)
     loss_and_grads = jax.jit(jax.value_and_grad(loss))
-    # All batches have one size, as each new one would be compiled anew; compiling is not what is timed.
+    # JAX compiles for each batch size, so all batches have the same one; compile now, before the clock starts.
     jax.block_until_ready(loss_and_grads(params, images[:BATCH], labels[:BATCH]))
     start, step_seconds = perf_counter(), 0.0
     for epoch in range(1, epochs + 1):
         losses = []
         for batch in rng.permutation(len(labels))[: len(labels) // BATCH * BATCH].reshape(-1, BATCH):
-            # The call returns before JAX has read the parameters, or copied those that it copies: a step now would
-            # be a race. Results that are ready have read all that they need, so wait for them. A copy for JAX is no
-            # way round in JAX 0.10: jnp.array returns before it is made, device_put(..., may_alias=False) may make
-            # none. Nor keep a jax.Array of a parameter: where an array begins decides whether a step changes it.
+            # The call returns before JAX has read the parameters, so a step now would be a race. Wait for the
+            # results: once they are ready, JAX has read all its inputs. Copying the parameters first does not help in
+            # JAX 0.10: jnp.array returns before the copy is made, and device_put(..., may_alias=False) may not copy.
+            # Do not keep a jax.Array of a parameter either: whether a step changes it depends on its alignment.
             value, grads = jax.block_until_ready(loss_and_grads(params, images[batch], labels[batch]))
             grads = {name: np.asarray(grad) for name, grad in grads.items()}
             before_step = perf_counter()
@@ -106,14 +106,14 @@ def train(params: Params, split: Split, epochs: int, rng: np.random.Generator) -
 
 
 def report(params: Params, train_split: Split, test_split: Split) -> str:
-    """Say how well the network does, on all digits at once."""
+    """Describe how well the network performs on all digits."""
     images, labels = test_split
-    found = np.asarray(scores(params, images)).argmax(axis=1)
-    return f"training loss {float(loss(params, *train_split)):.4f}, test accuracy {np.mean(found == labels):.1%}"
+    predicted = np.asarray(scores(params, images)).argmax(axis=1)
+    return f"training loss {float(loss(params, *train_split)):.4f}, test accuracy {np.mean(predicted == labels):.1%}"
 
 
 def read_in_place(param: Floats) -> bool:
-    """Tell whether JAX takes an array as it lies, by the address of what it makes of it."""
+    """Return whether JAX reads an array in place: its own array then has the same address."""
     return bool(jax.device_put(param).unsafe_buffer_pointer() == param.ctypes.data)
 
 
@@ -126,7 +126,7 @@ def main() -> None:
     rng = np.random.default_rng(0)
     params = initial_params(rng)
     count, in_place = sum(param.size for param in params.values()), sum(map(read_in_place, params.values()))
-    print(f"{count:,} parameters in {len(params)} arrays, {in_place} of which JAX reads where they lie")
+    print(f"{count:,} parameters in {len(params)} arrays, {in_place} of which JAX reads in place")
     print(f"before: {report(params, train_split, test_split)}")
     seconds, step_seconds = train(params, train_split, epochs, rng)
     print(f"after:  {report(params, train_split, test_split)}")

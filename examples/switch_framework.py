@@ -1,9 +1,9 @@
-"""Training runs that change over: torch to NumPy and back, MindSpore to NumPy and back, torch to MindSpore.
+"""Switch frameworks mid-training: torch to NumPy and back, MindSpore to NumPy and back, torch to MindSpore.
 
-A network of two layers is fitted to a curved function of eight numbers. In the first two runs the middle third of the
-steps is taken by numpy-adagrad, in the framework's own memory; the bits at the end are those of the framework alone.
-The third run begins in torch and ends in MindSpore, whose rule is another: the notes say what changes, and the distance
-says how much. The exit status is 1 if a bit differs where none may.
+A network with two layers is fitted to a nonlinear function of eight numbers. In the first two runs, numpy-adagrad takes
+the middle third of the steps, in the framework's own memory, and the final bits are those of the framework alone. The
+third run starts in torch and ends in MindSpore, which has a different rule: the notes say what changes, and the
+distance says by how much. The exit status is 1 if a bit differs in the first two runs.
 
     pip install "numpy-adagrad" torch==2.13.0 mindspore==2.10.0
     python switch_framework.py
@@ -15,10 +15,12 @@ from typing import Any
 
 import mindspore
 import numpy as np
+import numpy.typing as npt
 import torch
 from mindspore import nn
 from numpy_adagrad import from_mindspore, from_torch, to_mindspore, to_torch, torch_grads, translate, translate_state
-from numpy_adagrad.inputs.types import Array
+
+Array = npt.NDArray[np.float32]
 
 STEPS = 300
 THIRD = STEPS // 3
@@ -32,7 +34,7 @@ W2 = rng.normal(0, 0.2, (3, 32)).astype(np.float32)
 
 
 class TorchRun:
-    """The network in torch, its optimizer, and what one step takes."""
+    """The network and its optimizer in torch."""
 
     def __init__(self) -> None:
         self.net = torch.nn.Sequential(torch.nn.Linear(8, 32), torch.nn.Tanh(), torch.nn.Linear(32, 3))
@@ -51,7 +53,7 @@ class TorchRun:
 
 
 class MindSporeRun:
-    """The same in MindSpore."""
+    """The network and its optimizer in MindSpore."""
 
     def __init__(self, **arguments: Any) -> None:
         first = nn.Dense(8, 32, weight_init=mindspore.Tensor(W1), bias_init="zeros")
@@ -70,7 +72,7 @@ class MindSporeRun:
 
 
 def in_torch(numpy_steps: range = range(0)) -> tuple[TorchRun, list[float]]:
-    """Train in torch, and take the given steps in NumPy."""
+    """Train in torch, but take `numpy_steps` in NumPy."""
     run, losses = TorchRun(), []
     for step in range(STEPS):
         if step == numpy_steps.start < numpy_steps.stop:
@@ -86,7 +88,7 @@ def in_torch(numpy_steps: range = range(0)) -> tuple[TorchRun, list[float]]:
 
 
 def in_mindspore(numpy_steps: range = range(0)) -> tuple[MindSporeRun, list[float]]:
-    """Train in MindSpore, and take the given steps in NumPy."""
+    """Train in MindSpore, but take `numpy_steps` in NumPy."""
     run, losses = MindSporeRun(learning_rate=0.1, weight_decay=1e-4, loss_scale=1.0), []
     for step in range(STEPS):
         if step == numpy_steps.start < numpy_steps.stop:
@@ -102,8 +104,8 @@ def in_mindspore(numpy_steps: range = range(0)) -> tuple[MindSporeRun, list[floa
     return run, losses
 
 
-def from_torch_on_in_mindspore() -> tuple[MindSporeRun, list[float]]:
-    """Train in torch for a third of the steps, and in MindSpore from there."""
+def in_torch_then_mindspore() -> tuple[MindSporeRun, list[float]]:
+    """Train in torch for a third of the steps and in MindSpore for the rest."""
     first, losses = TorchRun(), []
     for _ in range(THIRD):
         losses.append(first.backward())
@@ -149,10 +151,11 @@ def main() -> int:
         print(f"    differing bits: {bits[-1]}")
 
     unswitched, _ = in_torch()
-    moved, losses = from_torch_on_in_mindspore()
+    switched_to_mindspore, losses = in_torch_then_mindspore()
     report("torch, MindSpore", losses)
-    apart = max(float(abs(a - b).max()) for a, b in zip(moved.arrays(), unswitched.arrays(), strict=True))
-    print(f"    largest distance to torch alone: {apart:.2g}")
+    pairs = zip(switched_to_mindspore.arrays(), unswitched.arrays(), strict=True)
+    distance = max(float(abs(a - b).max()) for a, b in pairs)
+    print(f"    largest distance from torch alone: {distance:.2g}")
     return int(any(bits))
 
 

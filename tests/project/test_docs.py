@@ -32,7 +32,7 @@ def blocks(page: Path, language: str) -> list[str]:
     return [text for found, text in FENCE.findall(page.read_text()) if found == language]
 
 
-def pages_with(language: str) -> Any:
+def pages_with(language: str) -> pytest.MarkDecorator:
     pages = [page for page in PAGES if blocks(page, language)]
     return pytest.mark.parametrize("page", pages, ids=[page.relative_to(ROOT).as_posix() for page in pages])
 

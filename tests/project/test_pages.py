@@ -18,7 +18,9 @@ each_page = pytest.mark.parametrize("page", PAGES, ids=[page.relative_to(ROOT).a
 
 
 def test_every_public_name_is_in_the_reference_once() -> None:
-    lines = [name for text in REFERENCE.values() for name in re.findall(r"^::: numpy_adagrad\.(.*)$", text, re.MULTILINE)]
+    lines = [
+        name for text in REFERENCE.values() for name in re.findall(r"^::: numpy_adagrad\.(.*)$", text, re.MULTILINE)
+    ]
     assert sorted(lines) == sorted(PUBLIC)
 
 
