@@ -1,4 +1,4 @@
-"""What a bug report needs."""
+"""The configuration, for bug reports."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from . import _core
 
 
 def show_config() -> dict[str, str | int]:
-    """Tell versions, compiler, instruction set in use, OpenMP and threads.
+    """Return the versions, the compiler, the selected instruction set, the OpenMP version and the number of threads.
 
     Returns
     -------
     dict
-        ``threads`` is the limit of the calling thread now: OMP_NUM_THREADS, or what threadpoolctl set.
+        ``threads`` is the current limit of the calling thread, as set by OMP_NUM_THREADS or threadpoolctl.
 
     Examples
     --------

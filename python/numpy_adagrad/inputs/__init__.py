@@ -1,1 +1,1 @@
-"""Read what users pass in: parameters, gradients, numbers, tensors, files."""
+"""Read and check arguments: parameters, gradients, numbers, tensors, memory-mapped files."""

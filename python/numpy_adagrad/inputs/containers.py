@@ -1,4 +1,4 @@
-"""The forms in which parameters, gradients and numbers may be given, read into one."""
+"""Convert all forms of parameters and gradients into one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .types import Group
 
 
 def read_groups(params: Any) -> list[Group]:
-    """Read `params` as a list of groups, each with a list `params` and, if named, a list `param_names`."""
+    """Convert `params` into a list of groups, each with a list `params` and, if named, a list `param_names`."""
     if isinstance(params, Iterator):
         params = list(params)
     if isinstance(params, (list, tuple)) and params and all(isinstance(item, Mapping) for item in params):
@@ -21,7 +21,7 @@ def read_groups(params: Any) -> list[Group]:
 
 
 def read_group(group: Mapping[str, Any]) -> Group:
-    """Read one group; its `params` may have every form but that of groups."""
+    """Convert the `params` of one group, in any form except groups, into a list."""
     arrays, names = members(group["params"])
     read = {**group, "params": arrays}
     if names is not None:
@@ -30,7 +30,7 @@ def read_group(group: Mapping[str, Any]) -> Group:
 
 
 def members(params: Any, role: str = "params") -> tuple[list[Any], list[str] | None]:
-    """Read arrays in any form but that of groups; return them and their names if they have some."""
+    """Return the arrays in `params`, given in any form except groups, and their names, or None without names."""
     if isinstance(params, np.ndarray):
         return [params], None
     if isinstance(params, Mapping):
@@ -52,7 +52,7 @@ def members(params: Any, role: str = "params") -> tuple[list[Any], list[str] | N
 
 
 def read_names(groups: list[Group]) -> list[str]:
-    """Return the names of all parameters, or none."""
+    """Return the names of all parameters, or an empty list if they have none."""
     named = [group for group in groups if "param_names" in group]
     if not named:
         return []
@@ -70,7 +70,7 @@ def read_names(groups: list[Group]) -> list[str]:
 
 
 def flat_grads(grads: Any, names: Sequence[str], bare: bool) -> Sequence[Any]:
-    """Read `grads`, given in the form of the parameters, as a flat sequence."""
+    """Convert `grads`, given in the form of the parameters, into a flat sequence."""
     if isinstance(grads, np.ndarray) or is_sparse(grads):
         if not bare:
             raise TypeError("grads: expected a sequence with an array for each parameter, got one array")

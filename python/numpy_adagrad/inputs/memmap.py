@@ -1,4 +1,4 @@
-"""Arrays that lie in files: a file cut short must not kill the process in the midst of a step."""
+"""Memory-mapped arrays: detect truncated files before a step would raise SIGBUS."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .types import Array
 
 
 class MappedFile(NamedTuple):
-    """A mapped file, where the mapping ends in it, and how messages call the array."""
+    """A mapped file, the offset at which the mapping ends, and the name of the array in messages."""
 
     map: mmap.mmap
     end: int
@@ -20,7 +20,7 @@ class MappedFile(NamedTuple):
 
 
 def mapped_files(arrays: Iterable[tuple[str, Array]]) -> list[MappedFile]:
-    """Find those of the arrays, named by labels, whose memory is a file's."""
+    """Find the arrays that are memory-mapped, from pairs of label and array."""
     found: list[MappedFile] = []
     for label, array in arrays:
         base, start = array, 0
@@ -34,10 +34,10 @@ def mapped_files(arrays: Iterable[tuple[str, Array]]) -> list[MappedFile]:
 
 
 def check_files(files: Iterable[MappedFile]) -> None:
-    """Refuse a file that has become shorter than what is mapped of it.
+    """Raise ValueError if a file has become shorter than its mapping.
 
-    Reading or writing there would end the process. A file that another process cuts short during the step itself
-    cannot be told in time.
+    Access beyond the end of the file would kill the process. A file that another process truncates during the step
+    cannot be detected in time.
     """
     for file in files:
         try:

@@ -1,4 +1,4 @@
-"""Gradients that touch some rows or elements of a parameter."""
+"""Gradients of selected rows or elements of a parameter."""
 
 from __future__ import annotations
 
@@ -13,30 +13,31 @@ if TYPE_CHECKING:
 
 
 class RowSparse:
-    r"""A gradient that is zero but for some rows.
+    r"""A gradient for selected rows of a parameter.
 
-    A parameter moves in the rows that `indices` name, and there as if its whole gradient had been given:
+    A step first sums the values of each row:
 
-        total[indices[k]] += values[k]      for k in order, from the first value on, each sum rounded to their dtype
+        total[indices[k]] += values[k]      for k in order, each sum rounded to the dtype of the values
 
-    after which the rule is applied once to each row named. Other rows, and their accumulators, keep their bits; that
-    a dense gradient of zeros would decay them is not imitated. Scaling, clipping and the norm see `total`.
+    and then applies the rule once to each row in `indices`. All other rows and their accumulators keep their bits,
+    whereas a dense gradient of zeros would apply weight decay to them. `grad_scale`, `max_norm` and the norm use
+    `total`.
 
     Parameters
     ----------
-    indices : array of int32 or int64, shape (n,)
-        Rows of the parameter, in any order, some of them perhaps more than once; what is no array is made one.
-    values : array
-        The rows of the gradient, of shape ``(n, *param.shape[1:])`` and of the dtype that a dense gradient would have.
+    indices : array_like of int32 or int64, shape (n,)
+        Rows of the parameter, in any order. A row may occur more than once.
+    values : array_like
+        The rows of the gradient, with shape ``(n, *param.shape[1:])`` and the dtype that a dense gradient would have.
 
     Raises
     ------
     TypeError
-        For indices that are no integers. All else is checked by the step, against the parameter.
+        If the indices are not integers. The step checks everything else against the parameter.
 
     References
     ----------
-    The sparse path of ``torch/optim/adagrad.py`` of torch 2.13.0, for `TorchAdagrad`: other than for dense gradients,
+    For `TorchAdagrad`, the sparse path of ``torch/optim/adagrad.py`` in torch 2.13.0. It differs from the dense rule:
     ``s = s + g * g`` is rounded twice, and ``p = fma(-rate, g / (sqrt(s) + eps), p)``.
 
     Examples
@@ -64,26 +65,26 @@ class RowSparse:
 
     @classmethod
     def from_scipy(cls, matrix: Any) -> RowSparse:
-        """Take the rows of a SciPy sparse array or matrix that have a stored entry, whole.
+        """Convert a SciPy sparse array or matrix to whole rows: all rows that have a stored entry.
 
-        The array itself, given as a gradient, moves the stored elements alone. Entries stored twice are summed.
+        As a gradient, the SciPy array itself would update only its stored entries. Duplicate entries are summed.
 
         Parameters
         ----------
-        matrix : sparse array or matrix of SciPy
-            Of shape (rows, columns).
+        matrix : SciPy sparse array or matrix
+            Two-dimensional, in csr, csc or coo format.
 
         Returns
         -------
         RowSparse
-            Its indices ascend, its values are new.
+            With ascending indices and newly allocated values.
 
         Raises
         ------
         TypeError
-            For anything else, or a format other than csr, csc and coo.
+            If `matrix` is not a SciPy sparse array, or has another format.
         ValueError
-            For an array that has not two dimensions.
+            If it does not have two dimensions.
 
         Examples
         --------
@@ -104,19 +105,23 @@ class RowSparse:
 
     @classmethod
     def from_torch(cls, tensor: Any) -> RowSparse:
-        """Take a sparse COO tensor of torch with one sparse dimension; the memory of its values is shared.
+        """Convert a sparse COO tensor of torch with one sparse dimension. The values share its memory.
 
         Parameters
         ----------
         tensor : torch.Tensor
-            On the CPU, coalesced or not.
+            A sparse COO tensor on the CPU, coalesced or not.
+
+        Returns
+        -------
+        RowSparse
 
         Raises
         ------
         TypeError
-            For a tensor of another layout.
+            If the tensor has another layout.
         ValueError
-            For one with several sparse dimensions.
+            If it has several sparse dimensions.
 
         Examples
         --------
@@ -151,14 +156,14 @@ def is_scipy(grad: Any) -> bool:
 
 
 def is_sparse(grad: Any) -> bool:
-    """Tell whether it is a sparse gradient of one parameter."""
+    """Return whether `grad` is a sparse gradient of one parameter."""
     return isinstance(grad, RowSparse) or is_scipy(grad)
 
 
 def parts_of(grad: Any, shape: tuple[int, ...], label: str) -> tuple[Array, Array, bool] | None:
-    """Take a sparse gradient apart for the core: indices, values, and whether they are of elements, not rows.
+    """Return the indices and values of a sparse gradient and whether they are elements, not rows.
 
-    None for what is no sparse gradient.
+    For anything else, return None.
     """
     if isinstance(grad, RowSparse):
         return grad.indices, grad.values, False
@@ -168,7 +173,7 @@ def parts_of(grad: Any, shape: tuple[int, ...], label: str) -> tuple[Array, Arra
 
 
 def scipy_elements(matrix: Any, shape: tuple[int, ...], label: str) -> tuple[Array, Array]:
-    """Return where in C order the stored entries lie, in the order in which they are stored, and their values."""
+    """Return the flat indices (in C order) and the values of the stored entries, in the order of storage."""
     if matrix.format not in ("csr", "csc", "coo"):
         raise TypeError(f"{label}: expected the format csr, csc or coo, got {matrix.format}")
     if len(matrix.shape) != 2:

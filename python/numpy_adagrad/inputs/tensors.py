@@ -1,4 +1,4 @@
-"""State from and to elsewhere: tensors of torch and MindSpore, the checks of what comes, its taking over."""
+"""Convert between arrays and framework tensors."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .types import Array
 
 
 def to_array(value: Any) -> Any:
-    """Turn a tensor into an array; leave all else as it is."""
+    """Convert a tensor of torch or MindSpore to an array; return anything else unchanged."""
     if hasattr(value, "asnumpy"):
         return value.asnumpy()
     if not type(value).__module__.startswith("torch") or not hasattr(value, "detach"):
@@ -29,12 +29,12 @@ def to_array(value: Any) -> Any:
 
 
 def identity(array: Array) -> Array:
-    """Return the array: what stands in for `to_tensor` where no tensors are wanted."""
+    """Return the array unchanged; takes the place of `to_tensor` if no tensors are requested."""
     return array
 
 
 def to_tensor(array: Array) -> Any:
-    """Copy an array into a CPU tensor."""
+    """Copy an array into a CPU tensor of torch."""
     try:
         import torch
     except ImportError:
@@ -46,7 +46,7 @@ def to_tensor(array: Array) -> Any:
 
 
 def to_parameter(name: str, array: Array) -> Any:
-    """Copy an array into a parameter of MindSpore's, which is what its checkpoints hold."""
+    """Copy an array into a MindSpore parameter, the type that MindSpore's checkpoints contain."""
     try:
         import mindspore
     except ImportError:

@@ -1,4 +1,4 @@
-"""The types of what users pass in."""
+"""Type aliases for arguments."""
 
 from __future__ import annotations
 

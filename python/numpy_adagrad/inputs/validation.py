@@ -1,4 +1,4 @@
-"""Check numbers and arrays; every error names the argument, what was expected and what came."""
+"""Check numbers and arrays. Every error names the argument, the expected value and the actual one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .types import Array
 
 
 def number(value: Any, label: str) -> float:
-    """Read a Python or NumPy number, or an array of one element, as a float."""
+    """Convert a Python or NumPy number, or an array of one element, to a float."""
     if isinstance(value, (float, int)):
         try:
             return float(value)
@@ -27,7 +27,7 @@ def number(value: Any, label: str) -> float:
 
 
 def positive_scale(value: Any) -> float:
-    """Read a `grad_scale` as torch holds it, in float32."""
+    """Check `grad_scale` and round it to float32, as torch does."""
     scale = number(value, "grad_scale")
     with np.errstate(all="ignore"):
         single = float(np.float32(scale))
@@ -37,7 +37,7 @@ def positive_scale(value: Any) -> float:
 
 
 def norm_limit(value: Any) -> float:
-    """Read a `max_norm`."""
+    """Check `max_norm` and convert it to a float."""
     limit = number(value, "max_norm")
     if not limit >= 0:
         raise ValueError(f"max_norm: expected a number of at least 0, got {value}")
@@ -45,7 +45,7 @@ def norm_limit(value: Any) -> float:
 
 
 def step_count(value: Any, label: str) -> float:
-    """Read a number of steps."""
+    """Check a number of steps and convert it to a float."""
     count = number(to_array(value), label)
     if not (count >= 0 and count.is_integer()):
         raise ValueError(f"{label}: expected a whole number of steps, got {count}")
@@ -53,14 +53,14 @@ def step_count(value: Any, label: str) -> float:
 
 
 def check_shape(label: str, expected: tuple[int, ...], got: tuple[int, ...]) -> None:
-    """Refuse another shape."""
+    """Raise ValueError if the shapes differ."""
     if got != expected:
         raise ValueError(f"{label}: expected shape {expected}, got {got}")
 
 
 def cast_like(value: Any, array: Array, label: str) -> Array:
-    """Check that a loaded array fits one of ours; return it in that one's dtype."""
-    if isinstance(value, np.generic):  # what NumPy makes of a 0-d result
+    """Check that a loaded array fits `array` and return it in the same dtype."""
+    if isinstance(value, np.generic):  # NumPy returns scalars in place of 0-d arrays
         value = np.asarray(value)
     if not isinstance(value, np.ndarray):
         raise TypeError(f"{label}: expected an array, got {type(value).__name__}")
@@ -72,14 +72,14 @@ def cast_like(value: Any, array: Array, label: str) -> Array:
 
 
 def check_fit(label: str, array: Array, value: Array) -> None:
-    """Refuse an array that cannot take a value as it is."""
+    """Raise an error if the shape or dtype of `array` differs from that of `value`."""
     check_shape(label, value.shape, array.shape)
     if array.dtype != value.dtype:
         raise TypeError(f"{label}: expected dtype {value.dtype}, got {array.dtype}")
 
 
 def check_kind(label: str, value: Any, module: str, name: str) -> None:
-    """Refuse what is no instance of a class, without importing the library that it is of."""
+    """Raise TypeError if `value` is not an instance of a class, without importing the library of the class."""
     library = sys.modules.get(module)
     if library is None or not isinstance(value, getattr(library, name)):
         kind = type(value)
@@ -87,12 +87,12 @@ def check_kind(label: str, value: Any, module: str, name: str) -> None:
 
 
 def check_same(label: str, ours: Any, theirs: Any) -> None:
-    """Refuse what must be the same on both sides and is not."""
+    """Raise ValueError if two settings that must agree differ."""
     if ours != theirs:
         raise ValueError(f"{label}: expected {ours}, got {theirs}")
 
 
 def same_memory(one: Array, other: Array) -> bool:
-    """Tell whether two arrays of one dtype are the same elements."""
+    """Return whether two arrays of the same dtype have the same elements in memory."""
     keys = ("data", "shape", "strides")
     return all(one.__array_interface__[key] == other.__array_interface__[key] for key in keys)

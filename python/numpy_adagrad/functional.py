@@ -1,0 +1,132 @@
+"""Stateless functions: one step on arrays that the caller keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from . import _core
+from .inputs.types import Array, Hyper
+from .inputs.validation import number, positive_scale
+from .optimizers.torch import check_path, hyper_of
+
+__all__ = ["adagrad", "apply_adagrad"]
+
+
+def adagrad(
+    params: Sequence[Array],
+    grads: Sequence[Array],
+    state_sums: Sequence[Array],
+    state_steps: Sequence[Array],
+    fused: bool | None = None,
+    grad_scale: float | Array | None = None,
+    found_inf: float | Array | None = None,
+    has_sparse_grad: bool = False,
+    foreach: bool | None = None,
+    differentiable: bool = False,
+    has_complex: bool = False,
+    *,
+    lr: float | Array,
+    weight_decay: float,
+    lr_decay: float,
+    eps: float,
+    maximize: bool,
+) -> None:
+    """Take one step of `TorchAdagrad` in place, as ``torch.optim.adagrad.adagrad`` does.
+
+    Parameters
+    ----------
+    params, grads, state_sums : sequences of arrays
+        Parameters, their gradients and their accumulators; the shapes must be equal, and the dtypes are those that
+        `TorchAdagrad` accepts.
+    state_steps : sequence of arrays
+        The number of steps of each parameter: writeable float32 arrays of shape ().
+    fused, foreach, differentiable : bool or None
+        As in `TorchAdagrad`.
+    grad_scale : float, optional
+        The gradients are divided by it first. They are only read; torch writes the quotient back into them.
+    found_inf : float, optional
+        If it is not 0, the step changes nothing.
+    has_sparse_grad : bool, default False
+        Accepted for API compatibility; True raises RuntimeError.
+    has_complex : bool, default False
+        Accepted for API compatibility; complex parameters are recognised by their dtype.
+    lr, weight_decay, lr_decay, eps : float
+        As in `TorchAdagrad`. They are required, as in torch.
+    maximize : bool
+        As in `TorchAdagrad`. It is required, as in torch.
+
+    Raises
+    ------
+    TypeError, ValueError, RuntimeError
+        If an argument is invalid. Nothing has changed then.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numpy_adagrad.functional import adagrad
+    >>> p, g, s, t = np.ones(2), np.array([2.0, -2.0]), np.zeros(2), np.zeros((), np.float32)
+    >>> adagrad([p], [g], [s], [t], lr=0.5, weight_decay=0, lr_decay=0, eps=0, maximize=False)
+    >>> p, s, t
+    (array([0.5, 1.5]), array([4., 4.]), array(1., dtype=float32))
+    """
+    if has_sparse_grad:
+        raise RuntimeError("`fused` does not support sparse grad")
+    check_path({"fused": fused, "foreach": foreach, "differentiable": differentiable})
+    scale = 1.0 if grad_scale is None else positive_scale(grad_scale)
+    hyper = hyper_of({"lr_decay": lr_decay, "eps": eps, "weight_decay": weight_decay, "maximize": maximize}, lr, False)
+    names: dict[str, Sequence[Array]] = {"grads": grads, "state_sums": state_sums, "state_steps": state_steps}
+    for name, arrays in names.items():
+        if len(arrays) != len(params):
+            raise ValueError(f"{name}: expected {len(params)} arrays, one for each parameter, got {len(arrays)}")
+    for i, grad in enumerate(grads):
+        if grad is None:
+            raise TypeError(f"grads[{i}]: expected a NumPy array, got NoneType")
+    roles = ("params", "state_sums", "grads")
+    plan = _core.Plan("torch", list(params), list(state_sums), list(state_steps), (), roles)
+    if found_inf is None or number(found_inf, "found_inf") == 0:
+        _step_once(plan, list(params), grads, hyper, scale)
+
+
+def apply_adagrad(var: Array, accum: Array, lr: float | Array, grad: Array, update_slots: bool = True) -> None:
+    """Take one step of `MindSporeAdagrad` in place, as ``mindspore.ops.ApplyAdagrad`` does.
+
+    ``accum = accum + grad * grad`` if `update_slots`; then
+    ``var = var - (lr * grad) * (1 / sqrt(accum + 1e-8))``. float16 and bfloat16 are computed in float32, as in
+    ``mindspore.nn.Adagrad``, and `lr` is rounded to float32.
+
+    Parameters
+    ----------
+    var, accum, grad : array
+        Parameter, accumulator and gradient; the shapes must be equal, and the dtypes are those that
+        `MindSporeAdagrad` accepts.
+    lr : float
+        The learning rate.
+    update_slots : bool, default True
+        If False, `accum` does not change.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is invalid. Nothing has changed then.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from numpy_adagrad.functional import apply_adagrad
+    >>> w, s = np.ones(2, np.float32), np.zeros(2, np.float32)
+    >>> apply_adagrad(w, s, 0.5, np.array([2, -2], np.float32))
+    >>> w, s
+    (array([0.5, 1.5], dtype=float32), array([4., 4.], dtype=float32))
+    """
+    counter = np.zeros(1, np.int32)
+    plan = _core.Plan("mindspore", [var], [accum], [counter], (), ("var", "accum", "grad"), indexed=False)
+    hyper = (number(lr, "lr"), 0.0, False, update_slots, 1.0, False)
+    _step_once(plan, [var], [grad], hyper, 1.0)
+
+
+def _step_once(plan: _core.Plan, params: list[Array], grads: Sequence[Any], hyper: Hyper, scale: float) -> None:
+    which = np.zeros(len(params), np.int32)
+    plan.step([{"params": params}], grads, ([hyper], which), _core.Options(scale))
