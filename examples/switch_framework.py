@@ -2,8 +2,8 @@
 
 A network with two layers is fitted to a nonlinear function of eight numbers. In the first two runs, numpy-adagrad takes
 the middle third of the steps, in the framework's own memory, and the final bits are those of the framework alone. The
-third run starts in torch and ends in MindSpore, which has a different rule: the notes say what changes, and the
-distance says by how much. The exit status is 1 if a bit differs in the first two runs.
+third run starts in torch and ends in MindSpore, which has a different rule: the notes list the changes, and the
+distance shows their effect. The exit status is 1 if a bit differs in the first two runs.
 
     pip install "numpy-adagrad" torch==2.13.0 mindspore==2.10.0
     python switch_framework.py

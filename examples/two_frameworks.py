@@ -143,7 +143,7 @@ def main() -> bool:
 
 
 def plot(pairs: dict[str, tuple[Trajectory, Trajectory]], out: str) -> None:
-    """Plot the largest difference at each step. Steps without any difference lie in a band below the log scale."""
+    """Plot the largest difference at each step. A band below the log scale shows steps without any difference."""
     colors = "#57606a", "#ee4c2c", "#f5a524", "#8ec5ff", "#1f6feb", "#a3120a"
     figure = Figure(figsize=(9, 5), dpi=150, layout="constrained")
     axes = figure.subplots()

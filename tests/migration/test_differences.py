@@ -140,10 +140,10 @@ def test_mindspore_has_an_epsilon() -> None:
 
 def test_mindspore_ignores_update_slots() -> None:
     grad = singles(2, -3)
-    told, default = after_mindspore(grad, update_slots=False), after_mindspore(grad)
-    for one, other in zip(told, default, strict=True):
+    given, default = after_mindspore(grad, update_slots=False), after_mindspore(grad)
+    for one, other in zip(given, default, strict=True):
         assert_same_bits(one, other)
-    assert (told[1] > 4).all()
+    assert (given[1] > 4).all()
 
     optimizer = MindSporeAdagrad([np.ones(2, np.float32)], update_slots=False)
     optimizer.step([grad])

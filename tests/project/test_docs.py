@@ -55,7 +55,7 @@ def test_there_are_examples() -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=[page.relative_to(ROOT).as_posix() for page in PAGES])
 def test_every_block_has_a_language_that_is_checked(page: Path) -> None:
-    """The tests below run pycon, python and console; text is for what no interpreter reads."""
+    """The tests below run blocks of pycon, python and console. Blocks of text are not code."""
     languages = {language for language, _ in FENCE.findall(page.read_text())}
     assert languages <= {"pycon", "python", "console"} | (set() if page in GUIDE else {"text"})
 
@@ -76,7 +76,7 @@ def test_sessions(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 
 @pages_with("python")
 def test_programs(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Each program prints what the comments behind its prints say."""
+    """Each program prints the comments that stand behind its prints."""
     for program in blocks(page, "python"):
         exec(program, {})
         comments = re.findall(r"^print\(.*  # (.*)$", program, re.MULTILINE)
@@ -86,7 +86,7 @@ def test_programs(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 @pages_with("console")
 def test_commands(page: Path, tmp_path: Path) -> None:
-    """A command with output below it prints that; the others are at least accepted."""
+    """A command prints the output below it. Without output, its words are at least valid."""
     for block in blocks(page, "console"):
         for session in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, output = session.partition("\n")

@@ -1,4 +1,4 @@
-"""Run the examples and check what they print and plot."""
+"""Run the examples and check their output and plots."""
 
 import os
 import re
