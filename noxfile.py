@@ -51,4 +51,4 @@ def wheel(session: nox.Session) -> None:
 
 
 def _sources() -> list[str]:
-    return [str(path) for path in sorted(Path("cpp").glob("*.[ch]pp"))]
+    return [str(path) for path in sorted(Path("cpp").rglob("*.[ch]pp"))]
