@@ -1,6 +1,6 @@
 """One step at a time: after a pause, as a backward pass makes one, and beside another busy process.
 
-python bench/pauses.py --out docs/internals/performance.md
+python bench/pauses.py --out docs/performance.md
 """
 
 import argparse

@@ -7,7 +7,7 @@ The answers alone, for CI:
 The figures, which take 16 GB of memory:
 
     pytest bench --benchmark-min-rounds=40 --benchmark-json=result.json
-    python bench/report.py result.json --out docs/internals/performance.md --picture docs/internals/performance.png
+    python bench/report.py result.json --out docs/performance.md --picture docs/performance.png
 """
 
 import gc
