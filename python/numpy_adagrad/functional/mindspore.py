@@ -13,22 +13,23 @@ def apply_adagrad(var: Array, accum: Array, lr: float | Array, grad: Array, upda
     """Take one step of `MindSporeAdagrad` in place, as ``mindspore.ops.ApplyAdagrad`` does.
 
     ``accum = accum + grad * grad`` if `update_slots`; then
-    ``var = var - (lr * grad) * (1 / sqrt(accum + 1e-8))``. float16 and bfloat16 are computed in float32, as
-    ``mindspore.nn.Adagrad`` does, and `lr` is rounded to float32.
+    ``var = var - (lr * grad) * (1 / sqrt(accum + 1e-8))``. float16 and bfloat16 are computed in float32, as in
+    ``mindspore.nn.Adagrad``, and `lr` is rounded to float32.
 
     Parameters
     ----------
     var, accum, grad : array
-        Parameter, accumulator and gradient, of one shape; dtypes as in `MindSporeAdagrad`.
+        Parameter, accumulator and gradient; the shapes must be equal, and the dtypes are those that
+        `MindSporeAdagrad` accepts.
     lr : float
         The learning rate.
     update_slots : bool, default True
-        False leaves `accum` unchanged.
+        If False, `accum` does not change.
 
     Raises
     ------
     TypeError, ValueError
-        For an argument that does not fit; nothing has changed then.
+        If an argument is invalid. Nothing has changed then.
 
     Examples
     --------

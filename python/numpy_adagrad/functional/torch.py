@@ -36,28 +36,29 @@ def adagrad(
     Parameters
     ----------
     params, grads, state_sums : sequences of arrays
-        Parameters, their gradients and accumulators, of equal shapes; dtypes as in `TorchAdagrad`.
+        Parameters, their gradients and their accumulators; the shapes must be equal, and the dtypes are those that
+        `TorchAdagrad` accepts.
     state_steps : sequence of arrays
-        Writeable float32 arrays of shape () that count the steps, one for each parameter.
+        The number of steps of each parameter: writeable float32 arrays of shape ().
     fused, foreach, differentiable : bool or None
         As in `TorchAdagrad`.
     grad_scale : float, optional
-        Divides the gradients first. The gradients are only read, while torch writes the quotients into them.
+        The gradients are divided by it first. They are only read; torch writes the quotient back into them.
     found_inf : float, optional
-        If it is not 0, nothing changes.
+        If it is not 0, the step changes nothing.
     has_sparse_grad : bool, default False
         Accepted for API compatibility; True raises RuntimeError.
     has_complex : bool, default False
-        Accepted for API compatibility: complex parameters are recognised.
+        Accepted for API compatibility; complex parameters are recognised by their dtype.
     lr, weight_decay, lr_decay, eps : float
-        As in `TorchAdagrad`; as in torch, without defaults.
+        As in `TorchAdagrad`. They are required, as in torch.
     maximize : bool
-        As in `TorchAdagrad`; as in torch, without a default.
+        As in `TorchAdagrad`. It is required, as in torch.
 
     Raises
     ------
-    TypeError, ValueError
-        For an argument that does not fit; nothing has changed then.
+    TypeError, ValueError, RuntimeError
+        If an argument is invalid. Nothing has changed then.
 
     Examples
     --------
