@@ -1,4 +1,4 @@
-"""One step at a time: after a pause, as a backward pass makes one, and beside another busy process.
+"""Measure single steps after a pause, as a backward pass makes one, and beside another busy process.
 
 python bench/pauses.py --out docs/performance.md
 """
@@ -14,64 +14,79 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-from numpy_adagrad.benchmark.candidates import CANDIDATES
-from numpy_adagrad.benchmark.comparison import Step
-from numpy_adagrad.benchmark.figures import duration, multiple
+from numpy_adagrad.benchmark.candidates import Step
+from numpy_adagrad.benchmark.dense_candidates import DENSE_CANDIDATES
+from numpy_adagrad.benchmark.dense_workloads import DenseWorkload, random_arrays
+from numpy_adagrad.benchmark.figures import format_duration, format_ratio, format_threads
 from numpy_adagrad.benchmark.threads import PROCESSORS, threads
-from numpy_adagrad.benchmark.workloads import Workload, random_arrays
 from numpy_adagrad.inputs.types import Array
-from report import write_between_markers
+from page import markdown_table, write_block
 
-LENGTHS = (2**12, 2**14, 2**15, 2**16, 100_000, 200_000, 300_000, 10**6, 10**7)
-PAUSES = (0.0, 1e-3, 10e-3)
-ROUNDS = 12
-STEPS = {0.0: 40, 1e-3: 20, 10e-3: 15}  # in a round, after pauses so long
-BESIDE = (100_000, 10**7)
-SECONDS = 3.0
+LENGTHS = [2**12, 2**14, 2**15, 2**16, 100_000, 200_000, 300_000, 10**6, 10**7]
+BUSY_LENGTHS = [100_000, 10**7]
+STEPS_AFTER = {0.0: 40, 1e-3: 20, 10e-3: 15}
+"""The number of steps in a round, by the seconds of the pause before each."""
 
 
-def step_of(name: str, length: int) -> Step:
-    workload = Workload(str(length), [(length,)])
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="the Markdown page with the generated block")
+    parser.add_argument("--rounds", type=int, default=12, help="rounds of steps after pauses (%(default)s)")
+    parser.add_argument("--seconds", type=float, default=3.0, help="time for each cell of the second table")
+    parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS, help="elements in the first table")
+    parser.add_argument("--busy", type=int, nargs="+", default=BUSY_LENGTHS, help="elements in the second table")
+    options = parser.parse_args()
+    text = f"""A single step of `TorchAdagrad` on one thread, and the ratio of its time on {PROCESSORS} threads:
+
+{pauses_table(options.lengths, options.rounds)}
+
+Median and 99th percentile of steps without pauses:
+
+{busy_table(options.busy, options.seconds)}
+"""
+    write_block(options.out, "pauses", text)
+
+
+def make_step(name: str, length: int) -> Step:
+    workload = DenseWorkload(str(length), [(length,)])
     params, grads = (random_arrays(workload, seed) for seed in (1, 2))
-    return CANDIDATES[name].make(workload, params, grads).step
+    return DENSE_CANDIDATES[name].make(workload, params, grads)
 
 
 def timed(step: Step) -> float:
     start = time.perf_counter()
-    step()
+    step.run()
     return time.perf_counter() - start
 
 
 def work_for(seconds: float, array: Array) -> None:
-    """NumPy on one thread, while the threads of the others have nothing to do."""
+    """Use one thread, while the worker threads have nothing to do."""
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
         array += 1.0
 
 
-def after_pauses(step: Step) -> dict[tuple[int, float], float]:
-    """The seconds of single steps as {(threads, pause): [...]}, the number of threads changing every round."""
-    found: dict[tuple[int, float], list[float]] = {case: [] for case in itertools.product((1, PROCESSORS), PAUSES)}
+def after_pauses(step: Step, rounds: int) -> dict[tuple[int, float], float]:
+    """Return the median seconds of single steps as {(threads, pause): seconds}. The cases alternate within a round."""
+    found: dict[tuple[int, float], list[float]] = {case: [] for case in itertools.product((1, PROCESSORS), STEPS_AFTER)}
     scratch = np.zeros(2000)
-    for _ in range(ROUNDS):
+    for _ in range(rounds):
         for count, pause in found:
             with threads(count):
-                step()
-                for _ in range(STEPS[pause]):
+                step.run()
+                for _ in range(STEPS_AFTER[pause]):
                     work_for(pause, scratch)
                     found[count, pause].append(timed(step))
     return {case: statistics.median(seconds) for case, seconds in found.items()}
 
 
-def pauses_table() -> str:
-    lines = [f"| elements | {' | '.join(f'pause {pause * 1e3:g} ms' for pause in PAUSES)} |", "|---" * 4 + "|"]
-    for length in LENGTHS:
-        found = after_pauses(step_of("TorchAdagrad", length))
-        cells = [
-            f"{duration(found[1, pause])}, {multiple(found[PROCESSORS, pause] / found[1, pause])}" for pause in PAUSES
-        ]
-        lines.append(f"| {length:,} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+def pauses_table(lengths: list[int], rounds: int) -> str:
+    rows = []
+    for length in lengths:
+        found = after_pauses(make_step("TorchAdagrad", length), rounds)
+        ratios = {pause: format_ratio(found[PROCESSORS, pause] / found[1, pause]) for pause in STEPS_AFTER}
+        rows.append([f"{length:,}", *(f"{format_duration(found[1, pause])}, {ratios[pause]}" for pause in STEPS_AFTER)])
+    return markdown_table(["elements", *(f"pause {pause * 1e3:g} ms" for pause in STEPS_AFTER)], rows)
 
 
 @contextmanager
@@ -85,46 +100,30 @@ def busy_process() -> Iterator[None]:
         process.wait()
 
 
-def spread(step: Step) -> str:
+def median_and_percentile(step: Step, limit: float) -> str:
     seconds: list[float] = []
-    end = time.perf_counter() + SECONDS
+    end = time.perf_counter() + limit
     while time.perf_counter() < end or len(seconds) < 100:
         seconds.append(timed(step))
-    return f"{duration(statistics.median(seconds))} ({duration(statistics.quantiles(seconds, n=100)[-1])})"
+    median, percentile = statistics.median(seconds), statistics.quantiles(seconds, n=100)[-1]
+    return f"{format_duration(median)} ({format_duration(percentile)})"
 
 
-def beside_table() -> str:
-    cases = [(length, count) for length in BESIDE for count in (1, PROCESSORS)]
-    lines = [f"| | {' | '.join(f'{length:,}, {count} threads' for length, count in cases)} |", "|---" * 5 + "|"]
+def busy_table(lengths: list[int], seconds: float) -> str:
+    cases = [(length, count) for length in lengths for count in (1, PROCESSORS)]
+    rows = []
     for name in ("TorchAdagrad", "torch-fused"):
-        steps = {length: step_of(name, length) for length in BESIDE}
+        steps = {length: make_step(name, length) for length in lengths}
 
-        def row(label: str, name: str = name, steps: dict[int, Step] = steps) -> None:
-            cells = []
+        def cells(steps: dict[int, Step] = steps) -> Iterator[str]:
             for length, count in cases:
                 with threads(count):
-                    cells.append(spread(steps[length]))
-            lines.append(f"| {name}, {label} | {' | '.join(cells)} |")
+                    yield median_and_percentile(steps[length], seconds)
 
-        row("alone")
+        rows.append([f"{name}, alone", *cells()])
         with busy_process():
-            row("beside one busy process")
-    return "\n".join(lines)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="Markdown file: what is between two markers")
-    arguments = parser.parse_args()
-    text = f"""A single step of `TorchAdagrad` on one thread, and how many times that it takes on {PROCESSORS} threads:
-
-{pauses_table()}
-
-Median and 99th percentile of steps without pauses:
-
-{beside_table()}
-"""
-    write_between_markers(arguments.out, text, "pauses")
+            rows.append([f"{name}, beside one busy process", *cells()])
+    return markdown_table(["", *(f"{length:,}, {format_threads(count)}" for length, count in cases)], rows)
 
 
 if __name__ == "__main__":

@@ -1,1 +1,4 @@
-"""The benchmark: what `numpy-adagrad bench` shows in short and `bench/` of the repository measures in full."""
+"""The benchmark of a step: workloads, candidates, and their comparison in paired rounds.
+
+`numpy-adagrad bench` runs a short version of it; `bench/` in the repository measures all of it for the documentation.
+"""

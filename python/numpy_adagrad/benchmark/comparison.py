@@ -1,7 +1,7 @@
-"""Candidates against each other on one workload, in one process and in turns.
+"""The comparison of candidates on one workload, interleaved in one process.
 
-The machine's speed drifts by more than what is to be measured. What happens within a round hits everyone
-alike, so it is the ratios within rounds that mean something, and their median over rounds.
+The speed of a machine drifts by more than the differences to be measured. The drift within a round affects all
+candidates alike, so we compare ratios within rounds and report their median.
 """
 
 import hashlib
@@ -16,123 +16,113 @@ from typing import NamedTuple
 import numpy as np
 
 from ..inputs.types import Array
-from .answers import CHECKED_STEPS, Answers
-from .candidates import CANDIDATES
-from .workloads import Workload, random_arrays
+from .candidates import Step
 
 BLOCK_SECONDS = 5e-3
-# What others may take of a processor in a round that counts. One busy process makes every parallel step, the
-# package's and torch's, wait for whole slices of the scheduler.
-QUIET = 0.15
-PATIENCE = 5
-# After so long a workload of seconds a round is content with fewer rounds.
-SECONDS = 40.0
-ENOUGH = 7
+# A round counts if other processes use less than this share of a processor. A single busy process makes every parallel
+# step, the package's and torch's, wait for whole time slices of the scheduler.
+IDLE_SHARE = 0.15
+MAX_RETRIES = 4  # for each round
+# After this time a workload whose rounds take seconds may stop with MIN_ROUNDS.
+MAX_SECONDS = 40.0
+MIN_ROUNDS = 7
 PROC_STAT = Path("/proc/stat")
-
-Step = Callable[[], object]
 
 
 class Round(NamedTuple):
-    """For each candidate the seconds of one step, and whether the machine was quiet meanwhile."""
+    """The seconds of one step of each candidate, and whether the machine was otherwise idle."""
 
     seconds: dict[str, float]
-    quiet: bool
+    idle: bool
 
 
-class Race:
-    """The named candidates, ready to step, and what is wrong with where their first steps led.
+class Comparison:
+    """Candidates on one workload, and the errors in the results of their first steps.
 
-    `begin` makes a step, takes the first ones and returns where they led; `twins` must have equal bits there.
+    Parameters
+    ----------
+    names : sequence of str
+        The candidates.
+    start : callable
+        Called with a name; makes a step, takes the first steps, and returns the step and the updated parameters.
+    find_errors : callable
+        Called with a name and the updated parameters; returns messages.
+    references : mapping, optional
+        For each name the candidate that must compute the same bits. A reference that does not take part is ignored.
     """
 
     def __init__(
         self,
         names: Sequence[str],
-        begin: Callable[[str], tuple[Step, list[Array]]],
-        complaints: Callable[[str, list[Array]], list[str]],
-        twins: Mapping[str, str] | None = None,
+        start: Callable[[str], tuple[Step, list[Array]]],
+        find_errors: Callable[[str, list[Array]], list[str]],
+        references: Mapping[str, str] | None = None,
     ) -> None:
         self.steps: dict[str, Step] = {}
-        self.complaints: dict[str, list[str]] = {}
+        self.errors: dict[str, list[str]] = {}
         bits = {}
         for name in names:
-            self.steps[name], moved = begin(name)
-            self.complaints[name] = complaints(name, moved)
-            bits[name] = digest(moved)
-        for name, twin in (twins or {}).items():
-            if twin in bits and bits[name] != bits[twin]:
-                self.complaints[name].append(f"other bits than {twin}")
+            self.steps[name], params = start(name)
+            self.errors[name] = find_errors(name, params)
+            bits[name] = digest(params)
+        for name, reference in (references or {}).items():
+            if reference in bits and bits[name] != bits[reference]:
+                self.errors[name].append(f"the bits differ from those of {reference}")
 
     def rounds(self, names: Sequence[str] | None = None) -> Iterator[Round]:
-        """Let everyone, or those named, step in turns, for as many rounds as are asked for."""
+        """Time all candidates, or those named, in each round; there is no last round."""
         blocks = {name: Block(self.steps[name]) for name in names or self.steps}
         order = list(blocks)
         shuffle = random.Random(0).shuffle
         while True:
-            # Rotation would give every candidate the same predecessor each time.
+            # In a fixed order each candidate would always follow the same one.
             shuffle(order)
             others, start = others_seconds(), time.perf_counter()
             seconds = {name: blocks[name].time() for name in order}
-            quiet = others_seconds() - others < QUIET * (time.perf_counter() - start)
-            yield Round({name: seconds[name] for name in blocks}, quiet)
+            idle = others_seconds() - others < IDLE_SHARE * (time.perf_counter() - start)
+            yield Round({name: seconds[name] for name in blocks}, idle)
 
     def run(self, rounds: int, names: Sequence[str] | None = None) -> list[Round]:
-        """Go on until as many rounds as asked for count.
+        """Run until the given number of rounds count.
 
-        Large workloads stop at fewer when their time is over, and a busy machine is not waited for without end.
+        A slow workload stops with fewer rounds when its time is over. On a busy machine the number of retries and the
+        time are limited.
         """
         done: list[Round] = []
         start = time.perf_counter()
+        attempts = 1 + MAX_RETRIES
         for one in self.rounds(names):
             done.append(one)
-            quiet = sum(each.quiet for each in done)
-            spent = (time.perf_counter() - start) / SECONDS
-            if quiet >= rounds or len(done) >= PATIENCE * rounds or spent >= (1 if quiet >= ENOUGH else PATIENCE):
+            idle = sum(each.idle for each in done)
+            spent = (time.perf_counter() - start) / MAX_SECONDS
+            if idle >= rounds or len(done) >= attempts * rounds or spent >= (1 if idle >= MIN_ROUNDS else attempts):
                 break
         return done
 
 
-def dense_race(workload: Workload, names: Sequence[str]) -> Race:
-    """A race with a gradient for every element."""
-    starts, grads = random_arrays(workload, seed=1), random_arrays(workload, seed=2)
-    params = [np.empty_like(start) for start in starts]
-
-    def begin(name: str) -> tuple[Step, list[Array]]:
-        for p, start in zip(params, starts, strict=True):
-            p[...] = start
-        step, own_params = CANDIDATES[name].make(workload, params, grads)
-        for _ in range(CHECKED_STEPS):
-            step()
-        return step, own_params() if own_params else params
-
-    # Clipped gradients are rounded in other places; without clipping the bits are the same.
-    twins = {name: CANDIDATES[name].twin for name in names} if workload.max_norm is None else {}
-    return Race(names, begin, Answers(workload, starts, grads).complaints, twins)
-
-
 class Block:
-    """As many steps as take long against the timer's resolution."""
+    """A number of steps that takes long compared with the resolution of the timer."""
 
     def __init__(self, step: Step) -> None:
-        self.timer = timeit.Timer(step)
+        self.timer = timeit.Timer(step.run)
         self.repeats = 1
 
     def time(self) -> float:
-        # The untimed block before the timed one is as long on purpose: in it the caches fill, and the threads
-        # of the predecessor's OpenMP runtime, which spin on after their work, fall asleep. Sleeping for 10 ms
-        # instead, or as well, only made small steps noisier: the processor slows down when idle.
+        """Return the seconds of one step."""
+        # The untimed block before the timed one is as long on purpose. It fills the caches, and meanwhile the threads
+        # of the previous candidate's OpenMP runtime, which spin after their work, fall asleep. A pause of 10 ms instead
+        # of it, or in addition, only made small steps noisier: an idle processor slows down.
         while self.timer.timeit(self.repeats) < BLOCK_SECONDS:
             self.repeats *= 2
         seconds = self.timer.timeit(self.repeats) / self.repeats
-        # A machine that has become busy meanwhile makes steps of microseconds take milliseconds.
+        # If the machine becomes busy meanwhile, steps of microseconds take milliseconds.
         if seconds * self.repeats > 10 * BLOCK_SECONDS:
             self.repeats = max(1, int(BLOCK_SECONDS / seconds))
         return seconds
 
 
 def others_seconds() -> float:
-    """Processor time taken by other processes and other virtual machines; Linux only, elsewhere nothing."""
+    """Return the processor time used by other processes and other virtual machines. Without /proc/stat it is 0."""
     if not PROC_STAT.exists():
         return 0.0
     user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, PROC_STAT.read_text().split()[1:9])
@@ -141,7 +131,7 @@ def others_seconds() -> float:
 
 
 def digest(arrays: list[Array]) -> bytes:
-    """Equal for equal bits."""
+    """Return a hash of the bits of arrays."""
     hashed = hashlib.sha256()
     for array in arrays:
         hashed.update(array.reshape(-1).view(np.uint8).data)

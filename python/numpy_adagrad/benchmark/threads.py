@@ -1,4 +1,4 @@
-"""One number of threads for everybody; needs threadpoolctl."""
+"""Set the number of threads of all libraries at once; needs threadpoolctl."""
 
 import os
 import sys
@@ -14,15 +14,15 @@ PROCESSORS = len(os.sched_getaffinity(0))
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """Let the package, torch and numba take so many threads. What is imported later is not reached."""
+    """Let the package, torch and numba use this number of threads. A library that is imported later is not limited."""
     torch, numba = sys.modules.get("torch"), sys.modules.get("numba")
     with ExitStack() as stack:
         if numba is not None:
             stack.callback(numba.set_num_threads, numba.get_num_threads())
             numba.set_num_threads(count)
-        # After numba, which gives the OpenMP runtime its own number when it starts. torch takes what OpenMP gives.
-        # Its set_num_threads() would also speak to MKL, whose teams then nest in torch's, as numba allows to all of
-        # the process: steps of 40 us took 4 ms.
+        # After numba, which sets the limit of the OpenMP runtime when it starts. torch uses the limit of OpenMP.
+        # torch.set_num_threads() would also set MKL's, whose threads then nest in torch's, because numba allows nested
+        # parallelism in the whole process: steps of 40 us took 4 ms.
         stack.enter_context(threadpool_limits(count))
         assert torch is None or torch.get_num_threads() == count
         assert _core.max_threads() == count

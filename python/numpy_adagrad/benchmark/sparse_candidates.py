@@ -1,57 +1,53 @@
-"""Who steps with sparse gradients: each candidate takes a table and batches, and makes a function that steps once.
+"""Candidates for sparse gradients. Each takes a table and batches and returns a step.
 
-Each step takes the next batch, as if its gradient had just come: finding the equal rows in it and summing them is part
-of the step, for all but the floor. All move the same table, and accumulators are memory from NumPy.
+Each step takes the next batch as a new gradient: to find equal rows in it and to sum them is part of the step, for all
+candidates but `memory_bound`. All update the same table, and all accumulators are memory from NumPy.
 """
 
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache, partial
 from itertools import cycle
 from typing import Any
 
 import numpy as np
 
-from .. import MindSporeAdagrad, RowSparse, TorchAdagrad
+from .. import RowSparse
 from ..inputs.types import Array
-from .candidates import ACCUM, EPS, LR, Candidate, Stepper, floor_step, imported_numba
-from .row_workloads import Batch
+from ..optimizers import OPTIMIZERS
+from .candidates import OWN_RULES, Candidate, Step, import_numba, make_own, memory_bound_step
+from .formulas import EPS, LR
+from .sparse_workloads import Batch
 
 Batches = list[Batch]
 
 
-def in_turn(steps: Iterable[Any]) -> Stepper:
+def in_turn(steps: Iterable[Callable[[], object]]) -> Step:
     turns = cycle(steps)
-    return Stepper(lambda: next(turns)())
+    return Step(lambda: next(turns)())
 
 
-def floor(table: Array, batches: Batches) -> Stepper:
-    """The package's loop with next to no arithmetic. It keeps the groups of equal rows while it sees the same indices,
-    so each batch has a plan of its own and does not look for them again."""
+def memory_bound(table: Array, batches: Batches) -> Step:
+    """Each batch has its own plan, which keeps the groups of equal rows: only the first step looks for them."""
     sums = np.zeros_like(table)
 
     def one(batch: Batch) -> Any:
-        still = np.broadcast_to(np.float32(0), batch.values.shape)
-        return floor_step([table], [sums], [RowSparse(batch.indices, still)], [RowSparse(*batch)])
+        zeros = np.broadcast_to(np.float32(0), batch.values.shape)
+        return memory_bound_step([table], [sums], [RowSparse(batch.indices, zeros)], [RowSparse(*batch)])
 
     return in_turn([one(batch) for batch in batches])
 
 
-def torch_rule(table: Array, batches: Batches) -> Stepper:
-    optimizer = TorchAdagrad([table], lr=LR, eps=EPS)
+def own_optimizer(rule: str, table: Array, batches: Batches) -> Step:
+    optimizer = make_own(rule, [table])
     return in_turn([partial(optimizer.step, [RowSparse(*batch)]) for batch in batches])
 
 
-def mindspore_rule(table: Array, batches: Batches) -> Stepper:
-    optimizer = MindSporeAdagrad([table], accum=ACCUM, learning_rate=LR)
-    return in_turn([partial(optimizer.step, [RowSparse(*batch)]) for batch in batches])
-
-
-def naive_numpy(table: Array, batches: Batches) -> Stepper:
+def numpy_step(table: Array, batches: Batches) -> Step:
     sums = np.zeros_like(table)
 
     def step(batch: Batch) -> None:
-        rows, g = summed(batch)
+        rows, g = sum_equal_rows(batch)
         s = sums[rows] + g * g
         sums[rows] = s
         table[rows] -= LR * g / (np.sqrt(s) + EPS)
@@ -59,15 +55,15 @@ def naive_numpy(table: Array, batches: Batches) -> Stepper:
     return in_turn([partial(step, batch) for batch in batches])
 
 
-def summed(batch: Batch) -> tuple[Array, Array]:
-    """The rows that occur, in order, and for each the sum of its values, added as they come."""
-    rows, places = np.unique(batch.indices, return_inverse=True)
+def sum_equal_rows(batch: Batch) -> tuple[Array, Array]:
+    """Return the distinct rows in ascending order and the sum of the values of each, added in order of occurrence."""
+    rows, positions = np.unique(batch.indices, return_inverse=True)
     totals = np.zeros((len(rows), batch.values.shape[1]), batch.values.dtype)
-    np.add.at(totals, places, batch.values)
+    np.add.at(totals, positions, batch.values)
     return rows, totals
 
 
-def numba_loop(table: Array, batches: Batches) -> Stepper:
+def numba_loop(table: Array, batches: Batches) -> Step:
     loop, sums = compiled_loop(), np.zeros_like(table)
     lr, eps = np.float32(LR), np.float32(EPS)
 
@@ -79,8 +75,8 @@ def numba_loop(table: Array, batches: Batches) -> Stepper:
 
 @cache
 def compiled_loop() -> Any:
-    """The obvious loop over sorted indices, rows shared among threads."""
-    numba = imported_numba()
+    """Return the straightforward loop over sorted indices, with the distinct rows divided among threads."""
+    numba = import_numba()
 
     def loop(table: Any, sums: Any, indices: Any, values: Any, order: Any, lr: Any, eps: Any) -> None:
         starts = np.empty(len(order) + 1, np.int64)
@@ -105,14 +101,14 @@ def compiled_loop() -> Any:
     return numba.njit(parallel=True, error_model="numpy")(loop)
 
 
-def torch_itself(table: Array, batches: Batches) -> Stepper:
-    """Gradients as an embedding with `sparse=True` leaves them, not coalesced.
+def torch_optimizer(table: Array, batches: Batches) -> Step:
+    """Gradients are not coalesced, like those of an embedding with `sparse=True`.
 
-    Its bits are nobody's: it sums equal rows in another order, and the square root of MKL is not exact.
+    No other candidate has the same bits: torch sums equal rows in another order, and MKL's square root is not exact.
     """
     import torch
 
-    torch.sparse.check_sparse_tensor_invariants.disable()  # the default, but torch warns where nobody has said so
+    torch.sparse.check_sparse_tensor_invariants.disable()  # the default, but torch warns if it is not set explicitly
     param = torch.from_numpy(table)
     optimizer = torch.optim.Adagrad([param], lr=LR, eps=EPS)
     optimizer.state[param]["sum"] = torch.from_numpy(np.zeros_like(table))
@@ -128,12 +124,12 @@ def torch_itself(table: Array, batches: Batches) -> Stepper:
     return in_turn([partial(step, gradient(batch)) for batch in batches])
 
 
-def fbgemm(table: Array, batches: Batches) -> Stepper:
-    """Its embedding steps in the backward pass, of which autograd's part is therefore timed; bags of one row each."""
+def fbgemm_embedding(table: Array, batches: Batches) -> Step:
+    """FBGEMM updates the table in the backward pass, so the time includes that of autograd. Bags have one row."""
     import torch
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what it misses where there is no GPU
+        warnings.simplefilter("ignore")  # about parts that need a GPU
         from fbgemm_gpu import split_table_batched_embeddings_ops_training as ops
         from fbgemm_gpu.split_embedding_configs import EmbOptimType
 
@@ -151,12 +147,11 @@ def fbgemm(table: Array, batches: Batches) -> Stepper:
     return in_turn([one(batch) for batch in batches])
 
 
-ROW_CANDIDATES = {
-    "floor": Candidate(floor, "floor"),
-    "TorchAdagrad": Candidate(torch_rule, "torch"),
-    "MindSporeAdagrad": Candidate(mindspore_rule, "mindspore"),
-    "NumPy": Candidate(naive_numpy, "torch"),
+SPARSE_CANDIDATES = {
+    "memory_bound": Candidate(memory_bound, "memory_bound"),
+    **{OPTIMIZERS[rule].__name__: Candidate(partial(own_optimizer, rule), rule) for rule in OWN_RULES},
+    "NumPy": Candidate(numpy_step, "torch"),
     "numba": Candidate(numba_loop, "torch", ("numba",)),
-    "torch-sparse": Candidate(torch_itself, "torch", ("torch",)),
-    "FBGEMM": Candidate(fbgemm, "torch", ("torch", "fbgemm_gpu")),
+    "torch-sparse": Candidate(torch_optimizer, "torch", ("torch",)),
+    "FBGEMM": Candidate(fbgemm_embedding, "torch", ("torch", "fbgemm_gpu")),
 }

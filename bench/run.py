@@ -1,0 +1,127 @@
+"""Measure one step of every candidate on every workload, and write a result file.
+
+The results of the first steps are checked before anything is timed; the program stops at the first wrong one.
+
+    python bench/run.py --rounds 15 --out result.json       all workloads: 20 minutes, 16 GB of memory
+    python bench/run.py --small --rounds 1 --out result.json     a check of the results only
+"""
+
+import argparse
+import datetime
+import gc
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from numpy_adagrad import _core
+from numpy_adagrad.benchmark.candidates import participants, versions
+from numpy_adagrad.benchmark.dense_candidates import DENSE_CANDIDATES
+from numpy_adagrad.benchmark.dense_comparison import compare_dense
+from numpy_adagrad.benchmark.dense_workloads import DENSE_WORKLOADS, DenseWorkload
+from numpy_adagrad.benchmark.figures import format_threads
+from numpy_adagrad.benchmark.sparse_candidates import SPARSE_CANDIDATES
+from numpy_adagrad.benchmark.sparse_comparison import compare_sparse
+from numpy_adagrad.benchmark.sparse_workloads import SPARSE_WORKLOADS, SparseWorkload
+from numpy_adagrad.benchmark.threads import PROCESSORS, threads
+from result import Measurement, Result, write
+
+Workload = DenseWorkload | SparseWorkload
+
+SMALL_ELEMENTS = 10**6
+SETTINGS = ("OMP_", "GOMP_", "MKL_", "NUMBA_", "XLA_", "NUMPY_ADAGRAD_")
+
+
+def main() -> None:
+    command = command_line()
+    options = read_options()
+    measurements: list[Measurement] = []
+    for workload in chosen_workloads(options.workloads, options.small):
+        measurements.extend(measure(workload, options.threads, options.rounds))
+    used = versions([*DENSE_CANDIDATES.values(), *SPARSE_CANDIDATES.values()])
+    result = Result(
+        datetime.date.today().isoformat(),
+        machine(),
+        {"Python": platform.python_version(), **used},
+        command,
+        measurements,
+    )
+    write(result, options.out)
+
+
+def read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    counts = sorted({1, PROCESSORS})
+    known = [*DENSE_WORKLOADS, *SPARSE_WORKLOADS]
+    parser.add_argument("--rounds", type=int, default=15, help="rounds on an idle machine (%(default)s)")
+    parser.add_argument("--out", type=Path, required=True, help="the result file to write")
+    parser.add_argument("--small", action="store_true", help=f"up to {SMALL_ELEMENTS:,} elements, and small tables")
+    parser.add_argument("--workloads", nargs="+", metavar="NAME", choices=known, default=known, help=", ".join(known))
+    parser.add_argument("--threads", nargs="+", type=int, metavar="N", default=counts, help=f"{counts} if not given")
+    return parser.parse_args()
+
+
+def chosen_workloads(names: list[str], small: bool) -> Iterator[Workload]:
+    for name in names:
+        if name in SPARSE_WORKLOADS:
+            yield SPARSE_WORKLOADS[name].small() if small else SPARSE_WORKLOADS[name]
+        elif not small or DENSE_WORKLOADS[name].elements <= SMALL_ELEMENTS:
+            yield DENSE_WORKLOADS[name]
+
+
+def measure(workload: Workload, counts: list[int], rounds: int) -> Iterator[Measurement]:
+    """Check the results of all candidates on a workload, then time them with each number of threads."""
+    gc.collect()  # the arrays of the previous workload: they might not fit into memory beside the next ones
+    names = participating(workload, PROCESSORS)
+    with threads(PROCESSORS):
+        if isinstance(workload, SparseWorkload):
+            comparison, rows = compare_sparse(workload, names), workload.updated_rows
+        else:
+            comparison, rows = compare_dense(workload, names), None
+    errors = [f"{workload.name}, {name}: {error}" for name, found in comparison.errors.items() for error in found]
+    if errors:
+        raise SystemExit("\n".join(errors))
+    for count in counts:
+        with threads(count):
+            done = comparison.run(rounds, participating(workload, count))
+        idle = [each.idle for each in done]
+        busy = len(done) - sum(idle)
+        print(f"{workload.name}, {format_threads(count)}: {sum(idle)} rounds, and {busy} on a busy machine", flush=True)
+        seconds = {name: [each.seconds[name] for each in done] for name in done[0].seconds}
+        yield Measurement(workload.name, count, workload.bytes, workload.bound_factor, rows, idle, seconds)
+
+
+def participating(workload: Workload, count: int) -> list[str]:
+    """Return the candidates whose number of threads is `count`, by default or because it can be set."""
+    candidates = SPARSE_CANDIDATES if isinstance(workload, SparseWorkload) else DENSE_CANDIDATES
+    return participants(candidates, workload.kind, threads_set=count != PROCESSORS)
+
+
+def machine() -> dict[str, str]:
+    return {
+        "processor": processor_name(),
+        "processors": str(os.cpu_count()),
+        "system": platform.system(),
+        "architecture": platform.machine(),
+        "instruction_set": _core.isa,
+    }
+
+
+def processor_name() -> str:
+    """Return the name of the processor in /proc/cpuinfo; ARM processors have none there."""
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return "unknown processor"
+
+
+def command_line() -> str:
+    """Return the command of this run. To be called before any library has set its variables."""
+    settings = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith(SETTINGS)]
+    return shlex.join([*settings, "python", *sys.argv])
+
+
+if __name__ == "__main__":
+    main()

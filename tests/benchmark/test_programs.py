@@ -1,0 +1,106 @@
+"""The programs in `bench/`, from measurement to page."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from numpy_adagrad import _core
+from numpy_adagrad.benchmark.candidates import participants
+from numpy_adagrad.benchmark.dense_candidates import DENSE_CANDIDATES
+from numpy_adagrad.benchmark.sparse_candidates import SPARSE_CANDIDATES
+
+BENCH = Path(__file__).parents[2] / "bench"
+
+
+def run(program: str, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(BENCH / program), *map(str, arguments)]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, timeout=300, env={**os.environ, **environment}
+    )
+
+
+def test_every_installed_candidate_is_checked_and_timed(tmp_path: Path) -> None:
+    """On two small workloads; the program ends with an error if the result of a candidate is wrong."""
+    result = tmp_path / "result.json"
+    options: list[str | Path] = [
+        "--small",
+        "--rounds",
+        "1",
+        "--threads",
+        "1",
+        "--workloads",
+        "1e3",
+        "zipf 4096",
+        "--out",
+        result,
+    ]
+    done = run("run.py", *options, OMP_NUM_THREADS="1")
+    assert done.returncode == 0, done.stderr
+    written = json.loads(result.read_text())
+    assert written["schema"] == 1
+    assert written["machine"]["instruction_set"] == _core.isa
+    assert written["versions"]["numpy-adagrad"] == _core.version
+    command = f"OMP_NUM_THREADS=1 {written['command'].partition('OMP_NUM_THREADS=1 ')[2]}"
+    assert written["command"] == command
+    assert command.endswith(f"run.py --small --rounds 1 --threads 1 --workloads 1e3 'zipf 4096' --out {result}")
+    dense, sparse = written["measurements"]
+    assert [dense["workload"], sparse["workload"]] == ["1e3", "zipf 4096"]
+    obedient = len(os.sched_getaffinity(0)) > 1
+    assert list(dense["seconds"]) == participants(DENSE_CANDIDATES, "float32", threads_set=obedient)
+    assert list(sparse["seconds"]) == participants(SPARSE_CANDIDATES, "float32", threads_set=obedient)
+    for measured in (dense, sparse):
+        assert all(len(seconds) == len(measured["idle"]) for seconds in measured["seconds"].values())
+    assert dense["bytes"] == 20_000
+    assert dense["rows"] is None
+    assert 0 < sparse["rows"] < 4096
+
+
+def test_wrong_results_end_the_program(tmp_path: Path) -> None:
+    wrong = tmp_path / "numpy_adagrad_wrong.py"
+    wrong.write_text(
+        "import runpy, sys\n"
+        "from numpy_adagrad.benchmark.candidates import Candidate, Step\n"
+        "from numpy_adagrad.benchmark.dense_candidates import DENSE_CANDIDATES\n"
+        "for name in [name for name, each in DENSE_CANDIDATES.items() if each.modules]:\n"
+        "    del DENSE_CANDIDATES[name]\n"
+        "DENSE_CANDIDATES['NumPy'] = Candidate(lambda *_: Step(lambda: None), 'torch')\n"
+        f"sys.path.insert(0, {str(BENCH)!r})\n"
+        f"runpy.run_path({str(BENCH / 'run.py')!r}, run_name='__main__')\n"
+    )
+    options = ["--rounds", "1", "--workloads", "1e3", "--out", str(tmp_path / "result.json")]
+    done = subprocess.run([sys.executable, str(wrong), *options], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "1e3, NumPy: 1000 of 1000 elements differ from the formula\n"
+    assert not (tmp_path / "result.json").exists()
+
+
+def test_pauses(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    sizes = ["--lengths", "1000", "--busy", "1000"]
+    done = run("pauses.py", "--out", page, "--rounds", "1", "--seconds", "0.01", *sizes)
+    assert done.returncode == 0, done.stderr
+    text = page.read_text()
+    assert text.startswith("<!-- pauses: written by bench/ -->\nA single step of `TorchAdagrad` on one thread")
+    assert "\n| elements | pause 0 ms | pause 1 ms | pause 10 ms |\n|---|---|---|---|\n| 1,000 | " in text
+    assert "\n| TorchAdagrad, alone | " in text
+    assert "\n| torch-fused, beside one busy process | " in text
+
+
+def test_a_build_compared_with_itself() -> None:
+    quick = ["--threads", "1", "--rounds", "2", "--processes", "1", "--seconds", "1e-4"]
+    done = run("compare_builds.py", sys.executable, sys.executable, *quick)
+    assert done.returncode == 0, done.stderr
+    before, after, *_ = done.stdout.splitlines()
+    assert before.startswith(f"before: numpy-adagrad {_core.version} in ")
+    assert after == before.replace("before", "after")
+    rows = [line for line in done.stdout.splitlines() if " torch " in line or " mindspore " in line]
+    assert len(rows) == 34
+    assert "different bits" not in done.stdout
+
+
+def test_unknown_rows_of_builds() -> None:
+    done = run("compare_builds.py", sys.executable, sys.executable, "--rows", "1e9")
+    assert done.returncode == 2
+    assert "--rows: expected some of ['1e3', " in done.stderr
