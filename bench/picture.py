@@ -7,12 +7,11 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy_adagrad.benchmark.candidates import MEMORY_BOUND
 from numpy_adagrad.benchmark.dense_candidates import DENSE_CANDIDATES
 from numpy_adagrad.benchmark.dense_workloads import DENSE_WORKLOADS
 from numpy_adagrad.benchmark.figures import format_threads
 from result import Measurement
-
-BOUND = "memory_bound"
 
 
 def draw(groups: list[tuple[int, list[Measurement]]], path: Path) -> None:
@@ -45,7 +44,7 @@ def draw_arrays(axes: Axes, measurements: list[Measurement]) -> None:
             for each in measurements
             if name in each.seconds
         ]
-        line: dict[str, Any] = {"linestyle": "--"} if name == BOUND else {"marker": "o", "markersize": 4}
+        line: dict[str, Any] = {"linestyle": "--"} if name == MEMORY_BOUND else {"marker": "o", "markersize": 4}
         axes.plot(*zip(*sorted(points), strict=True), label=name, **style(name), **line)
     axes.set(xscale="log", xlabel="elements in one array")
 
@@ -53,7 +52,9 @@ def draw_arrays(axes: Axes, measurements: list[Measurement]) -> None:
 def draw_lists(axes: Axes, measurements: list[Measurement]) -> None:
     for name in present(measurements):
         points = [(each.workload, throughput(each, name)) for each in measurements if name in each.seconds]
-        mark: dict[str, Any] = {"marker": "_", "markersize": 24} if name == BOUND else {"marker": "o", "markersize": 6}
+        mark: dict[str, Any] = (
+            {"marker": "_", "markersize": 24} if name == MEMORY_BOUND else {"marker": "o", "markersize": 6}
+        )
         axes.plot(*zip(*points, strict=True), linestyle="", **style(name), **mark)
     axes.set_xlabel("lists of arrays")
     axes.margins(x=0.25)
@@ -72,4 +73,4 @@ def throughput(measured: Measurement, name: str) -> float:
 def style(name: str) -> dict[str, Any]:
     """Return the style of a candidate in every panel; this package's optimizers are drawn on top."""
     position = list(DENSE_CANDIDATES).index(name)
-    return {"color": "black" if name == BOUND else f"C{position - 1}", "zorder": 20 - position}
+    return {"color": "black" if name == MEMORY_BOUND else f"C{position - 1}", "zorder": 20 - position}

@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
+from numpy_adagrad.benchmark.candidates import MEMORY_BOUND
 from numpy_adagrad.benchmark.dense_candidates import DENSE_CANDIDATES
 from numpy_adagrad.benchmark.figures import (
     format_duration,
@@ -24,7 +25,6 @@ from page import markdown_table, write_block
 from picture import draw
 from result import Measurement, Result, read
 
-BOUND = "memory_bound"
 RIVAL = "torch-fused"
 
 Cell: TypeAlias = Callable[[Measurement, str], str]
@@ -98,7 +98,7 @@ def table(measurements: list[Measurement], cell: Cell, left_out: Sequence[str] =
 
 def time_and_ratio(measured: Measurement, name: str) -> str:
     seconds = measured.seconds[name]
-    ratio = median_ratio(seconds, measured.seconds[BOUND]) / measured.bound_factor
+    ratio = median_ratio(seconds, measured.seconds[MEMORY_BOUND]) / measured.bound_factor
     return f"{format_duration(statistics.median(seconds))} ({format_ratio(ratio)})"
 
 
@@ -122,7 +122,7 @@ Median time of a step, and its ratio to the memory bound:
 
 Speed relative to {RIVAL}:
 
-{table(with_rival, speedup, left_out=(BOUND, RIVAL))}
+{table(with_rival, speedup, left_out=(MEMORY_BOUND, RIVAL))}
 """
 
 

@@ -1,8 +1,12 @@
 """Which candidates take part, and how many threads they use."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 from helpers.benchmarks import SPARSE, WITHOUT_PEERS, hide_peers
-from helpers.interpreters import output
 from numpy_adagrad.benchmark import candidates
 from numpy_adagrad.benchmark.candidates import participants, versions
 from numpy_adagrad.benchmark.dense_candidates import DENSE_CANDIDATES, EVERY_KIND
@@ -40,28 +44,8 @@ def test_threads_set(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(everyone) - set(obedient) == {"optax", "MindSpore"}
 
 
-THREADS = """
-import torch
-from importlib.util import find_spec
-from numpy_adagrad import _core
-from numpy_adagrad.benchmark.dense_candidates import compiled_loops
-from numpy_adagrad.benchmark.threads import threads
-limits = [_core.max_threads, torch.get_num_threads]
-if find_spec("numba"):
-    compiled_loops()
-    import numba
-    limits.append(numba.get_num_threads)
-def report():
-    print({limit() for limit in limits})
-report()
-with threads(1):
-    report()
-    with threads(2):
-        report()
-    report()
-report()
-"""
-
-
 def test_threads_are_set_for_all_libraries() -> None:
-    assert output(THREADS, OMP_NUM_THREADS="2") == "{2}\n{1}\n{2}\n{1}\n{2}\n"
+    program = Path(__file__).parents[1] / "programs" / "thread_limits.py"
+    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
+    done = subprocess.run([sys.executable, program], capture_output=True, text=True, check=False, env=environment)
+    assert (done.stdout, done.stderr) == ("{2}\n{1}\n{2}\n{1}\n{2}\n", "")

@@ -11,11 +11,12 @@ from numpy_adagrad.benchmark.candidates import participants
 from numpy_adagrad.benchmark.dense_candidates import DENSE_CANDIDATES
 from numpy_adagrad.benchmark.sparse_candidates import SPARSE_CANDIDATES
 
-BENCH = Path(__file__).parents[2] / "bench"
+TESTS = Path(__file__).parents[1]
+BENCH = TESTS.parent / "bench"
 
 
-def run(program: str, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(BENCH / program), *map(str, arguments)]
+def run(program: Path, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(program), *map(str, arguments)]
     return subprocess.run(
         command, capture_output=True, text=True, check=False, timeout=300, env={**os.environ, **environment}
     )
@@ -36,7 +37,7 @@ def test_every_installed_candidate_is_checked_and_timed(tmp_path: Path) -> None:
         "--out",
         result,
     ]
-    done = run("run.py", *options, OMP_NUM_THREADS="1")
+    done = run(BENCH / "run.py", *options, OMP_NUM_THREADS="1")
     assert done.returncode == 0, done.stderr
     written = json.loads(result.read_text())
     assert written["schema"] == 1
@@ -58,28 +59,18 @@ def test_every_installed_candidate_is_checked_and_timed(tmp_path: Path) -> None:
 
 
 def test_wrong_results_end_the_program(tmp_path: Path) -> None:
-    wrong = tmp_path / "numpy_adagrad_wrong.py"
-    wrong.write_text(
-        "import runpy, sys\n"
-        "from numpy_adagrad.benchmark.candidates import Candidate, Step\n"
-        "from numpy_adagrad.benchmark.dense_candidates import DENSE_CANDIDATES\n"
-        "for name in [name for name, each in DENSE_CANDIDATES.items() if each.modules]:\n"
-        "    del DENSE_CANDIDATES[name]\n"
-        "DENSE_CANDIDATES['NumPy'] = Candidate(lambda *_: Step(lambda: None), 'torch')\n"
-        f"sys.path.insert(0, {str(BENCH)!r})\n"
-        f"runpy.run_path({str(BENCH / 'run.py')!r}, run_name='__main__')\n"
-    )
-    options = ["--rounds", "1", "--workloads", "1e3", "--out", str(tmp_path / "result.json")]
-    done = subprocess.run([sys.executable, str(wrong), *options], capture_output=True, text=True, check=False)
+    result = tmp_path / "result.json"
+    options = ["--rounds", "1", "--workloads", "1e3", "--out", str(result)]
+    done = run(TESTS / "programs" / "wrong_benchmark.py", *options, PYTHONPATH=str(BENCH))
     assert done.returncode == 1
     assert done.stderr == "1e3, NumPy: 1000 of 1000 elements differ from the formula\n"
-    assert not (tmp_path / "result.json").exists()
+    assert not result.exists()
 
 
 def test_pauses(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     sizes = ["--lengths", "1000", "--busy", "1000"]
-    done = run("pauses.py", "--out", page, "--rounds", "1", "--seconds", "0.01", *sizes)
+    done = run(BENCH / "pauses.py", "--out", page, "--rounds", "1", "--seconds", "0.01", *sizes)
     assert done.returncode == 0, done.stderr
     text = page.read_text()
     assert text.startswith("<!-- pauses: written by bench/ -->\nA single step of `TorchAdagrad` on one thread")
@@ -90,7 +81,7 @@ def test_pauses(tmp_path: Path) -> None:
 
 def test_a_build_compared_with_itself() -> None:
     quick = ["--threads", "1", "--rounds", "2", "--processes", "1", "--seconds", "1e-4"]
-    done = run("compare_builds.py", sys.executable, sys.executable, *quick)
+    done = run(BENCH / "compare_builds.py", sys.executable, sys.executable, *quick)
     assert done.returncode == 0, done.stderr
     before, after, *_ = done.stdout.splitlines()
     assert before.startswith(f"before: numpy-adagrad {_core.version} in ")
@@ -101,6 +92,6 @@ def test_a_build_compared_with_itself() -> None:
 
 
 def test_unknown_rows_of_builds() -> None:
-    done = run("compare_builds.py", sys.executable, sys.executable, "--rows", "1e9")
+    done = run(BENCH / "compare_builds.py", sys.executable, sys.executable, "--rows", "1e9")
     assert done.returncode == 2
     assert "--rows: expected some of ['1e3', " in done.stderr

@@ -38,9 +38,7 @@ def test_counter_changed_by_its_owner(rule: Rule) -> None:
     opt = make(rule, [w])
     torch = rule is TorchAdagrad
     counter = opt.global_step if isinstance(opt, MindSporeAdagrad) else opt.state[0]["step"]
-    label, kind = (
-        ("step[0]", "float32 array of shape ()") if torch else ("global_step", "int32 array of shape (1,)")
-    )
+    label, kind = ("step[0]", "float32 array of shape ()") if torch else ("global_step", "int32 array of shape (1,)")
     counter.resize(10**5, refcheck=False)
     refuses(TypeError, f"{label}: expected a writeable {kind}", lambda: opt.step([normal(6)]))
     counter.resize(() if torch else 1, refcheck=False)

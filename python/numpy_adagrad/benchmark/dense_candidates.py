@@ -12,7 +12,7 @@ import numpy as np
 
 from ..inputs.types import Array
 from ..optimizers import OPTIMIZERS
-from .candidates import OWN_RULES, Candidate, Step, import_numba, make_own, memory_bound_step
+from .candidates import MEMORY_BOUND, OWN_RULES, Candidate, Step, import_numba, make_own, memory_bound_step
 from .dense_workloads import DenseWorkload
 from .formulas import EPS, INITIAL, LR
 
@@ -144,7 +144,7 @@ EVERY_KIND = (*FUSED_KINDS, "bfloat16/float32")
 REFERENCES = {"torch": "torch-fused", "mindspore": "MindSpore"}
 
 DENSE_CANDIDATES = {
-    "memory_bound": Candidate(memory_bound, "memory_bound", kinds=EVERY_KIND),
+    MEMORY_BOUND: Candidate(memory_bound, "memory_bound", kinds=EVERY_KIND),
     **{
         OPTIMIZERS[rule].__name__: Candidate(
             partial(own_optimizer, rule), rule, kinds=EVERY_KIND, reference=REFERENCES.get(rule, "")

@@ -15,7 +15,7 @@ import numpy as np
 from .. import RowSparse
 from ..inputs.types import Array
 from ..optimizers import OPTIMIZERS
-from .candidates import OWN_RULES, Candidate, Step, import_numba, make_own, memory_bound_step
+from .candidates import MEMORY_BOUND, OWN_RULES, Candidate, Step, import_numba, make_own, memory_bound_step
 from .formulas import EPS, LR
 from .sparse_workloads import Batch
 
@@ -148,7 +148,7 @@ def fbgemm_embedding(table: Array, batches: Batches) -> Step:
 
 
 SPARSE_CANDIDATES = {
-    "memory_bound": Candidate(memory_bound, "memory_bound"),
+    MEMORY_BOUND: Candidate(memory_bound, "memory_bound"),
     **{OPTIMIZERS[rule].__name__: Candidate(partial(own_optimizer, rule), rule) for rule in OWN_RULES},
     "NumPy": Candidate(numpy_step, "torch"),
     "numba": Candidate(numba_loop, "torch", ("numba",)),
