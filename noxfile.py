@@ -39,7 +39,7 @@ def bench(session: nox.Session) -> None:
     """Measure everything and write the figures into docs/performance.md."""
     session.install("torch==2.13.0")
     session.install(".[bench]")
-    session.run("python", "bench/run.py", "--rounds", "40", "--out", "result.json")
+    session.run("python", "bench/run.py", "--out", "result.json")
     page = ["--out", "docs/performance.md", "--picture", "docs/performance.png"]
     session.run("python", "bench/report.py", "result.json", *page)
 

@@ -2,8 +2,8 @@
 
 The results of the first steps are checked before anything is timed; the program stops at the first wrong one.
 
-    python bench/run.py --rounds 15 --out result.json       all workloads: 20 minutes, 16 GB of memory
-    python bench/run.py --small --rounds 1 --out result.json     a check of the results only
+    python bench/run.py --out result.json                        all workloads: 20 minutes, 16 GB of memory
+    python bench/run.py --small --rounds 1 --out result.json     a quick check of the results
 """
 
 import argparse
