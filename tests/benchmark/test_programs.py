@@ -88,7 +88,19 @@ def test_a_build_compared_with_itself() -> None:
     assert before.startswith(f"before: numpy-adagrad {_core.version} in ")
     assert after == before.replace("before", "after")
     for row in rows:
-        assert sum(line.startswith((f"{row} ")) and line.split()[-1].count(".") == 1 for line in lines) == 2
+        assert sum(line.startswith(f"{row} ") and line.split()[-1].count(".") == 1 for line in lines) == 2
+
+
+def test_a_build_with_other_bits(tmp_path: Path) -> None:
+    changed = tmp_path / "python"
+    changed.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{TESTS}/programs/changed_build.py" "$@"\n')
+    changed.chmod(0o755)
+    quick = ["--threads", "1", "--rounds", "2", "--processes", "1", "--seconds", "1e-4", "--rows", "1e3"]
+    done = run(BENCH / "compare_builds.py", sys.executable, changed, *quick)
+    assert done.returncode == 0, done.stderr
+    torch, mindspore = done.stdout.splitlines()[-2:]
+    assert torch.endswith("  different bits!")
+    assert not mindspore.endswith("different bits!")
 
 
 def test_unknown_rows_of_builds() -> None:

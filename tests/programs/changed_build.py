@@ -1,0 +1,10 @@
+"""Run a program with a build of the package whose torch rule has another epsilon."""
+
+import runpy
+import sys
+from functools import partial
+
+import numpy_adagrad
+
+setattr(numpy_adagrad, "TorchAdagrad", partial(numpy_adagrad.TorchAdagrad, eps=1.0))  # noqa: B010
+runpy.run_path(sys.argv[1], run_name="__main__")
