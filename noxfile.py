@@ -36,11 +36,11 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure everything and write the figures into docs/performance.md."""
+    """Measure everything and write the figures into docs/internals/performance.md."""
     session.install("torch==2.13.0")
     session.install(".[bench]")
     session.run("python", "bench/run.py", "--out", "result.json")
-    page = ["--out", "docs/performance.md", "--picture", "docs/performance.png"]
+    page = ["--out", "docs/internals/performance.md", "--picture", "docs/internals/performance.png"]
     session.run("python", "bench/report.py", "result.json", *page)
 
 

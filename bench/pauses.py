@@ -1,6 +1,6 @@
 """Measure single steps after a pause, as a backward pass makes one, and beside another busy process.
 
-python bench/pauses.py --out docs/performance.md
+python bench/pauses.py --out docs/internals/performance.md
 """
 
 import argparse

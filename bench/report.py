@@ -1,6 +1,6 @@
 """Turn a result file of `run.py` into the tables and the picture of the documentation.
 
-python bench/report.py result.json --out docs/performance.md --picture docs/performance.png
+python bench/report.py result.json --out docs/internals/performance.md --picture docs/internals/performance.png
 """
 
 import argparse

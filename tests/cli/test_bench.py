@@ -10,7 +10,7 @@ from numpy_adagrad import _core
 from numpy_adagrad.benchmark.candidates import Candidate, Step
 from numpy_adagrad.benchmark.dense_candidates import DENSE_CANDIDATES
 from numpy_adagrad.benchmark.figures import format_threads
-from numpy_adagrad.cli import bench
+from numpy_adagrad.cli import bench_report
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +20,7 @@ def short_and_without_peers(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
-    bench.run(rounds=2, workloads=["1e3", "1e4"])
+    bench_report.run(rounds=2, workloads=["1e3", "1e4"])
     printed = capsys.readouterr()
     assert printed.err == ""
     assert "\x1b" not in printed.out
@@ -38,7 +38,7 @@ def test_notes_on_errors_and_a_busy_machine(
 ) -> None:
     set_other_load(monkeypatch, True)
     monkeypatch.setitem(DENSE_CANDIDATES, "NumPy", Candidate(lambda *_: Step(lambda: None), "torch"))
-    bench.run(rounds=1, workloads=["1e3"])
+    bench_report.run(rounds=1, workloads=["1e3"])
     printed = " ".join(capsys.readouterr().out.split())
     assert "1e3, NumPy: 1000 of 1000 elements differ from the formula" in printed
     assert "Other processes were busy in every round of 1e3: measure again." in printed
