@@ -34,12 +34,10 @@ py::dict option_names() {
     return rules;
 }
 
-std::unique_ptr<adagrad::Plan> make_plan(const std::string &rule, const py::list &groups, const py::list &states,
-                                         const py::list &counters, const py::tuple &names, const py::tuple &roles,
-                                         const py::object &group_index, const py::tuple &watched_keys, bool indexed) {
+std::unique_ptr<adagrad::Plan> make_plan(const std::string &rule, const py::tuple &roles, const py::tuple &watched_keys,
+                                         bool indexed) {
     const auto role = [&](std::size_t i) { return roles[i].cast<std::string>(); };
-    return std::make_unique<adagrad::Plan>(rule, groups, states, counters, names,
-                                           adagrad::Roles{role(0), role(1), role(2), role(3), indexed}, group_index,
+    return std::make_unique<adagrad::Plan>(rule, adagrad::Roles{role(0), role(1), role(2), role(3), indexed},
                                            watched_keys);
 }
 
@@ -60,7 +58,7 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     adagrad::install_fork_handler();
 
     m.def("max_threads", &adagrad::max_threads);
-    m.def("check_params", &adagrad::check_params, "rule"_a, "params"_a, "names"_a);
+    m.def("check_params", &adagrad::check_params, "rule"_a, "params"_a, "names"_a, "first"_a = 0);
     m.def("commit", &adagrad::commit, "pairs"_a);
     m.def("fill", &adagrad::arrays::fill, "array"_a, "value"_a);
 
@@ -72,8 +70,8 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
         .def(py::init<double, std::optional<double>, double, bool>(), "grad_scale"_a = 1.0, "max_norm"_a = py::none(),
              "norm_divisor"_a = 1.0, "skip_nonfinite"_a = false);
     py::class_<Plan>(m, "Plan")
-        .def(py::init(&make_plan), "rule"_a, "groups"_a, "states"_a, "counters"_a, "names"_a, "roles"_a,
-             "group_index"_a, "watched_keys"_a = py::tuple(), "indexed"_a = true)
+        .def(py::init(&make_plan), "rule"_a, "roles"_a, "watched_keys"_a = py::tuple(), "indexed"_a = true)
+        .def("add_groups", &Plan::add_groups, "groups"_a, "states"_a, "counters"_a, "names"_a, "group_index"_a)
         .def("is_current", &Plan::is_current, "groups"_a)
         .def("step", &Plan::step, "groups"_a, "grads"_a, "hyperparameters"_a, "options"_a)
         .def("try_step", &Plan::try_step, "groups"_a, "grads"_a, "hyperparameters"_a)

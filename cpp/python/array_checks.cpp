@@ -60,8 +60,8 @@ constexpr Combo COMBOS[] = {
 std::string Label::text() const {
     if (index < 0) return role + part;
     std::string text = role + "[" + std::to_string(index) + "]";
-    if (index < static_cast<Py_ssize_t>(names->size()))
-        text += " ('" + (*names)[static_cast<std::size_t>(index)].cast<std::string>() + "')";
+    const auto name = static_cast<std::size_t>(index - first_name);
+    if (name < names->size()) text += " ('" + (*names)[name].cast<std::string>() + "')";
     return text + part;
 }
 

@@ -25,9 +25,10 @@ enum class Dtype { F16, BF16, F32, F64, C64, C128, OTHER };
 // What messages call an array: "grads[3] ('b2')".
 struct Label {
     std::string role;
-    Py_ssize_t index;        // negative for an argument that is a single array
-    const py::tuple *names;  // of the parameters; may be empty
-    std::string part = {};   // for example ".indices"
+    Py_ssize_t index;           // negative for an argument that is a single array
+    const py::list *names;      // of the parameters; may be empty
+    Py_ssize_t first_name = 0;  // the index to which the first name belongs
+    std::string part = {};      // for example ".indices"
     std::string text() const;
 };
 

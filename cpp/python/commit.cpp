@@ -10,23 +10,31 @@ namespace {
 
 using arrays::array_of;
 
+enum class Kind { ARRAY, DICT, LIST, OTHER };
+
+// A subclass of dict or list could run its own code.
+Kind kind_of(const py::handle &object) {
+    if (PyArray_Check(object.ptr())) return Kind::ARRAY;
+    if (PyDict_CheckExact(object.ptr())) return Kind::DICT;
+    return PyList_CheckExact(object.ptr()) ? Kind::LIST : Kind::OTHER;
+}
+
 void check_pair(const py::handle &target, const py::handle &value, const std::string &label) {
-    if (PyDict_CheckExact(target.ptr())) {
-        if (!PyDict_CheckExact(value.ptr())) throw py::type_error(label + ": expected a dict for a dict");
-        return;
-    }
-    if (!PyArray_Check(target.ptr()) || !PyArray_Check(value.ptr()))
-        throw py::type_error(label + ": expected an array for an array, or a dict for a dict");
+    if (kind_of(target) == Kind::OTHER || kind_of(target) != kind_of(value))
+        throw py::type_error(label + ": expected two arrays, two dicts or two lists");
+    if (kind_of(target) != Kind::ARRAY) return;
     arrays::check_writeable(array_of(target), {label, -1, nullptr});
     arrays::check_shape(array_of(value), array_of(target), {label, -1, nullptr});
     if (!PyArray_EquivTypes(PyArray_DESCR(array_of(value)), PyArray_DESCR(array_of(target))))
         throw py::type_error(label + ": expected the dtype of the target");
 }
 
-void write(const py::handle &target, const py::handle &value) {
-    const int status = PyDict_CheckExact(target.ptr()) ? PyDict_Update(target.ptr(), value.ptr())
-                                                       : PyArray_CopyInto(array_of(target), array_of(value));
-    if (status != 0) throw py::error_already_set();
+int write(PyObject *target, PyObject *value) {
+    switch (kind_of(target)) {
+    case Kind::DICT: return PyDict_Update(target, value);
+    case Kind::LIST: return PyList_SetSlice(target, PY_SSIZE_T_MAX, PY_SSIZE_T_MAX, value);
+    default: return PyArray_CopyInto(array_of(target), array_of(value));
+    }
 }
 
 }  // namespace
@@ -41,12 +49,13 @@ void commit(const py::list &pairs) {
             throw py::type_error(label + ": expected a tuple (target, value)");
         const auto &pair = checked.emplace_back(py::reinterpret_borrow<py::tuple>(object));
         check_pair(pair[0], pair[1], label);
-        if (!PyDict_CheckExact(py::handle(pair[0]).ptr())) continue;
+        if (kind_of(pair[0]) != Kind::DICT) continue;
         for (const auto &[key, value] : py::reinterpret_borrow<py::dict>(pair[1]))
             replaced.push_back(
                 py::reinterpret_borrow<py::object>(PyDict_GetItemWithError(py::handle(pair[0]).ptr(), key.ptr())));
     }
-    for (const py::tuple &pair : checked) write(pair[0], pair[1]);
+    for (const py::tuple &pair : checked)
+        if (write(PyTuple_GET_ITEM(pair.ptr(), 0), PyTuple_GET_ITEM(pair.ptr(), 1)) != 0) throw py::error_already_set();
 }
 
 }  // namespace adagrad

@@ -28,30 +28,33 @@ bool fits(const py::handle &object, const Form &form) {
 
 }  // namespace
 
-StepCounters Counters::bind(Counter kind, const py::list &objects, std::size_t params, const std::string &role,
-                            const py::tuple &names, std::vector<arrays::LabelledArray> &outputs) {
-    StepCounters counters{kind, {}};
-    const std::size_t expected = kind == Counter::NONE ? 0 : counters.per_parameter() ? params : 1;
+void Counters::add(const py::list &objects, std::size_t params, const std::string &role, const py::list &names,
+                   std::vector<arrays::LabelledArray> &outputs) {
+    const bool shared = counters.kind != Counter::NONE && !counters.per_parameter();
+    const std::size_t expected = counters.per_parameter() ? params : shared && objects_.empty() ? 1 : 0;
     if (objects.size() != expected)
         throw py::value_error("counters: expected " + std::to_string(expected) + ", got " +
                               std::to_string(objects.size()));
-    const Form form = form_of(kind);
-    for (std::size_t i = 0; i < expected; ++i) {
-        const py::object object = objects[i];
-        const arrays::Label label = {role, counters.per_parameter() ? static_cast<Py_ssize_t>(i) : -1, &names};
+    const Form form = form_of(counters.kind);
+    for (const py::handle object : objects) {
+        const arrays::Label label = {role, shared ? -1 : static_cast<Py_ssize_t>(objects_.size()), &names};
         if (!fits(object, form)) throw py::type_error(label.text() + ": expected a writeable " + form.text);
         outputs.emplace_back(array_of(object), label);
         counters.data.push_back(PyArray_DATA(array_of(object)));
+        objects_.push_back(py::reinterpret_borrow<py::object>(object));
     }
-    objects_ = objects;
-    data_ = counters.data;
-    return counters;
+}
+
+void Counters::resize(std::size_t count) {
+    counters.data.resize(count);
+    objects_.resize(count);
 }
 
 bool Counters::are_current() const {
-    for (std::size_t i = 0; i < data_.size(); ++i) {
-        PyArrayObject *const array = array_of(PyList_GET_ITEM(objects_.ptr(), static_cast<Py_ssize_t>(i)));
-        if (PyArray_DATA(array) != data_[i] || PyArray_SIZE(array) != 1 || !PyArray_ISWRITEABLE(array)) return false;
+    for (std::size_t i = 0; i < objects_.size(); ++i) {
+        PyArrayObject *const array = array_of(objects_[i]);
+        if (PyArray_DATA(array) != counters.data[i] || PyArray_SIZE(array) != 1 || !PyArray_ISWRITEABLE(array))
+            return false;
     }
     return true;
 }

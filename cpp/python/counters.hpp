@@ -11,16 +11,22 @@ namespace py = pybind11;
 
 class Counters {
   public:
-    // Checks that there is a counter for each parameter or one for all, as the rule counts; adds them to `outputs`.
-    StepCounters bind(Counter kind, const py::list &objects, std::size_t params, const std::string &role,
-                      const py::tuple &names, std::vector<arrays::LabelledArray> &outputs);
+    explicit Counters(Counter kind) { counters.kind = kind; }
 
-    // Whether each array still has the memory that was bound.
+    // Adds the counters of so many new parameters: one for each, or one for all, as the rule counts. Checks them, and
+    // adds them to `outputs`.
+    void add(const py::list &objects, std::size_t params, const std::string &role, const py::list &names,
+             std::vector<arrays::LabelledArray> &outputs);
+    // Removes all but the first `count`.
+    void resize(std::size_t count);
+
+    // Whether each array still has the memory that was checked.
     bool are_current() const;
 
+    StepCounters counters;
+
   private:
-    py::list objects_;
-    std::vector<void *> data_;
+    std::vector<py::object> objects_;
 };
 
 }  // namespace adagrad

@@ -1,6 +1,7 @@
 #include "python/group_options.hpp"
 
 #include <map>
+#include <numeric>
 #include <utility>
 
 #include "python/array_checks.hpp"
@@ -49,12 +50,18 @@ py::object call(const py::object &callback, std::int32_t index, const py::object
 
 }  // namespace
 
-GroupOptions::GroupOptions(const RuleInfo &rule, const py::object &group_index, const py::tuple &watched_keys)
-    : rule_(rule), watched_keys_(watched_keys), given_index_(indices_of(group_index)) {
+GroupOptions::GroupOptions(const RuleInfo &rule, const py::tuple &watched_keys)
+    : rule_(rule), watched_keys_(watched_keys) {
     for (const OptionInfo &option : rule.options) names_.emplace_back(option.name);
 }
 
-void GroupOptions::add_group(std::size_t params) { group_of_.insert(group_of_.end(), params, groups_++); }
+void GroupOptions::add_groups(const std::vector<Py_ssize_t> &sizes, const py::object &group_index) {
+    const std::vector<std::int32_t> indices = indices_of(group_index);
+    if (static_cast<Py_ssize_t>(indices.size()) != std::accumulate(sizes.begin(), sizes.end(), Py_ssize_t{0}))
+        throw py::value_error("group_index: expected an index for each parameter");
+    given_index_.insert(given_index_.end(), indices.begin(), indices.end());
+    for (const Py_ssize_t size : sizes) group_of_.insert(group_of_.end(), static_cast<std::size_t>(size), groups_++);
+}
 
 Hyperparameters GroupOptions::convert(const py::handle &group, const py::object &options) const {
     if (!PyDict_Check(options.ptr())) throw py::type_error("hyperparameters: expected a dict");

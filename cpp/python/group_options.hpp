@@ -13,12 +13,12 @@ namespace py = pybind11;
 
 class GroupOptions {
   public:
-    // `group_index`, an int32 array, gives the index of each parameter's hyperparameters. `watched_keys` are the keys
-    // of a group on which hyperparameters depend.
-    GroupOptions(const RuleInfo &rule, const py::object &group_index, const py::tuple &watched_keys);
+    // `watched_keys` are the keys of a group on which the options depend.
+    GroupOptions(const RuleInfo &rule, const py::tuple &watched_keys);
 
-    // Adds a group with so many parameters.
-    void add_group(std::size_t params);
+    // Adds groups with so many parameters each. `group_index`, an int32 array, gives the index with which
+    // `hyperparameters` is called for each of them.
+    void add_groups(const std::vector<Py_ssize_t> &sizes, const py::object &group_index);
 
     // Reads the rule's options, by name: from the dict that hyperparameters(index, steps) returns, otherwise from the
     // group itself. It is called once for each index. If a watched value is no plain number, the options may depend on
@@ -28,8 +28,6 @@ class GroupOptions {
 
     // Whether the watched values are the plain numbers that `read` found.
     bool unchanged(const py::list &groups) const;
-
-    std::size_t params() const { return given_index_.size(); }
 
     std::vector<Hyperparameters> hyperparameters;
     std::vector<std::int32_t> group_index;  // into `hyperparameters`, for each parameter

@@ -5,22 +5,9 @@
 namespace adagrad::arrays {
 namespace {
 
-struct Bounds {
-    const char *low, *high;
-};
-
-Bounds bounds_of(PyArrayObject *array) {
-    const char *low = static_cast<const char *>(PyArray_DATA(array)), *high = low + PyArray_ITEMSIZE(array);
-    for (int i = 0; i < PyArray_NDIM(array); ++i) {
-        const npy_intp span = (PyArray_DIM(array, i) - 1) * PyArray_STRIDE(array, i);
-        (span < 0 ? low : high) += span;
-    }
-    return {low, high};
-}
-
 bool is_dense(PyArrayObject *array) { return PyArray_IS_C_CONTIGUOUS(array) || PyArray_IS_F_CONTIGUOUS(array); }
 
-// Whether two arrays whose bounds meet share memory: only if both have gaps may each lie in the gaps of the other.
+// Whether two arrays whose bounds meet share memory: unless both have gaps, they do.
 bool share_memory(PyArrayObject *one, PyArrayObject *other) {
     if (is_dense(one) && is_dense(other)) return true;
     return py::module_::import("numpy")
@@ -30,7 +17,7 @@ bool share_memory(PyArrayObject *one, PyArrayObject *other) {
 }
 
 // Whether each axis steps over all that the shorter axes span, as in every ordinary view. Other strides, made by hand,
-// are not worth the search for two elements in one place.
+// are not worth a search for two elements in one place.
 bool strides_nest(PyArrayObject *array) {
     std::vector<Axis> axes;
     for (int i = 0; i < PyArray_NDIM(array); ++i)
@@ -44,51 +31,96 @@ bool strides_nest(PyArrayObject *array) {
     return true;
 }
 
-[[noreturn]] void throw_overlap(const Label &label, bool same, const Label &other) {
-    throw py::value_error(label.text() + ": expected its own memory, got " +
-                          (same ? "the same array as " : "an overlap with ") + other.text());
+void check_strides(PyArrayObject *array, const Label &label) {
+    if (!strides_nest(array))
+        throw py::value_error(label.text() + ": expected its own memory for each element, got strides " +
+                              std::string(py::str(py::handle(reinterpret_cast<PyObject *>(array)).attr("strides"))));
+}
+
+[[noreturn]] void throw_overlap(const LabelledArray &array, const LabelledArray &output) {
+    throw py::value_error(array.second.text() + ": expected its own memory, got " +
+                          (array.first == output.first ? "the same array as " : "an overlap with ") +
+                          output.second.text());
 }
 
 }  // namespace
 
-void MemoryOverlap::add_outputs(const std::vector<LabelledArray> &arrays) {
-    outputs_.clear();
-    for (const auto &[array, label] : arrays) {
-        if (PyArray_SIZE(array) == 0) continue;
-        if (!strides_nest(array))
-            throw py::value_error(
-                label.text() + ": expected its own memory for each element, got strides " +
-                std::string(py::str(py::handle(reinterpret_cast<PyObject *>(array)).attr("strides"))));
-        const Bounds bounds = bounds_of(array);
-        outputs_.push_back({bounds.low, bounds.high, nullptr, array, label, outputs_.size()});
+MemoryOverlap::Bounds MemoryOverlap::bounds_of(PyArrayObject *array) {
+    const char *low = static_cast<const char *>(PyArray_DATA(array)), *high = low + PyArray_ITEMSIZE(array);
+    for (int i = 0; i < PyArray_NDIM(array); ++i) {
+        const npy_intp span = (PyArray_DIM(array, i) - 1) * PyArray_STRIDE(array, i);
+        (span < 0 ? low : high) += span;
     }
-    std::stable_sort(outputs_.begin(), outputs_.end(), [](const Output &a, const Output &b) { return a.low < b.low; });
-    const char *reach = nullptr;
-    const Output *late = nullptr, *early = nullptr;  // the first overlap in the order given, wherever it lies in memory
-    for (std::size_t i = 0; i < outputs_.size(); ++i) {
-        const Output &output = outputs_[i];
-        for (std::size_t k = i + 1; k < outputs_.size() && outputs_[k].low < output.high; ++k) {
-            if (!share_memory(output.array, outputs_[k].array)) continue;
-            const auto [first, second] =
-                std::minmax(output, outputs_[k], [](auto &a, auto &b) { return a.position < b.position; });
-            if (late == nullptr || second.position < late->position) late = &second, early = &first;
-        }
-        reach = std::max(reach, output.high);
-        outputs_[i].reach = reach;
+    return {low, high};
+}
+
+// Returns the first among so many outputs that overlaps the array, or null.
+const LabelledArray *MemoryOverlap::find_overlap(PyArrayObject *array, std::size_t outputs) const {
+    const Bounds bounds = bounds_of(array);
+    if (bounds.high <= lows_.front() || intervals_.back().reach <= bounds.low) return nullptr;
+    std::size_t found = outputs;
+    std::size_t i = std::lower_bound(lows_.begin(), lows_.end(), bounds.high) - lows_.begin();
+    while (i-- > 0 && intervals_[i].reach > bounds.low) {
+        const std::size_t output = intervals_[i].output;
+        if (output < found && bounds_[output].high > bounds.low && share_memory(array, outputs_[output].first))
+            found = output;
     }
+    return found == outputs ? nullptr : &outputs_[found];
+}
+
+// Sorts all outputs into the intervals.
+void MemoryOverlap::sort() {
+    intervals_.clear();
     lows_.clear();
-    for (const Output &output : outputs_) lows_.push_back(output.low);
-    if (late != nullptr) throw_overlap(late->label, late->array == early->array, early->label);
+    for (std::size_t i = 0; i < outputs_.size(); ++i) intervals_.push_back({bounds_[i].low, nullptr, i});
+    std::stable_sort(intervals_.begin(), intervals_.end(),
+                     [](const Interval &a, const Interval &b) { return a.low < b.low; });
+    const char *reach = nullptr;
+    for (Interval &interval : intervals_) {
+        lows_.push_back(interval.low);
+        interval.reach = reach = std::max(reach, bounds_[interval.output].high);
+    }
+}
+
+// Inserts an output into the intervals.
+void MemoryOverlap::insert(std::size_t output) {
+    const Bounds bounds = bounds_[output];
+    const auto place = std::upper_bound(lows_.begin(), lows_.end(), bounds.low) - lows_.begin();
+    const char *const before = place == 0 ? nullptr : intervals_[place - 1].reach;
+    lows_.insert(lows_.begin() + place, bounds.low);
+    intervals_.insert(intervals_.begin() + place, {bounds.low, std::max(before, bounds.high), output});
+    for (std::size_t i = place + 1; i < intervals_.size() && intervals_[i].reach < bounds.high; ++i)
+        intervals_[i].reach = bounds.high;
+}
+
+void MemoryOverlap::add_outputs(const std::vector<LabelledArray> &arrays) {
+    const std::size_t before = outputs_.size();
+    for (const LabelledArray &array : arrays) {
+        if (PyArray_SIZE(array.first) == 0) continue;
+        outputs_.push_back(array);
+        bounds_.push_back(bounds_of(array.first));
+    }
+    const bool mostly_new = outputs_.size() > 2 * before;
+    if (mostly_new) sort();
+    for (std::size_t i = before; i < outputs_.size() && !mostly_new; ++i) insert(i);
+    try {
+        for (std::size_t i = before; i < outputs_.size(); ++i) {
+            check_strides(outputs_[i].first, outputs_[i].second);
+            if (const LabelledArray *const other = find_overlap(outputs_[i].first, i))
+                throw_overlap(outputs_[i], *other);
+        }
+    } catch (...) {
+        outputs_.resize(before);
+        bounds_.resize(before);
+        sort();
+        throw;
+    }
 }
 
 void MemoryOverlap::check_disjoint(PyArrayObject *input, const Label &label) const {
     if (outputs_.empty() || PyArray_SIZE(input) == 0) return;
-    const Bounds bounds = bounds_of(input);
-    if (bounds.high <= outputs_.front().low || outputs_.back().reach <= bounds.low) return;
-    auto output = outputs_.begin() + (std::lower_bound(lows_.begin(), lows_.end(), bounds.high) - lows_.begin());
-    while (output != outputs_.begin() && (--output)->reach > bounds.low)
-        if (output->high > bounds.low && share_memory(input, output->array))
-            throw_overlap(label, input == output->array, output->label);
+    if (const LabelledArray *const output = find_overlap(input, outputs_.size()))
+        throw_overlap({input, label}, *output);
 }
 
 }  // namespace adagrad::arrays

@@ -13,20 +13,29 @@ using LabelledArray = std::pair<PyArrayObject *, Label>;
 // The memory that a step writes.
 class MemoryOverlap {
   public:
-    // Throws ValueError for an array that overlaps itself or an array before it.
+    // Throws ValueError, with nothing added, for an array that overlaps itself or an array before it.
     void add_outputs(const std::vector<LabelledArray> &arrays);
     // Throws ValueError for an array that overlaps an output.
     void check_disjoint(PyArrayObject *input, const Label &label) const;
 
   private:
-    struct Output {
-        const char *low, *high, *reach;  // reach: the highest end among the outputs up to this one
-        PyArrayObject *array;
-        Label label;
-        std::size_t position;  // in the order given
+    struct Bounds {
+        const char *low, *high;
     };
-    std::vector<Output> outputs_;     // by their low ends
-    std::vector<const char *> lows_;  // their low ends alone, close together for a search
+    struct Interval {
+        const char *low, *reach;  // reach: the highest end among the intervals up to this one
+        std::size_t output;
+    };
+
+    static Bounds bounds_of(PyArrayObject *array);
+    const LabelledArray *find_overlap(PyArrayObject *array, std::size_t outputs) const;
+    void sort();
+    void insert(std::size_t output);
+
+    std::vector<LabelledArray> outputs_;  // in the order given
+    std::vector<Bounds> bounds_;          // of each output
+    std::vector<Interval> intervals_;     // by their low ends
+    std::vector<const char *> lows_;      // the low ends alone, close together for a search
 };
 
 }  // namespace adagrad::arrays

@@ -49,42 +49,63 @@ py::tuple as_tuple(const py::handle &sequence) {
 
 }  // namespace
 
-void check_params(const std::string &rule, const py::list &params, const py::tuple &names) {
+void check_params(const std::string &rule, const py::list &params, const py::list &names, std::size_t first) {
     for (std::size_t i = 0; i < params.size(); ++i)
-        checked_param(find_rule(rule), params[i], {"params", static_cast<Py_ssize_t>(i), &names});
+        checked_param(find_rule(rule), params[i],
+                      {"params", static_cast<Py_ssize_t>(first + i), &names, static_cast<Py_ssize_t>(first)});
 }
 
 arrays::Label Plan::label(const std::string &role, std::size_t index) const {
     return {role, roles_.indexed ? static_cast<Py_ssize_t>(index) : -1, &names_};
 }
 
-Plan::Plan(const std::string &rule, const py::list &groups, const py::list &states, const py::list &counters,
-           const py::tuple &names, Roles roles, const py::object &group_index, const py::tuple &watched_keys)
-    : rule_(find_rule(rule)), names_(names), roles_(std::move(roles)),
-      group_options_(rule_, group_index, watched_keys) {
+Plan::Plan(const std::string &rule, Roles roles, const py::tuple &watched_keys)
+    : rule_(find_rule(rule)), roles_(std::move(roles)), counters_(rule_.counter), group_options_(rule_, watched_keys) {
     executor_.rule = &rule_;
-    std::vector<arrays::LabelledArray> outputs, accumulators;
-    for (const py::handle group : groups) {
-        PyObject *const params = params_of(group, params_key_);
-        if (params == nullptr) throw py::type_error("groups: expected dicts with a list 'params'");
-        group_sizes_.push_back(PySequence_Fast_GET_SIZE(params));
-        group_options_.add_group(static_cast<std::size_t>(group_sizes_.back()));
-        for (Py_ssize_t i = 0; i < group_sizes_.back(); ++i) {
-            const std::size_t index = entries_.size();
-            if (index >= states.size()) throw py::value_error("states: expected an array for each parameter");
-            bind_param(py::reinterpret_borrow<py::object>(PySequence_Fast_GET_ITEM(params, i)), states[index], outputs,
-                       accumulators);
-        }
-    }
-    if (group_options_.params() != entries_.size())
-        throw py::value_error("group_index: expected an index for each parameter");
-    outputs.insert(outputs.end(), accumulators.begin(), accumulators.end());
-    executor_.counters = counters_.bind(rule_.counter, counters, entries_.size(), roles_.counter, names_, outputs);
-    memory_.add_outputs(outputs);
 }
 
-void Plan::bind_param(const py::object &param_object, const py::object &state_object,
-                      std::vector<arrays::LabelledArray> &params, std::vector<arrays::LabelledArray> &states) {
+void Plan::add_groups(const py::list &groups, const py::list &states, const py::list &counters, const py::list &names,
+                      const py::object &group_index) {
+    const std::size_t params_before = entries_.size(), counters_before = counters_.counters.data.size();
+    const std::size_t groups_before = group_sizes_.size();
+    try {
+        for (const py::handle name : names) names_.append(name);
+        std::vector<arrays::LabelledArray> outputs, accumulators;
+        std::vector<Py_ssize_t> sizes;
+        for (const py::handle group : groups) {
+            PyObject *const params = params_of(group, params_key_);
+            if (params == nullptr) throw py::type_error("groups: expected dicts with a list 'params'");
+            sizes.push_back(PySequence_Fast_GET_SIZE(params));
+            for (Py_ssize_t i = 0; i < sizes.back(); ++i) {
+                const std::size_t state = entries_.size() - params_before;
+                if (state >= states.size()) throw py::value_error("states: expected an array for each parameter");
+                add_param(py::reinterpret_borrow<py::object>(PySequence_Fast_GET_ITEM(params, i)), states[state],
+                          outputs, accumulators);
+            }
+        }
+        outputs.insert(outputs.end(), accumulators.begin(), accumulators.end());
+        counters_.add(counters, entries_.size() - params_before, roles_.counter, names_, outputs);
+        executor_.counters = counters_.counters;
+        memory_.add_outputs(outputs);
+        group_options_.add_groups(sizes, group_index);
+        group_sizes_.insert(group_sizes_.end(), sizes.begin(), sizes.end());
+    } catch (...) {
+        resize(params_before, counters_before);
+        group_sizes_.resize(groups_before);
+        throw;
+    }
+}
+
+void Plan::resize(std::size_t params, std::size_t counters) {
+    if (names_.size() > params) PyList_SetSlice(names_.ptr(), static_cast<Py_ssize_t>(params), PY_SSIZE_T_MAX, nullptr);
+    entries_.resize(params);
+    executor_.tensors.resize(params);
+    counters_.resize(counters);
+    executor_.counters = counters_.counters;
+}
+
+void Plan::add_param(const py::object &param_object, const py::object &state_object,
+                     std::vector<arrays::LabelledArray> &params, std::vector<arrays::LabelledArray> &states) {
     const arrays::Label param_label = label(roles_.param, entries_.size());
     const arrays::Label state_label = label(roles_.state, entries_.size());
     PyArrayObject *const param = checked_param(rule_, param_object, param_label);

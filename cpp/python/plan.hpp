@@ -20,17 +20,19 @@ struct Roles {
     bool indexed;
 };
 
-// Checks parameters alone, before their accumulators exist.
-void check_params(const std::string &rule, const py::list &params, const py::tuple &names);
+// Checks parameters alone, before their accumulators exist. `first` is the flat index of the first of them.
+void check_params(const std::string &rule, const py::list &params, const py::list &names, std::size_t first);
 
 class Plan {
   public:
     enum : int { DONE, SKIPPED, STALE };  // plain integers in Python too, which are quick to compare
 
-    // Checks all arrays. `counters` has an array for each parameter, or one for all, as the rule counts. For
-    // `group_index` and `watched_keys` see GroupOptions.
-    Plan(const std::string &rule, const py::list &groups, const py::list &states, const py::list &counters,
-         const py::tuple &names, Roles roles, const py::object &group_index, const py::tuple &watched_keys);
+    Plan(const std::string &rule, Roles roles, const py::tuple &watched_keys);
+
+    // Checks and adds groups with the accumulators and names of their parameters; `counters` has an array for each, or
+    // one for all, as the rule counts. For `group_index` see GroupOptions. Nothing is added if an array does not fit.
+    void add_groups(const py::list &groups, const py::list &states, const py::list &counters, const py::list &names,
+                    const py::object &group_index);
 
     // One update. `hyperparameters` is called as GroupOptions::read says, if a watched value has changed. Returns
     // STALE, with nothing changed, if the parameters in `groups` are not current: then a new plan is needed.
@@ -54,8 +56,9 @@ class Plan {
         arrays::Snapshot grad_seen;  // the last gradient that passed the checks
     };
 
-    void bind_param(const py::object &param, const py::object &state, std::vector<arrays::LabelledArray> &params,
-                    std::vector<arrays::LabelledArray> &states);
+    void add_param(const py::object &param, const py::object &state, std::vector<arrays::LabelledArray> &params,
+                   std::vector<arrays::LabelledArray> &states);
+    void resize(std::size_t params, std::size_t counters);
     void bind_grads(const py::tuple &grads);
     void bind_grad(std::size_t index, py::handle grad);
     void bind_dense(std::size_t index, py::handle grad);
@@ -69,7 +72,7 @@ class Plan {
 
     const py::str params_key_ = py::reinterpret_steal<py::str>(PyUnicode_InternFromString("params"));
     const RuleInfo &rule_;
-    py::tuple names_;
+    py::list names_;
     Roles roles_;
     std::vector<Py_ssize_t> group_sizes_;
     std::vector<Entry> entries_;

@@ -70,7 +70,7 @@ void Plan::bind_sparse(std::size_t index, const py::tuple &parts) {
     PyArrayObject *const indices = checked_indices(parts[0], part);
     memory_.check_disjoint(indices, part);
     check_values_shape(parts[1], param, PyArray_SIZE(indices), elementwise,
-                       {whole.role, whole.index, whole.names, ".values"});
+                       {whole.role, whole.index, whole.names, 0, ".values"});
     group_rows(index, parts[0], elementwise, part);
 
     SparseUpdate &sparse = *tensor.sparse;

@@ -17,7 +17,7 @@ SKIPPED: int
 STALE: int
 
 def max_threads() -> int: ...
-def check_params(rule: str, params: list[Any], names: tuple[str, ...]) -> None: ...
+def check_params(rule: str, params: list[Any], names: list[str], first: int = 0) -> None: ...
 def commit(pairs: list[tuple[Any, Any]]) -> None: ...
 def fill(array: Array, value: Array) -> None: ...
 
@@ -34,14 +34,17 @@ class Plan:
     def __init__(
         self,
         rule: str,
+        roles: tuple[str, str, str, str],
+        watched_keys: tuple[str, ...] = (),
+        indexed: bool = True,
+    ) -> None: ...
+    def add_groups(
+        self,
         groups: list[Group],
         states: list[Array],
         counters: list[Array],
-        names: tuple[str, ...],
-        roles: tuple[str, str, str, str],
+        names: list[str],
         group_index: Array,
-        watched_keys: tuple[str, ...] = (),
-        indexed: bool = True,
     ) -> None: ...
     @property
     def grad_norm(self) -> float | None: ...

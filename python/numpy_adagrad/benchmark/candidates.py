@@ -80,7 +80,8 @@ def memory_bound_step(
     """
     groups = [{"params": params}]
     roles = ("params", "state_sums", "grads", "")
-    plan = _core.Plan(MEMORY_BOUND, groups, sums, [], (), roles, np.zeros(len(params), np.int32))
+    plan = _core.Plan(MEMORY_BOUND, roles)
+    plan.add_groups(groups, sums, [], [], np.zeros(len(params), np.int32))
     plan.try_step(groups, zero_grads, no_hyperparameters)
     return partial(plan.try_step, groups, grads, no_hyperparameters)
 

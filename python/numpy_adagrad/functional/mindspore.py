@@ -43,7 +43,8 @@ def apply_adagrad(var: Array, accum: Array, lr: float | Array, grad: Array, upda
     groups = [{"params": [var]}]
     roles = ("var", "accum", "grad", "global_step")
     counter, index = np.zeros(1, np.int32), np.zeros(1, np.int32)
-    plan = _core.Plan("mindspore", groups, [accum], [counter], (), roles, index, indexed=False)
+    plan = _core.Plan("mindspore", roles, indexed=False)
+    plan.add_groups(groups, [accum], [counter], [], index)
     options = {
         "lr": number(lr, "lr"),
         "weight_decay": 0.0,

@@ -91,6 +91,7 @@ def adagrad(
     groups = [{"params": list(params)}]
     roles = ("params", "state_sums", "grads", "state_steps")
     index = np.zeros(len(params), np.int32)
-    plan = _core.Plan("torch", groups, list(state_sums), list(state_steps), (), roles, index)
+    plan = _core.Plan("torch", roles)
+    plan.add_groups(groups, list(state_sums), list(state_steps), [], index)
     if found_inf is None or number(found_inf, "found_inf") == 0:
         plan.step(groups, grads, lambda index, steps: options, _core.StepOptions(scale))

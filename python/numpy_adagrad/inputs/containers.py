@@ -51,21 +51,25 @@ def members(params: Any, role: str = "params") -> tuple[list[Any], list[str] | N
     return [array for _, array in items], [name for name, _ in items]
 
 
-def read_names(groups: list[Group]) -> list[str]:
-    """Return the names of all parameters, or an empty list if they have none."""
-    named = [group for group in groups if "param_names" in group]
-    if not named:
-        return []
-    if len(named) != len(groups):
+def read_names(groups: Sequence[Group], earlier: Sequence[Group] = (), known: Mapping[str, int] = {}) -> dict[str, int]:
+    """Return the flat index of each parameter of `groups` by its name, or an empty dict if they have no names.
+
+    `earlier` are the groups that stand before them; `known` has the names of these.
+    """
+    named = ["param_names" in group for group in (*earlier[:1], *groups)]
+    if not any(named):
+        return {}
+    if not all(named):
         raise ValueError("all optimizer params should be with/without names. Some param names are missing")
-    for k, group in enumerate(groups):
+    names: dict[str, int] = {}
+    for k, group in enumerate(groups, len(earlier)):
         params, own = len(group["params"]), len(group["param_names"])
         if own != params:
             raise ValueError(f"param_groups[{k}]['param_names']: expected {params} names, got {own}")
-    names = [name for group in groups for name in group["param_names"]]
-    if len(set(names)) != len(names):
-        twice = next(name for i, name in enumerate(names) if name in names[:i])
-        raise ValueError(f"params: expected unique names, got {twice!r} twice")
+        for name in group["param_names"]:
+            if name in known or name in names:
+                raise ValueError(f"params: expected unique names, got {name!r} twice")
+            names[name] = len(known) + len(names)
     return names
 
 

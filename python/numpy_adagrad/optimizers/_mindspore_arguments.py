@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +15,8 @@ from ..inputs.types import Group
 from ..inputs.validation import number
 
 SHARED_RATE = "learning_rate"
+ACCUM = "accum."
+RESERVED = re.compile(rf"global_step|{SHARED_RATE}(_group_\d+)?")  # the names of a checkpoint
 
 
 def read_groups(params: Any) -> tuple[list[Group], bool]:
@@ -79,19 +82,23 @@ def _ordered(groups: list[Group], order: list[Mapping[str, Any]]) -> list[Group]
     return runs
 
 
-def check_names(groups: list[Group]) -> None:
-    """Refuse names that mean something else in a checkpoint."""
-    names = [name for group in groups for name in group["param_names"]]
-    taken = {"global_step", *(group["lr_name"] for group in groups), *(f"accum.{name}" for name in names)}
+def check_names(groups: list[Group], known: Mapping[str, int]) -> None:
+    """Raise an error for names that mean something else in a checkpoint; `known` has the names of earlier groups."""
+    names = dict.fromkeys(name for group in groups for name in group["param_names"])
     for name in names:
-        if name in taken:
+        accumulator = name.removeprefix(ACCUM)
+        is_accumulator = accumulator != name and (accumulator in names or accumulator in known)
+        if RESERVED.fullmatch(name) or is_accumulator or f"{ACCUM}{name}" in known:
             raise ValueError(f"params: expected names that a checkpoint does not use itself, got {name!r}")
 
 
-def check_lengths(groups: list[Group]) -> None:
+def list_length(groups: list[Group], known: int | None) -> int | None:
+    """Return the length of all lists of rates, `known` if there are lists already; None if there are none."""
     lengths = {len(group["lr"]) for group in groups if isinstance(group["lr"], np.ndarray)}
+    lengths |= set() if known is None else {known}
     if len(lengths) > 1:
         raise ValueError(f"learning_rate: expected sequences of one length, got {sorted(lengths)}")
+    return next(iter(lengths), None)
 
 
 def read_rate(rate: Any) -> Any:

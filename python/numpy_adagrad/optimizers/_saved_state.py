@@ -12,10 +12,7 @@ from .. import _core
 from ..inputs.tensors import identity, to_array, to_tensor
 from ..inputs.types import Array, Group
 from ..inputs.validation import cast_like, number, step_count
-from ._state import OptimizerState, Slot
-
-Pairs = list[tuple[Any, Any]]
-"""What `_core.commit` writes: (array, array) and (dict, dict)."""
+from ._state import OptimizerState, Pairs, Slot
 
 
 class SavedState(OptimizerState):

@@ -19,6 +19,8 @@ from ..inputs.memmap import MappedFile, check_files, mapped_files
 from ..inputs.types import Array, Group
 
 Allocate: TypeAlias = Callable[[Array, "np.dtype[Any]", complex], Array]
+Pairs: TypeAlias = list[tuple[Any, Any]]
+"""What `_core.commit` writes: (array, array), (dict, dict) and (list, list)."""
 
 
 class Slot(NamedTuple):
@@ -32,9 +34,9 @@ class Bound(NamedTuple):
     """The parameters, and all that is derived from them. It is replaced as a whole, by one assignment."""
 
     groups: list[Group]
-    names: list[str]
+    names: dict[str, int]
+    """The flat index of each parameter, by name; empty if the parameters have no names."""
     slots: list[Slot]
-    group_index: Array
     plan: _core.Plan
     files: list[MappedFile]
 
@@ -94,12 +96,12 @@ class OptimizerState(ABC):
         return {} if self._counter_dtype is None else {self._counter: self._steps}
 
     def _counters(self, slots: list[Slot]) -> list[Array]:
-        """Return the step counters as the core takes them: one for each parameter, or one for all."""
+        """Return the step counters of parameters: one for each, or the one that all share."""
         return list(self._shared_arrays().values())
 
-    def _group_index(self, groups: list[Group], names: list[str]) -> Array:
-        """Return the index with which `_hyperparameters` is called for each parameter: that of its group."""
-        return np.repeat(np.arange(len(groups), dtype=np.int32), [len(group["params"]) for group in groups])
+    def _group_index(self, k: int, group: Group) -> Array:
+        """Return the index with which `_hyperparameters` is called for each parameter of group `k`."""
+        return np.full(len(group["params"]), k, np.int32)
 
     # Parameters
 
@@ -111,7 +113,7 @@ class OptimizerState(ABC):
     @property
     def names(self) -> list[str]:
         """The parameters' names, in flat order; empty if they have none."""
-        return self._bound.names
+        return list(self._bound.names)
 
     @property
     def state(self) -> Mapping[int, Mapping[str, Array]]:
@@ -124,26 +126,28 @@ class OptimizerState(ABC):
 
     def _bind(self, groups: list[Group], known_slots: list[Slot]) -> None:
         """Check all parameters and make the plan of a step. A parameter without a known slot gets a new state."""
+        roles = ("params", self._accumulator, "grads", self._counter)
+        bound = Bound([], {}, [], _core.Plan(self._rule, roles, self._watched_keys), [])
+        _core.commit(self._binding_pairs(bound, groups, known_slots))
+        self._bound = bound
+
+    def _binding_pairs(self, bound: Bound, groups: list[Group], known_slots: list[Slot]) -> Pairs:
+        """Check groups and add them to the plan; return what else they add to `bound`."""
+        start = len(bound.slots)
         params = [param for group in groups for param in group["params"]]
-        names = read_names(groups)
-        _core.check_params(self._rule, params, tuple(names))
+        names = read_names(groups, bound.groups, bound.names)
+        _core.check_params(self._rule, params, list(names), start)
         known = {id(slot.param): slot for slot in known_slots}
         slots = [known.get(id(param)) or Slot(param, self._new_state(param)) for param in params]
         accumulators = [slot.state[self._accumulator] for slot in slots]
-        group_index = self._group_index(groups, names)
-        plan = _core.Plan(
-            self._rule,
-            groups,
-            accumulators,
-            self._counters(slots),
-            tuple(names),
-            ("params", self._accumulator, "grads", self._counter),
-            group_index,
-            self._watched_keys,
-        )
-        labels = [f"{role}[{i}]" for role in ("params", self._accumulator) for i in range(len(params))]
+        index = [self._group_index(k, group) for k, group in enumerate(groups, len(bound.groups))]
+        group_index = np.concatenate([*index, np.zeros(0, np.int32)])
+        has_counter = bound.groups and self._counter_dtype is not None
+        counters = [] if has_counter else self._counters(slots)
+        bound.plan.add_groups(groups, accumulators, counters, list(names), group_index)
+        labels = [f"{role}[{start + i}]" for role in ("params", self._accumulator) for i in range(len(params))]
         files = mapped_files(zip(labels, [*params, *accumulators], strict=True))
-        self._bound = Bound(groups, names, slots, group_index, plan, files)
+        return [(bound.groups, groups), (bound.names, names), (bound.slots, slots), (bound.files, files)]
 
     def _rebind(self) -> None:
         self._bind(self._bound.groups, self._bound.slots)
@@ -200,7 +204,7 @@ class OptimizerState(ABC):
         with self._lock:
             self._check_reentry()
             group = self._checked_group(read_group(param_group))
-            self._bind([*self._bound.groups, group], self._bound.slots)
+            _core.commit(self._binding_pairs(self._bound, [group], []))
 
     # One call at a time
 

@@ -8,15 +8,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .. import _core
 from ..inputs.containers import read_group
 from ..inputs.types import Array, Group, Params
 from ..inputs.validation import number
 from ._mindspore_arguments import (
     SHARED_RATE,
-    check_lengths,
     check_names,
     check_range,
     decay_at,
+    list_length,
     name_all,
     named_rate,
     rate_at,
@@ -28,7 +29,7 @@ from ._mindspore_arguments import (
     value_text,
 )
 from ._mindspore_checkpoint import OPTIONS, MindSporeCheckpoints
-from ._state import Allocate, Slot
+from ._state import Allocate, Bound, Pairs, Slot
 
 GROUP_KEYS = ("params", *OPTIONS, "param_names", "lr_name")
 HINTS = {
@@ -152,7 +153,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
         single = isinstance(params, np.ndarray)
         super().__init__(groups, single_param=single, state_dtype=state_dtype, allocate=allocate)
         self._rule_options = {"update_slots": update_slots, "unscale": 1 / self._norm_divisor}
-        check_lengths(self.param_groups)
+        self._list_length = list_length(self.param_groups, None)
 
     def _checked_group(self, group: Group) -> Group:
         for key in group:
@@ -203,24 +204,22 @@ class MindSporeAdagrad(MindSporeCheckpoints):
             self._check_reentry()
             group = named_rate(read_group(param_group), self._next_group)
             name_all([group], len(self._slots))
-            groups = [*self.param_groups, self._checked_group(group)]
-            check_lengths(groups)
-            self._bind(groups, self._slots)
-            self._next_group += 1
+            group = self._checked_group(group)
+            length = list_length([group], self._list_length)
+            own = {"_next_group": self._next_group + 1, "_list_length": length}
+            _core.commit([*self._binding_pairs(self._bound, [group], []), (self.__dict__, own)])
 
     def _new_state(self, param: Array) -> dict[str, Array]:
         return {"accum": self._new_accumulator(param, self.accum)}
 
-    def _bind(self, groups: list[Group], known_slots: list[Slot]) -> None:
-        check_names(groups)
-        super()._bind(groups, known_slots)
+    def _binding_pairs(self, bound: Bound, groups: list[Group], known_slots: list[Slot]) -> Pairs:
+        check_names(groups, bound.names)
+        return super()._binding_pairs(bound, groups, known_slots)
 
-    def _group_index(self, groups: list[Group], names: list[str]) -> Array:
-        """Each group has two indices: an even one, and an odd one for parameters that do not decay by their name."""
-        index = 2 * super()._group_index(groups, names)
-        if not self._grouped:
-            index += np.array(["beta" in name or "gamma" in name for name in names], np.int32)
-        return index
+    def _group_index(self, k: int, group: Group) -> Array:
+        """A group has an even index, and an odd one for parameters whose name excludes them from weight decay."""
+        excluded = [not self._grouped and ("beta" in name or "gamma" in name) for name in group["param_names"]]
+        return 2 * super()._group_index(k, group) + np.array(excluded, np.int32)
 
     def _hyperparameters(self, index: int, steps: int) -> dict[str, Any]:
         k, never_decays = divmod(index, 2)
