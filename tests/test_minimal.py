@@ -1,4 +1,4 @@
-"""The fundamentals, with NumPy and pytest alone and numbers worked out by hand: the one file to run if only one is."""
+"""The fundamentals, with NumPy and pytest alone and numbers worked out by hand. Built wheels run this file only."""
 
 import math
 import pickle
@@ -92,7 +92,7 @@ def test_large_arrays_are_shared_among_threads() -> None:
     assert (opt.state[0]["sum"] == 4).all()
 
 
-def test_arrays_move_in_place_and_gradients_do_not() -> None:
+def test_parameters_are_updated_in_place_and_gradients_only_read() -> None:
     buffer = np.zeros((4, 6), np.float32)
     w, b = buffer[:, ::2], buffer[1:3, 1::2].T
     address, grads = w.ctypes.data, {"b": np.ones((3, 2), np.float32), "w": np.ones((4, 3), np.float32)}
@@ -104,7 +104,7 @@ def test_arrays_move_in_place_and_gradients_do_not() -> None:
     assert all((g == 1).all() for g in grads.values())
 
 
-def test_a_refused_step_changes_nothing() -> None:
+def test_a_step_that_raises_changes_nothing() -> None:
     w, b = np.ones(3, np.float32), np.ones(2, np.float32)
     opt = TorchAdagrad([w, b])
     with pytest.raises(TypeError, match="got float64; cast it with"):
@@ -153,7 +153,7 @@ def test_stateless_forms() -> None:
     assert (v[0], a[0]) == (0.5, 4)
 
 
-def test_what_a_bug_report_needs() -> None:
+def test_configuration_for_a_bug_report() -> None:
     config = show_config()
     assert int(config["threads"]) >= 1
     assert config["instruction_set"] in ("baseline", "v3", "v4")

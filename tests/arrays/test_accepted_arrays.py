@@ -1,4 +1,4 @@
-"""Unusual arrays that are taken as they are, with the numbers of ordinary ones."""
+"""Unusual arrays are accepted as they are, and give the numbers of ordinary ones."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -9,24 +9,15 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from helpers.bits import assert_same_bits
-from helpers.errors import RULES, Rule
-from helpers.oracle_step import check_step
-from helpers.values import draw
+from helpers.check_step import check_step
+from helpers.dialects import Dialect
+from helpers.values import misaligned, normal
 from numpy.lib.stride_tricks import as_strided
-from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
 from numpy_adagrad.inputs.types import Array
-
-
-def normal(*shape: int, dtype: npt.DTypeLike = np.float32, seed: int = 1) -> Array:
-    return draw(np.random.default_rng(seed), shape, dtype, "normal")
 
 
 def like(params: Sequence[Array], seed: int = 2) -> list[Array]:
     return [normal(*p.shape, dtype=p.dtype, seed=seed + i) for i, p in enumerate(params)]
-
-
-def misaligned_empty() -> Array:
-    return np.zeros(9, np.uint8)[1:5].view(np.float32)[:0]
 
 
 def tiles() -> list[Array]:
@@ -51,8 +42,6 @@ PARAMETERS: dict[str, Callable[[], list[Array]]] = {
     "transposes": lambda: [normal(5, 7).T, normal(2, 3, 4).transpose(2, 0, 1), normal(6, 6).T[::2]],
     "negative_strides": lambda: [normal(9)[::-1], normal(4, 5)[::-1, ::-2], normal(9)[::-4]],
     "fortran": lambda: [np.asfortranarray(normal(5, 7)), np.asfortranarray(normal(3, 4, 5))],
-    # Axes that step over each other without meeting: the offsets are 0 8 12 16 20 28.
-    "odd_strides": lambda: [as_strided(normal(8), (3, 2), (8, 12))],
     "zero_dimensions": lambda: [normal(), normal(3)[1:2].reshape(())],
     "one_element": lambda: [normal(1), normal(1, 1, 1), normal(9, 9)[3:4, 2:3], as_strided(normal(1), (1, 1), (0, 0))],
     "empty_first": lambda: [normal(0), normal(3), normal(2)],
@@ -60,7 +49,7 @@ PARAMETERS: dict[str, Callable[[], list[Array]]] = {
     "empty_last": lambda: [normal(3), normal(2), normal(4, 0)],
     "all_empty": lambda: [normal(0), normal(0, 16)],
     "empty_views": lambda: (lambda a: [a[1:1], a, a[3:3], a[:0][::-1]])(normal(5)),
-    "empty_misaligned": lambda: [misaligned_empty(), normal(3)],
+    "empty_misaligned": lambda: [misaligned(normal(1))[:0], normal(3)],
     "matrix": lambda: [normal(3, 4).view(np.matrix), normal(3, 4).view(np.matrix).T],
     "subclass": lambda: [normal(3, 4).view(type("Own", (np.ndarray,), {})), normal(3).view(np.recarray)],
     "mixed_dtypes": lambda: [normal(5, dtype=d) for d in ("f4", "f8", "f2", ml_dtypes.bfloat16)],
@@ -68,23 +57,21 @@ PARAMETERS: dict[str, Callable[[], list[Array]]] = {
 }
 
 
-@pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("make", PARAMETERS.values(), ids=PARAMETERS)
-def test_parameters(rule: Rule, make: Callable[[], list[Array]]) -> None:
+def test_parameters(dialect: Dialect, make: Callable[[], list[Array]]) -> None:
     params = make()
     addresses = [p.__array_interface__["data"][0] for p in params]
-    check_step(rule, params, like(params))
+    check_step(dialect, params, like(params))
     assert [p.__array_interface__["data"][0] for p in params] == addresses
     params = make()
-    check_step(rule, params, like(params), scaling={"max_norm": 0.5, "grad_scale": 3.7})
+    check_step(dialect, params, like(params), scaling={"max_norm": 0.5, "grad_scale": 3.7})
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_elements_between_the_parameters_stay(rule: Rule) -> None:
+def test_elements_between_the_parameters_are_left_alone(dialect: Dialect) -> None:
     buffer = normal(9, 30)
     before = buffer.copy()
     params = [buffer[1:-1:2, 3:20:4], buffer[::-8, 4::5]]
-    check_step(rule, params, like(params))
+    check_step(dialect, params, like(params))
     inside = np.zeros(buffer.shape, bool)
     inside[1:-1:2, 3:20:4] = inside[::-8, 4::5] = True
     assert_same_bits(buffer[~inside], before[~inside], "elements of no parameter")
@@ -109,53 +96,49 @@ GRADIENTS: dict[str, Callable[[], Array | None]] = {
 }
 
 
-@pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("make", GRADIENTS.values(), ids=GRADIENTS)
-def test_gradients(rule: Rule, order: Literal["C", "F"], make: Callable[[], Array | None]) -> None:
+def test_gradients(dialect: Dialect, order: Literal["C", "F"], make: Callable[[], Array | None]) -> None:
     params = [np.array(normal(4, 6), order=order), normal(4, 6)[:, ::-1]]
     grad = make()
-    check_step(rule, params, [grad, normal(4, 6)])
-    check_step(rule, params, [grad, grad], scaling={"max_norm": 0.5})
+    check_step(dialect, params, [grad, normal(4, 6)])
+    check_step(dialect, params, [grad, grad], scaling={"max_norm": 0.5})
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_read_only_gradient(rule: Rule) -> None:
+def test_read_only_gradient(dialect: Dialect) -> None:
     grad = normal(5)
     grad.flags.writeable = False
-    check_step(rule, [normal(5)], [grad])
+    check_step(dialect, [normal(5)], [grad])
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_gradients_that_overlap_each_other(rule: Rule) -> None:
+def test_gradients_that_overlap_each_other(dialect: Dialect) -> None:
     buffer = normal(9)
-    check_step(rule, [normal(5), normal(5), normal(5)], [buffer[:5], buffer[2:7], buffer[6:1:-1]])
+    check_step(dialect, [normal(5), normal(5), normal(5)], [buffer[:5], buffer[2:7], buffer[6:1:-1]])
 
 
-@pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("dtype", ["f4", "f8", "f2", ml_dtypes.bfloat16])
-def test_scalar_gradient_of_a_0d_parameter(rule: Rule, dtype: npt.DTypeLike) -> None:
+def test_scalar_gradient_of_a_0d_parameter(dialect: Dialect, dtype: npt.DTypeLike) -> None:
     params = [normal(dtype=dtype), normal(dtype=dtype)]
     grads = [g[()] for g in like(params)]
     assert isinstance(grads[0], np.generic)
-    check_step(rule, params, grads)
-    check_step(rule, params, grads, scaling={"max_norm": 0.5})
+    check_step(dialect, params, grads)
+    check_step(dialect, params, grads, scaling={"max_norm": 0.5})
 
 
-def test_complex_views() -> None:
-    a = normal(6, 8, dtype=np.complex128)
-    params = [a[:, ::2], a[::-1, 1::4], a[:, 3::4].T]
-    check_step(TorchAdagrad, params, like(params), weight_decay=0.1)
+def test_views_of_complex_arrays(dialect: Dialect) -> None:
+    """Any rule takes their parts as real parameters."""
     c = normal(7, dtype=np.complex64)
-    check_step(TorchAdagrad, [c.real, c.imag], like([c.real, c.imag]))
-    check_step(MindSporeAdagrad, [c.real, c.imag[::-1]], like([c.real, c.imag]))
+    check_step(dialect, [c.real, c.imag[::-1]], like([c.real, c.imag]))
+    if dialect.takes_complex:
+        a = normal(6, 8, dtype=np.complex128)
+        params = [a[:, ::2], a[::-1, 1::4], a[:, 3::4].T]
+        check_step(dialect, params, like(params), weight_decay=0.1)
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_memmap(rule: Rule, tmp_path: Path) -> None:
+def test_memmap(dialect: Dialect, tmp_path: Path) -> None:
     path = tmp_path / "w"
     w = np.memmap(path, np.float32, "w+", shape=(50, 3))
     w[:] = normal(50, 3)
-    check_step(rule, [w], like([w]))
+    check_step(dialect, [w], like([w]))
     w.flush()
     assert_same_bits(np.fromfile(path, np.float32).reshape(50, 3), np.array(w), "the file")

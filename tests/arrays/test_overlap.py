@@ -1,4 +1,4 @@
-"""Refusals of arrays that share memory, with their whole messages."""
+"""Errors of arrays that share memory, with their whole messages."""
 
 from collections.abc import Callable
 from functools import partial
@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-from helpers.errors import RULES, Rule, accumulator, refuses, zeros
+from helpers.dialects import Dialect
+from helpers.errors import raises, raises_unchanged
+from helpers.two_groups import SHAPES, gradients, start
+from helpers.values import zeros
 from numpy.lib.stride_tricks import as_strided
-from numpy_adagrad import TorchAdagrad
 from numpy_adagrad.inputs.types import Array
-from numpy_adagrad.optimizers._base import Optimizer
 
 OWN = "expected its own memory, got "
+SAME, OVERLAP = f"{OWN}the same array as params[0] ('w')", f"{OWN}an overlap with params[0] ('w')"
 
 
 def twice(array: Array) -> tuple[Array, Array]:
@@ -23,82 +25,95 @@ def pair(array: Array, first: Any, second: Any) -> tuple[Array, Array]:
     return array[first], array[second]
 
 
-# Two parameters, w and b, and what is said of b.
+# Two parameters, w and b, and the message about b.
 PARAMETERS = {
-    "same": (lambda: twice(zeros()), "the same array as params[0] ('w')"),
-    "equal_views": (lambda: pair(zeros(), np.s_[:], np.s_[:]), "an overlap with params[0] ('w')"),
-    "one_element": (lambda: pair(zeros(9), np.s_[:5], np.s_[4:]), "an overlap with params[0] ('w')"),
-    "later_in_memory": (lambda: pair(zeros(9), np.s_[4:], np.s_[:5]), "an overlap with params[0] ('w')"),
-    "inside": (lambda: pair(zeros(9), np.s_[:], np.s_[4:5]), "an overlap with params[0] ('w')"),
-    "transpose": (lambda: (lambda a: (a, a.T))(zeros((3, 4))), "an overlap with params[0] ('w')"),
-    "strides_that_meet": (lambda: pair(zeros(12), np.s_[::2], np.s_[::3]), "an overlap with params[0] ('w')"),
-    "column_and_row": (lambda: pair(zeros((3, 4)), np.s_[:, 1], np.s_[2]), "an overlap with params[0] ('w')"),
-    "reversed": (lambda: pair(zeros(9), np.s_[::-2], np.s_[4::-1]), "an overlap with params[0] ('w')"),
-    "real_part": (lambda: (lambda a: (a.view(np.complex64), a[1::2]))(zeros(8)), "an overlap with params[0] ('w')"),
+    "same": (lambda: twice(zeros()), SAME),
+    "equal_views": (lambda: pair(zeros(), np.s_[:], np.s_[:]), OVERLAP),
+    "one_element": (lambda: pair(zeros(9), np.s_[:5], np.s_[4:]), OVERLAP),
+    "later_in_memory": (lambda: pair(zeros(9), np.s_[4:], np.s_[:5]), OVERLAP),
+    "inside": (lambda: pair(zeros(9), np.s_[:], np.s_[4:5]), OVERLAP),
+    "transpose": (lambda: (lambda a: (a, a.T))(zeros((3, 4))), OVERLAP),
+    "strides_that_meet": (lambda: pair(zeros(12), np.s_[::2], np.s_[::3]), OVERLAP),
+    "column_and_row": (lambda: pair(zeros((3, 4)), np.s_[:, 1], np.s_[2]), OVERLAP),
+    "reversed": (lambda: pair(zeros(9), np.s_[::-2], np.s_[4::-1]), OVERLAP),
+    "real_part": (lambda: (lambda a: (a.view(np.complex64), a[1::2]))(zeros(8)), OVERLAP),
 }
 
 
 @pytest.mark.parametrize(("make", "message"), PARAMETERS.values(), ids=PARAMETERS)
-def test_parameters(make: Callable[[], tuple[Array, Array]], message: str) -> None:
+def test_parameters(dialect: Dialect, make: Callable[[], tuple[Array, Array]], message: str) -> None:
+    """Within a group, between two, and between a group and one that is added, in which case nothing is added."""
     w, b = make()
-    for rule in RULES[: 1 if w.dtype.kind == "c" else 2]:
-        expected = f"params[1] ('b'): {OWN}{message}"
-        refuses(ValueError, expected, partial(rule, {"w": w, "b": b}))
-        in_groups = [{"params": {"w": w}}, {"params": {"b": b}}]
-        refuses(ValueError, expected, partial(rule, in_groups))
-        opt = rule([{"params": {"w": w}}])
-        refuses(ValueError, expected, partial(opt.add_param_group, {"params": {"b": b}}))
+    if w.dtype.kind == "c" and not dialect.takes_complex:
+        real = "params[0] ('w'): expected a real array, got a complex one"
+        raises(TypeError, real, lambda: dialect.optimizer({"w": w, "b": b}))
+        return
+    message = f"params[1] ('b'): {message}"
+    raises(ValueError, message, lambda: dialect.optimizer({"w": w, "b": b}))
+    in_groups = [{"params": {"w": w}}, {"params": {"b": b}}]
+    raises(ValueError, message, lambda: dialect.optimizer(in_groups))
+    optimizer = dialect.optimizer(in_groups[:1])
+    raises_unchanged(optimizer, ValueError, message, partial(optimizer.add_param_group, in_groups[1]))
+    optimizer.add_param_group({"params": {"b": zeros()}})
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_the_first_in_the_order_given_is_named(rule: Rule) -> None:
+def test_the_first_in_the_order_given_is_named(dialect: Dialect) -> None:
     """Wherever the arrays lie in memory."""
     buffer = zeros(12)
     params = {"a": buffer[9:], "b": buffer[:3], "c": buffer[2:5], "d": buffer[8:10]}
-    refuses(ValueError, f"params[2] ('c'): {OWN}an overlap with params[1] ('b')", lambda: rule(params))
+    message = f"params[2] ('c'): {OWN}an overlap with params[1] ('b')"
+    raises(ValueError, message, lambda: dialect.optimizer(params))
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_repeated_array_appended_later(rule: Rule) -> None:
-    """The array's accumulator is repeated too; the array itself is what the message names."""
+def test_repeated_array_appended_later(dialect: Dialect) -> None:
+    """The array's accumulator is repeated too; the message names the array itself."""
     w = zeros()
-    opt = rule({"w": w, "b": zeros()})
-    opt.param_groups[0]["params"].append(w)
-    opt.param_groups[0]["param_names"].append("v")
-    refuses(ValueError, f"params[2] ('v'): {OWN}the same array as params[0] ('w')", lambda: opt.step([None] * 3))
+    optimizer = dialect.optimizer({"w": w, "b": zeros()})
+    optimizer.param_groups[0]["params"].append(w)
+    optimizer.param_groups[0]["param_names"].append("v")
+    raises(ValueError, f"params[2] ('v'): {SAME}", lambda: optimizer.step([None] * 3))
 
 
-# The gradients of w and b, two parameters of shape (3,), and what is said of the gradient of b.
+# A gradient of b, the second of the parameters w and b of shape (3,), and the message about it.
+# `sums` are the accumulators.
 GRADIENTS = {
-    "its_parameter": (lambda opt, w, b: b, "the same array as params[1] ('b')"),
-    "another_parameter": (lambda opt, w, b: w, "the same array as params[0] ('w')"),
-    "view": (lambda opt, w, b: b[:], "an overlap with params[1] ('b')"),
-    "reversed": (lambda opt, w, b: b[::-1], "an overlap with params[1] ('b')"),
-    "broadcast": (lambda opt, w, b: np.broadcast_to(w[1:2], 3), "an overlap with params[0] ('w')"),
-    "window": (lambda opt, w, b: as_strided(w[2:], (3,), (-4,)), "an overlap with params[0] ('w')"),
-    "its_accumulator": (lambda opt, w, b: accumulator(opt, 1), "the same array as {0}[1] ('b')"),
-    "another_accumulator": (lambda opt, w, b: accumulator(opt, 0)[:], "an overlap with {0}[0] ('w')"),
+    "its_parameter": (lambda w, b, sums: b, "the same array as params[1] ('b')"),
+    "another_parameter": (lambda w, b, sums: w, "the same array as params[0] ('w')"),
+    "view": (lambda w, b, sums: b[:], "an overlap with params[1] ('b')"),
+    "reversed": (lambda w, b, sums: b[::-1], "an overlap with params[1] ('b')"),
+    "broadcast": (lambda w, b, sums: np.broadcast_to(w[1:2], 3), "an overlap with params[0] ('w')"),
+    "window": (lambda w, b, sums: as_strided(w[2:], (3,), (-4,)), "an overlap with params[0] ('w')"),
+    "its_accumulator": (lambda w, b, sums: sums[1], "the same array as {0}[1] ('b')"),
+    "another_accumulator": (lambda w, b, sums: sums[0][:], "an overlap with {0}[0] ('w')"),
 }
 
 
-@pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize(("make", "message"), GRADIENTS.values(), ids=GRADIENTS)
-def test_gradient(rule: Rule, make: Callable[[Optimizer, Array, Array], Array], message: str) -> None:
+def test_gradient(dialect: Dialect, make: Callable[[Array, Array, list[Array]], Array], message: str) -> None:
     w, b = zeros(), zeros()
-    opt = rule({"w": w, "b": b})
-    message = message.format(rule._accumulator)
-    refuses(ValueError, f"grads[1] ('b'): {OWN}{message}", lambda: opt.step([zeros(), make(opt, w, b)]))
+    optimizer = dialect.optimizer({"w": w, "b": b})
+    grads = [zeros(), make(w, b, dialect.accumulators(optimizer))]
+    message = f"grads[1] ('b'): {OWN}{message}".format(dialect.optimizer._accumulator)
+    raises_unchanged(optimizer, ValueError, message, lambda: optimizer.step(grads), grads=grads)
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_gradient_among_many_strided_parameters(rule: Rule) -> None:
-    """The columns of one buffer interleave: only the one that shares an element is named."""
+@pytest.mark.parametrize("position", range(len(SHAPES)))
+def test_gradient_at_any_position(dialect: Dialect, position: int) -> None:
+    optimizer, params = start(dialect)
+    name, grads = list(SHAPES)[position], gradients()
+    for grad, got in ((params[name], "the same array as"), (params[name][...], "an overlap with")):
+        grads[position] = grad
+        message = f"grads[{position}] ('{name}'): {OWN}{got} params[{position}] ('{name}')"
+        for scaling in ({}, {"max_norm": 1.0, "grad_scale": 2.0}, {"on_nonfinite": "skip"}):
+            call = partial(optimizer.step, grads, **scaling)
+            raises_unchanged(optimizer, ValueError, message, call, grads=grads)
+
+
+def test_gradient_among_many_strided_parameters(dialect: Dialect) -> None:
+    """The columns of one buffer interleave: only the column that shares an element is named."""
     columns = zeros((5, 40))
-    opt = rule([columns[:, i] for i in range(0, 40, 2)])
-    label = "" if rule is TorchAdagrad else " ('param7')"
-    own = "" if rule is TorchAdagrad else " ('param0')"
+    optimizer = dialect.optimizer([columns[:, i] for i in range(0, 40, 2)])
     free, taken = columns[:, 1], columns[:, 14]
-    opt.step([free] * 20)
-    refuses(
-        ValueError, f"grads[0]{own}: {OWN}an overlap with params[7]{label}", lambda: opt.step([taken] + [free] * 19)
-    )
+    optimizer.step([free] * 20)
+    message = f"{dialect.label('grads', 0)}: {OWN}an overlap with {dialect.label('params', 7)}"
+    raises_unchanged(optimizer, ValueError, message, lambda: optimizer.step([taken] + [free] * 19))

@@ -6,14 +6,12 @@ from typing import Any, TypeAlias
 import ml_dtypes
 import numpy as np
 import numpy.typing as npt
-import pytest
 from helpers.bits import assert_same_bits
-from helpers.errors import Rule, accumulator
-from helpers.oracle_step import make, plain
+from helpers.check_step import plain
+from helpers.dialects import Dialect
 from helpers.values import KINDS, draw
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
 from numpy_adagrad.functional import adagrad, apply_adagrad
 from numpy_adagrad.inputs.types import Array
 
@@ -42,7 +40,7 @@ def layouts(draw_one: st.DrawFn, ndim: int) -> Layout:
 
 
 def laid_out(array: Array, layout: Layout) -> Array:
-    """A view with the numbers of `array` that lies in a buffer of its own as told."""
+    """A view with the numbers of `array`, in its own buffer and that layout."""
     axes, steps, margins, part = layout
     part = part if array.dtype in (np.float32, np.float64) else "whole"
     dtype = array.dtype if part == "whole" else np.result_type(array.dtype, np.complex64)
@@ -80,15 +78,16 @@ def both(tensors: list[Tensor]) -> tuple[list[list[Array]], list[list[Array]]]:
 
 
 def check(
-    rule: Rule, tensors: list[Tensor], scaling: dict[str, Any], *, centralize: bool = False, **options: Any
+    dialect: Dialect, tensors: list[Tensor], scaling: dict[str, Any], *, group: dict[str, Any], **options: Any
 ) -> None:
+    """Two steps on the tensors in C order and as laid out give the same bits."""
     seen = []
     for laid in both(tensors):
         params = [tensor[0] for tensor in laid]
-        opt = make(rule, [{"params": params, "grad_centralization": True}] if centralize else params, **options)
+        opt = dialect.make([{"params": params, **group}] if group else params, **options)
         for step in (1, 2):
             opt.step([tensor[step] for tensor in laid], **scaling)
-        seen.append(([plain(p) for p in params], [plain(accumulator(opt, i)) for i in range(len(params))], opt))
+        seen.append(([plain(p) for p in params], [plain(accum) for accum in dialect.accumulators(opt)], opt))
     (params, accums, ordinary), (strided_params, strided_accums, strided) = seen
     for i in range(len(params)):
         assert_same_bits(strided_params[i], params[i], f"parameter {i}")
@@ -103,17 +102,11 @@ scalings = st.fixed_dictionaries(
 
 
 @settings(deadline=None, max_examples=400)
-@given(cases([*REALS, *COMPLEX]), scalings, st.booleans(), st.sampled_from([0, 0.013]))
-def test_torch_rule(tensors: list[Tensor], scaling: dict[str, Any], maximize: bool, weight_decay: float) -> None:
-    check(TorchAdagrad, tensors, scaling, maximize=maximize, weight_decay=weight_decay)
-
-
-@settings(deadline=None, max_examples=400)
-@given(cases(REALS), scalings, st.booleans(), st.sampled_from([0.0, 0.013]), st.sampled_from([1.0, 3.7]))
-def test_mindspore_rule(
-    tensors: list[Tensor], scaling: dict[str, Any], centralize: bool, weight_decay: float, loss_scale: float
-) -> None:
-    check(MindSporeAdagrad, tensors, scaling, centralize=centralize, weight_decay=weight_decay, loss_scale=loss_scale)
+@given(data=st.data(), scaling=scalings)
+def test_layouts(dialect: Dialect, data: st.DataObject, scaling: dict[str, Any]) -> None:
+    tensors = data.draw(cases([*REALS, *COMPLEX] if dialect.takes_complex else REALS))
+    options, group = data.draw(st.sampled_from(dialect.variants))
+    check(dialect, tensors, scaling, group=group, **options)
 
 
 @settings(deadline=None, max_examples=200)
@@ -132,12 +125,11 @@ def test_stateless_forms(tensors: list[Tensor]) -> None:
             assert_same_bits(plain(got), wanted, f"{name} {i}")
 
 
-@pytest.mark.parametrize("rule", [TorchAdagrad, MindSporeAdagrad])
-def test_every_order_of_axes_of_a_large_array(rule: Rule) -> None:
-    """Enough elements for several threads, whose shares begin within a block."""
+def test_every_order_of_axes_of_a_large_array(dialect: Dialect) -> None:
+    """Enough elements for several threads, whose parts begin within a block."""
     rng = np.random.default_rng(1)
     shape = (32, 48, 91)
-    whole = "whole"
+    whole, (_, group) = "whole", dialect.variants[-1]
     for axes in [(0, 1, 2), (2, 1, 0), (1, 2, 0)]:
         for steps in [(1, 1, 1), (-1, 2, 1)]:
             tensor: Tensor = [
@@ -145,4 +137,4 @@ def test_every_order_of_axes_of_a_large_array(rule: Rule) -> None:
                 (draw(rng, shape, np.float32, "normal"), (axes[::-1], steps[::-1], (0, 0, 0), whole)),
                 (draw(rng, shape, np.float32, "normal"), ((1, 0, 2), (1, 1, -2), (0, 0, 0), whole)),
             ]
-            check(rule, [tensor], {"max_norm": 0.7}, centralize=rule is MindSporeAdagrad)
+            check(dialect, [tensor], {"max_norm": 0.7}, group=group)

@@ -1,29 +1,31 @@
-"""A refusal is one exception with one message, compared whole."""
+"""An error is one exception with one message, compared whole."""
 
 from collections.abc import Callable
-from typing import TypeAlias
+from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pytest
-from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
-from numpy_adagrad.inputs.types import Array
+from helpers.contents import snapshot
 from numpy_adagrad.optimizers._base import Optimizer
 
-Rule: TypeAlias = type[TorchAdagrad] | type[MindSporeAdagrad]
-RULES = (TorchAdagrad, MindSporeAdagrad)
 
-
-def zeros(shape: int | tuple[int, ...] = 3, dtype: npt.DTypeLike = np.float32) -> Array:
-    return np.zeros(shape, dtype)
-
-
-def accumulator(opt: Optimizer, index: int) -> Array:
-    return next(value for key, value in opt.state[index].items() if key != "step")
-
-
-def refuses(error: type[Exception], message: str, action: Callable[[], object]) -> None:
+def raises(error: type[Exception], message: str, action: Callable[[], object]) -> None:
+    """The action raises exactly this exception."""
     with pytest.raises(error) as caught:
         action()
-    assert type(caught.value) is error
-    assert caught.value.args == (message,)
+    assert (type(caught.value), caught.value.args) == (error, (message,))
+
+
+def error_of(action: Callable[[], object]) -> tuple[type[Exception], str]:
+    """The exception that the action raises, and its text."""
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - the caller compares type and text
+        action()
+    return type(caught.value), str(caught.value)
+
+
+def raises_unchanged(
+    optimizer: Optimizer, error: type[Exception], message: str, action: Callable[[], object], *, grads: Any = ()
+) -> None:
+    """The action raises exactly this exception and changes neither the optimizer nor the gradients."""
+    before = snapshot(optimizer, grads)
+    raises(error, message, action)
+    assert snapshot(optimizer, grads) == before

@@ -1,32 +1,38 @@
-"""Fresh interpreters, for what can be seen only in a process of its own."""
+"""Python programs in new processes, for all that cannot be tested in this one."""
 
 import os
 import subprocess
 import sys
+from pathlib import Path
 
-STATUS = """
-import re
-def status(key):
-    return int(re.search(rf"{key}:\\s+(\\d+) kB", open("/proc/self/status").read())[1]) * 1024
-"""
+TESTS = Path(__file__).parents[1]
 
 
-def run(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run code to its good end; what it writes is in `stdout` and `stderr`."""
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={**os.environ, **environment},
+def run(*arguments: str, **environment: str | None) -> subprocess.CompletedProcess[str]:
+    """Run Python with these arguments. A variable that is None is removed."""
+    variables = {**os.environ, "PYTHONPATH": str(TESTS), **environment}
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env={name: value for name, value in variables.items() if value is not None},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
-    assert done.returncode == 0, done.stderr
-    return done
 
 
-def output(code: str, **environment: str) -> str:
-    """What code prints; it must write nothing to stderr."""
-    done = run(code, **environment)
-    assert done.stderr == ""
+def succeed(*arguments: str, **environment: str | None) -> str:
+    """The output of Python with these arguments. It must succeed and write nothing to stderr."""
+    done = run(*arguments, **environment)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return done.stdout
+
+
+def script(name: str) -> str:
+    """The path of a program of `tests/programs`."""
+    return str(TESTS / "programs" / f"{name}.py")
+
+
+def program(name: str, *arguments: object, **environment: str | None) -> str:
+    """The output of that program. It must succeed and write nothing to stderr."""
+    return succeed(script(name), *map(str, arguments), **environment)

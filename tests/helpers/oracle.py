@@ -1,6 +1,6 @@
-"""The oracle: both update rules in plain NumPy, stated a second time on purpose (the first is cpp/rules.hpp).
+"""The oracle: both update rules in plain NumPy, stated a second time on purpose (the first is in cpp/rules/).
 
-Arrays are moved in place. Gradients are arrays of the parameter's shape or what `scaled_gradients` returns.
+Arrays are updated in place. Gradients are arrays of the parameter's shape, or flat as `scaled_gradients` returns them.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -135,7 +135,7 @@ def torch_update(
 
 
 def rate_among_schedules(rate: float) -> np.float32:
-    """What MindSpore makes of a fixed rate when another group's rate is a schedule."""
+    """The rate that MindSpore uses in place of a fixed one when another group's rate is a schedule."""
     return np.float32(rate) + np.float32(1) - np.float32(1)
 
 
@@ -165,9 +165,8 @@ def mindspore_update(
         g = low(rows - low(_means(rows))[:, np.newaxis]).reshape(-1)
     g = low(g * low(scalar(np.float32(1 / loss_scale))))
 
-    moved = s + g * g
     if update_slots:
-        s = moved
+        s = s + g * g
     p = p - scalar(np.float32(rate)) * g * (scalar(1) / np.sqrt(s + scalar(1e-8)))
     store(accum, s)
     store(param, p)

@@ -1,6 +1,6 @@
-"""The oracle of sparse gradients: equal rows are summed as they come, then each row moves once.
+"""The oracle of sparse gradients: equal rows are summed in the order given, then each row is updated once.
 
-Stated a second time on purpose, like reference.py, from which the rest of each rule comes.
+Stated a second time on purpose, like oracle.py, which has the rest of each rule.
 """
 
 from typing import Any
@@ -62,7 +62,7 @@ def torch_rows(
     rows: Array,
     g: Array,
     *,
-    lone: bool = False,
+    single_element: bool = False,
     lr: float = 1e-2,
     lr_decay: float = 0,
     weight_decay: float = 0,
@@ -80,7 +80,7 @@ def torch_rows(
     s = s + g * g
     quotient = g / (np.sqrt(s) + scalar(eps))
     rate = -scalar(torch_rate(lr, lr_decay, step))
-    p = p + rate * quotient if lone else fma(rate, quotient, p)
+    p = p + rate * quotient if single_element else fma(rate, quotient, p)
     put(accum, rows, s)
     put(param, rows, p)
 

@@ -1,4 +1,4 @@
-"""Test data: the one table of awkward values, and random arrays of four kinds."""
+"""Test data: the one table of awkward values, random arrays of four kinds, and arrays with something wrong."""
 
 from typing import Any, TypeAlias
 
@@ -68,3 +68,28 @@ def draw(rng: np.random.Generator, shape: Shape, dtype: npt.DTypeLike, kind: str
     if not subnormals:
         x = without_subnormals(x)
     return x.view(dtype).reshape(shape)
+
+
+def normal(*shape: int, dtype: npt.DTypeLike = np.float32, seed: int = 1) -> Array:
+    """A random array with its own memory, which may be resized."""
+    return draw(np.random.default_rng(seed), shape, dtype, "normal").copy()
+
+
+def zeros(shape: Shape = 3, dtype: npt.DTypeLike = np.float32) -> Array:
+    return np.zeros(shape, dtype)
+
+
+def ones(shape: Shape = 3, dtype: npt.DTypeLike = np.float32) -> Array:
+    return np.ones(shape, dtype)
+
+
+def read_only(array: Array) -> Array:
+    array.flags.writeable = False
+    return array
+
+
+def misaligned(array: Array) -> Array:
+    """The same numbers one byte off."""
+    copy = np.zeros(array.nbytes + 1, np.uint8)[1:].view(array.dtype).reshape(array.shape)
+    copy[...] = array
+    return copy

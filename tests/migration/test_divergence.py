@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.bits import assert_same_bits
-from helpers.errors import refuses
+from helpers.errors import raises
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
 from numpy_adagrad.migration.divergence import (
     Distance,
@@ -184,7 +184,7 @@ def test_names_of_elements() -> None:
 def test_rates_must_last_for_all_steps() -> None:
     given = random_problem(size=2, steps=3, seed=1)
     message = "learning_rate: expected a rate for each of 3 steps, got 2"
-    refuses(ValueError, message, lambda: next(runs(settings(RULES, "mindspore", {"learning_rate": [0.1, 0.2]}), given)))
+    raises(ValueError, message, lambda: next(runs(settings(RULES, "mindspore", {"learning_rate": [0.1, 0.2]}), given)))
     enough = list(runs(settings(RULES, "mindspore", {"learning_rate": [0.1, 0.2, 0.3]}), given))
     assert len(enough) == 4
 

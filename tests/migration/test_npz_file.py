@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.bits import assert_same_bits
-from helpers.errors import refuses
+from helpers.errors import raises
 from numpy_adagrad.migration.npz_file import read_problem
 
 
@@ -57,7 +57,7 @@ ONE = np.ones((2, 3), np.float32)
 )
 def test_errors_for_wrong_arrays(path: Path, arrays: dict[str, Any], error: type[Exception], message: str) -> None:
     np.savez(path, **arrays)
-    refuses(error, f"{path}{message}", lambda: read_problem(path))
+    raises(error, f"{path}{message}", lambda: read_problem(path))
 
 
 def npy(array: Any) -> bytes:
@@ -80,14 +80,14 @@ ANOTHER = ": expected an .npz file, got another or a damaged one"
 )
 def test_errors_for_other_files(path: Path, content: bytes, message: str) -> None:
     path.write_bytes(content)
-    refuses(ValueError, f"{path}{message}", lambda: read_problem(path))
+    raises(ValueError, f"{path}{message}", lambda: read_problem(path))
 
 
 def test_pickles_are_never_loaded(path: Path) -> None:
     """Loading this one would create a file."""
     trace = path.with_suffix(".trace")
     path.write_bytes(b"cbuiltins\nopen\n(V" + str(trace).encode() + b"\nVw\ntR.")
-    refuses(ValueError, f"{path}{ANOTHER}", lambda: read_problem(path))
+    raises(ValueError, f"{path}{ANOTHER}", lambda: read_problem(path))
     assert not trace.exists()
 
 
@@ -107,5 +107,5 @@ def test_errors_for_damaged_members(path: Path, name: str, content: bytes, messa
 
 
 def test_errors_for_missing_files(path: Path) -> None:
-    refuses(ValueError, f"{path}: No such file or directory", lambda: read_problem(path))
-    refuses(ValueError, f"{path.parent}: Is a directory", lambda: read_problem(path.parent))
+    raises(ValueError, f"{path}: No such file or directory", lambda: read_problem(path))
+    raises(ValueError, f"{path.parent}: Is a directory", lambda: read_problem(path.parent))

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import torch
 from helpers import mindspore_arrays
-from helpers.errors import refuses, zeros
+from helpers.errors import raises
+from helpers.values import zeros
 from mindspore import nn
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad, translate
 from numpy_adagrad.migration import Note
@@ -141,7 +142,7 @@ def test_list_of_rates(rates: Any) -> None:
     assert type(lr) is ListedRate
     assert repr(lr) == "ListedRate(rates=array([0.3, 0.1], dtype=float32))"
     assert [lr(0), lr(1)] == np.array([0.3, 0.1], np.float32).tolist()
-    refuses(RuntimeError, "rates: expected a rate for step 2, got a list of 2", lambda: lr(2))
+    raises(RuntimeError, "rates: expected a rate for step 2, got a list of 2", lambda: lr(2))
     assert [note.kind for note in notes if note.argument == "learning_rate"] == ["no counterpart"]
 
 

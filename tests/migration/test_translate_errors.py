@@ -4,7 +4,7 @@ import math
 from typing import Any
 
 import pytest
-from helpers.errors import refuses
+from helpers.errors import raises
 from numpy_adagrad import translate
 
 TORCH_NAMES = (
@@ -95,4 +95,4 @@ ERRORS: list[tuple[str, str, dict[str, Any], type[Exception], str]] = [
 
 @pytest.mark.parametrize(("source", "target", "arguments", "error", "message"), ERRORS)
 def test_errors(source: str, target: str, arguments: dict[str, Any], error: type[Exception], message: str) -> None:
-    refuses(error, message, lambda: translate(source, target, **arguments))
+    raises(error, message, lambda: translate(source, target, **arguments))

@@ -1,4 +1,4 @@
-"""Copies by copy.deepcopy and pickle: with arrays of their own or together with the user's, and as good as new."""
+"""Copies by copy.deepcopy and pickle train on as the original, with their own arrays or the user's copied ones."""
 
 import copy
 import pickle
@@ -12,14 +12,14 @@ import numpy.typing as npt
 import pytest
 from helpers.bits import assert_same_bits
 from helpers.contents import contents
-from helpers.errors import Rule
+from helpers.dialects import DIALECTS, Dialect
 from helpers.values import bfloat16, draw
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
 from numpy_adagrad.inputs.types import Array
 from numpy_adagrad.optimizers._base import Optimizer
 
 Copier: TypeAlias = Callable[[Any], Any]
-Maker: TypeAlias = Callable[[list[Array]], TorchAdagrad | MindSporeAdagrad]
+Maker: TypeAlias = Callable[[list[Array]], Any]
 
 
 def pickled(value: Any, protocol: int) -> Any:
@@ -66,8 +66,22 @@ def mindspore_groups(params: list[Array]) -> MindSporeAdagrad:
     return MindSporeAdagrad([*groups, order], update_slots=False)
 
 
-MAKERS: list[Maker] = [torch_plain, torch_groups, torch_named, mindspore_plain, mindspore_groups]
-each_maker = pytest.mark.parametrize("make", MAKERS)
+def plain(dialect: Dialect, params: list[Array]) -> Any:
+    return dialect.make(params, weight_decay=0.1)
+
+
+def named_groups(dialect: Dialect, params: list[Array]) -> Any:
+    named = {f"w{i}": param for i, param in enumerate(params)}
+    groups = [{"params": dict(list(named.items())[:2]), dialect.group_rate: falling}]
+    return dialect.make([*groups, {"params": dict(list(named.items())[2:])}])
+
+
+MAKERS: dict[str, Maker] = {
+    make.__name__: make for make in (torch_plain, torch_groups, torch_named, mindspore_plain, mindspore_groups)
+}
+for rule, dialect in DIALECTS.items():
+    MAKERS |= {f"{rule} {make.__name__}": partial(make, dialect) for make in (plain, named_groups)}
+each_maker = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 
 
 def members(optimizer: Optimizer) -> list[Array]:
@@ -83,7 +97,7 @@ def step(optimizer: Optimizer, seed: int = 0) -> None:
 
 @each_maker
 @each_copier
-def test_a_copy_is_private_and_goes_on_alike(duplicate: Copier, make: Maker) -> None:
+def test_a_copy_is_private_and_trains_on_alike(duplicate: Copier, make: Maker) -> None:
     optimizer = make(draw_all())
     step(optimizer)
     twin = duplicate(optimizer)
@@ -100,7 +114,7 @@ def test_a_copy_is_private_and_goes_on_alike(duplicate: Copier, make: Maker) -> 
 
 @each_maker
 @each_copier
-def test_copied_together_with_its_arrays_it_moves_those(duplicate: Copier, make: Maker) -> None:
+def test_a_copy_made_with_its_arrays_updates_the_copied_arrays(duplicate: Copier, make: Maker) -> None:
     arrays = draw_all()
     optimizer = make(arrays)
     step(optimizer)
@@ -108,16 +122,16 @@ def test_copied_together_with_its_arrays_it_moves_those(duplicate: Copier, make:
     before = [array.copy() for array in arrays]
     assert {id(array) for array in members(twin)} == {id(array) for array in twins}
     step(twin, 1)
-    for array, unmoved in zip(arrays, before, strict=True):
-        assert_same_bits(array, unmoved)
+    for array, old in zip(arrays, before, strict=True):
+        assert_same_bits(array, old)
     step(optimizer, 1)
-    for moved, array in zip(twins, arrays, strict=True):
-        assert_same_bits(moved, array)
+    for copied, array in zip(twins, arrays, strict=True):
+        assert_same_bits(copied, array)
 
 
 @each_copier
-def test_a_copy_of_a_copy(duplicate: Copier) -> None:
-    optimizer = torch_groups(draw_all())
+def test_a_copy_of_a_copy(dialect: Dialect, duplicate: Copier) -> None:
+    optimizer = named_groups(dialect, draw_all())
     step(optimizer)
     twin = duplicate(duplicate(optimizer))
     step(optimizer, 1)
@@ -126,18 +140,17 @@ def test_a_copy_of_a_copy(duplicate: Copier) -> None:
 
 
 @each_copier
-@pytest.mark.parametrize("rule", [TorchAdagrad, MindSporeAdagrad])
-def test_layouts(duplicate: Copier, rule: Rule) -> None:
+def test_layouts(dialect: Dialect, duplicate: Copier) -> None:
     rng = np.random.default_rng(2)
     rows, columns = rng.random((4, 6)), np.asfortranarray(rng.random((4, 6)))
     spread, backward = rng.random((4, 12))[:, ::2], rng.random(9)[::-1]
-    optimizer = rule([rows, columns, spread, backward])
+    optimizer = dialect.optimizer([rows, columns, spread, backward])
     step(optimizer)
     twin = duplicate(optimizer)
     copied_rows, copied_columns, *others = members(twin)
     assert copied_rows.flags.c_contiguous
     assert copied_columns.flags.f_contiguous
-    assert twin.state[1][twin._accumulator].flags.f_contiguous
+    assert dialect.accumulator(twin, 1).flags.f_contiguous
     assert all(array.flags.c_contiguous for array in others)
     assert not any(np.shares_memory(a, b) for a, b in zip(members(twin), members(optimizer), strict=True))
     step(optimizer, 1)
@@ -160,8 +173,8 @@ def test_callables_and_options_are_kept(duplicate: Copier) -> None:
 
 
 @each_copier
-def test_counts_are_kept(duplicate: Copier) -> None:
-    optimizer = TorchAdagrad([np.ones(3)])
+def test_skipped_steps_are_kept(dialect: Dialect, duplicate: Copier) -> None:
+    optimizer = dialect.optimizer([np.ones(3)])
     optimizer.step([np.full(3, np.inf)], on_nonfinite="skip")
     twin = duplicate(optimizer)
     twin.step([np.full(3, np.inf)], on_nonfinite="skip")
@@ -170,8 +183,8 @@ def test_counts_are_kept(duplicate: Copier) -> None:
 
 @each_maker
 @each_copier
-def test_a_copy_made_in_a_closure_has_a_lock_of_its_own(duplicate: Copier, make: Maker) -> None:
-    """The original's lock is held there, and it is in the midst of a step."""
+def test_a_copy_made_in_a_closure_has_its_own_lock(duplicate: Copier, make: Maker) -> None:
+    """There the original holds its lock, as its step is under way."""
     optimizer, twins = make(draw_all()), []
 
     def closure() -> tuple[float, Any]:
@@ -190,8 +203,8 @@ def test_a_copy_made_in_a_closure_has_a_lock_of_its_own(duplicate: Copier, make:
 
 
 @each_copier
-def test_a_copy_made_in_another_thread(duplicate: Copier) -> None:
-    optimizer, twins = torch_groups(draw_all()), []
+def test_a_copy_made_in_another_thread(dialect: Dialect, duplicate: Copier) -> None:
+    optimizer, twins = named_groups(dialect, draw_all()), []
     step(optimizer)
     copying = threading.Thread(target=lambda: twins.append(duplicate(optimizer)))
     copying.start()

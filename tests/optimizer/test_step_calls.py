@@ -1,89 +1,104 @@
-"""How a step is called: forms of gradients, closures, options; what is refused changes nothing."""
+"""How a step is called: forms of gradients, closures, options. A call with an error changes nothing."""
 
 import copy
 import threading
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pytest
 from helpers.bits import assert_same_bits
 from helpers.contents import contents
-from helpers.errors import Rule
-from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
+from helpers.dialects import Dialect
+from helpers.errors import raises_unchanged
+from helpers.two_groups import gradients, start
+from helpers.values import ones
 from numpy_adagrad.inputs.types import Array, Grads
-from numpy_adagrad.optimizers._base import Optimizer
 
-RULES = [TorchAdagrad, MindSporeAdagrad]
-each_rule = pytest.mark.parametrize("rule", RULES)
-
-
-def ones(size: int = 3) -> Array:
-    return np.ones(size)
-
-
-def refused(optimizer: Optimizer, call: Callable[[], object]) -> tuple[type[Exception], tuple[Any, ...]]:
-    before = contents(optimizer)
-    with pytest.raises(Exception) as caught:  # noqa: PT011 - the caller compares type and text
-        call()
-    assert contents(optimizer) == before
-    return type(caught.value), caught.value.args
-
-
-Refusal: TypeAlias = tuple[dict[str, Any], type[Exception], str]
 NEITHER = "step: expected either grads or closure"
-NUMBER = "expected a number or a 1-element array, got"
-CALLS: list[Refusal] = [
-    ({}, TypeError, NEITHER),
-    ({"grads": [ones(), ones(2)], "closure": lambda: (0, [])}, TypeError, NEITHER),
-    ({"grads": ones()}, TypeError, "grads: expected a sequence with an array for each parameter, got one array"),
-    ({"grads": 1.0}, TypeError, "grads: expected arrays in the form of the parameters, got float"),
-    ({"grads": "ab"}, TypeError, "grads: expected arrays in the form of the parameters, got str"),
-    ({"grads": {1, 2}}, TypeError, "grads: expected arrays in the form of the parameters, got set"),
-    ({"grads": [ones()]}, ValueError, "grads: expected 2 arrays, one for each parameter, got 1"),
-    ({"grads": []}, ValueError, "grads: expected 2 arrays, one for each parameter, got 0"),
-    ({"grads": [ones()] * 3}, ValueError, "grads: expected 2 arrays, one for each parameter, got 3"),
-    ({"closure": lambda: (0.5, [ones()])}, ValueError, "grads: expected 2 arrays, one for each parameter, got 1"),
-]
-KINDS = "('propagate', 'skip', 'raise')"
-SCALINGS: list[Refusal] = [
-    ({"on_nonfinite": "ignore"}, ValueError, f"on_nonfinite: expected one of {KINDS}, got 'ignore'"),
-    ({"grad_scale": 0}, ValueError, "grad_scale: expected a positive number within float32, got 0"),
-    ({"grad_scale": -1.0}, ValueError, "grad_scale: expected a positive number within float32, got -1.0"),
-    ({"grad_scale": float("nan")}, ValueError, "grad_scale: expected a positive number within float32, got nan"),
-    ({"grad_scale": 1e39}, ValueError, "grad_scale: expected a positive number within float32, got 1e+39"),
-    ({"grad_scale": 1e-46}, ValueError, "grad_scale: expected a positive number within float32, got 1e-46"),
-    ({"grad_scale": "2"}, TypeError, f"grad_scale: {NUMBER} str"),
-    ({"max_norm": -1}, ValueError, "max_norm: expected a number of at least 0, got -1"),
-    ({"max_norm": float("nan")}, ValueError, "max_norm: expected a number of at least 0, got nan"),
-    ({"max_norm": [1.0]}, TypeError, f"max_norm: {NUMBER} list"),
-]  # fmt: skip
-TABLE = CALLS + [({"grads": [ones(), ones(2)], **arguments}, kind, text) for arguments, kind, text in SCALINGS]
+FORM = "grads: expected arrays in the form of the parameters, got "
+COUNT = "grads: expected 2 arrays, one for each parameter, got "
+# Calls of an optimizer of the parameters w and b, which have both the shape (3,).
+CALLS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
+    "nothing": ({}, TypeError, NEITHER),
+    "both": ({"grads": [None, None], "closure": lambda: (0, [])}, TypeError, NEITHER),
+    "bare": (
+        {"grads": ones()},
+        TypeError,
+        "grads: expected a sequence with an array for each parameter, got one array",
+    ),
+    "number": ({"grads": 1.0}, TypeError, FORM + "float"),
+    "text": ({"grads": "wb"}, TypeError, FORM + "str"),
+    "set": ({"grads": {1.0}}, TypeError, FORM + "set"),
+    "too_few": ({"grads": [ones()]}, ValueError, COUNT + "1"),
+    "none": ({"grads": []}, ValueError, COUNT + "0"),
+    "too_many": ({"grads": [None] * 3}, ValueError, COUNT + "3"),
+    "from_a_closure": ({"closure": lambda: (0.5, [ones()])}, ValueError, COUNT + "1"),
+}
 
 
-@each_rule
-@pytest.mark.parametrize(("arguments", "kind", "message"), TABLE, ids=[text for *_, text in TABLE])
-def test_refusals(rule: Rule, arguments: dict[str, Any], kind: type[Exception], message: str) -> None:
-    optimizer = rule([ones(), ones(2)])
-    assert refused(optimizer, lambda: optimizer.step(**arguments)) == (kind, (message,))
+@pytest.mark.parametrize("named", [False, True])
+@pytest.mark.parametrize(("arguments", "error", "message"), CALLS.values(), ids=CALLS)
+def test_wrong_calls(
+    dialect: Dialect, arguments: dict[str, Any], error: type[Exception], message: str, named: bool
+) -> None:
+    optimizer = dialect.optimizer({"w": ones(), "b": ones()} if named else [ones(), ones()])
+    raises_unchanged(optimizer, error, message, lambda: optimizer.step(**arguments))
 
 
-def test_an_unnamed_torch_optimizer_takes_no_mapping() -> None:
-    optimizer = TorchAdagrad([ones()])
-    text = "grads: expected a sequence, as the parameters have no names, got a mapping"
-    assert refused(optimizer, lambda: optimizer.step({"w": ones()})) == (TypeError, (text,))
+SCALE = "grad_scale: expected a positive number within float32, got "
+LIMIT = "max_norm: expected a number of at least 0, got "
+ONE_NUMBER = ": expected a number or a 1-element array, got "
+NONFINITE = "on_nonfinite: expected one of ('propagate', 'skip', 'raise'), got "
+ARRAY = "grad_scale: expected a number, got an array of shape "
+OPTIONS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
+    "no_scale": ({"grad_scale": 0}, ValueError, SCALE + "0"),
+    "negative_scale": ({"grad_scale": -2.0}, ValueError, SCALE + "-2.0"),
+    "nan_scale": ({"grad_scale": np.nan}, ValueError, SCALE + "nan"),
+    "infinite_scale": ({"grad_scale": np.inf}, ValueError, SCALE + "inf"),
+    "scale_beyond_float32": ({"grad_scale": 1e39}, ValueError, SCALE + "1e+39"),
+    "scale_below_float32": ({"grad_scale": 1e-46}, ValueError, SCALE + "1e-46"),
+    "tiny_scale": ({"grad_scale": 1e-60}, ValueError, SCALE + "1e-60"),
+    "text_scale": ({"grad_scale": "2"}, TypeError, "grad_scale" + ONE_NUMBER + "str"),
+    "scales": ({"grad_scale": np.ones(2)}, TypeError, ARRAY + "(2,) and dtype float64"),
+    "complex_scale": ({"grad_scale": np.array(1j)}, TypeError, ARRAY + "() and dtype complex128"),
+    "negative_norm": ({"max_norm": -0.5}, ValueError, LIMIT + "-0.5"),
+    "negative_whole_norm": ({"max_norm": -1}, ValueError, LIMIT + "-1"),
+    "nan_norm": ({"max_norm": np.float32("nan")}, ValueError, LIMIT + "nan"),
+    "text_norm": ({"max_norm": "inf"}, TypeError, "max_norm" + ONE_NUMBER + "str"),
+    "list_norm": ({"max_norm": [1.0]}, TypeError, "max_norm" + ONE_NUMBER + "list"),
+    "nonfinite": ({"on_nonfinite": "ignore"}, ValueError, NONFINITE + "'ignore'"),
+    "nonfinite_none": ({"on_nonfinite": None}, ValueError, NONFINITE + "None"),
+}
 
 
-@each_rule
-@pytest.mark.parametrize("form", [dict, lambda pairs: list(pairs)])
-def test_names_of_gradients(rule: Rule, form: Callable[[Iterable[tuple[str, Array | None]]], Grads]) -> None:
-    optimizer = rule({"a": ones(), "b": ones(2)})
-    for pairs, text in (
+@pytest.mark.parametrize(("options", "error", "message"), OPTIONS.values(), ids=OPTIONS)
+def test_wrong_options(dialect: Dialect, options: dict[str, Any], error: type[Exception], message: str) -> None:
+    optimizer, _ = start(dialect)
+    grads = gradients()
+    raises_unchanged(optimizer, error, message, lambda: optimizer.step(grads, **options), grads=grads)
+
+
+def test_mapping_for_parameters_without_names(dialect: Dialect) -> None:
+    """Where the rule gives them names, gradients may have these."""
+    optimizer = dialect.optimizer([ones()])
+    if optimizer.names:
+        optimizer.step({"param0": ones()})
+        assert (optimizer.param_groups[0]["params"][0] < 1).all()
+        return
+    message = "grads: expected a sequence, as the parameters have no names, got a mapping"
+    raises_unchanged(optimizer, TypeError, message, lambda: optimizer.step({"param0": ones()}))
+
+
+@pytest.mark.parametrize("form", [dict, list])
+def test_names_of_gradients(dialect: Dialect, form: Callable[[Iterable[tuple[str, Array | None]]], Grads]) -> None:
+    optimizer = dialect.optimizer({"a": ones(), "b": ones(2)})
+    for pairs, message in (
         ([("a", ones())], "grads: expected one for each parameter (None for no gradient), got none for 'b'"),
         ([("a", ones()), ("b", None), ("c", None)], "grads: expected the names of the parameters, got 'c'"),
     ):
-        assert refused(optimizer, partial(optimizer.step, form(pairs))) == (KeyError, (text,))
+        raises_unchanged(optimizer, KeyError, message, partial(optimizer.step, form(pairs)))
     optimizer.step(form([("b", None), ("a", ones())]))
     a, b = optimizer.param_groups[0]["params"]
     assert_same_bits(b, ones(2))
@@ -92,24 +107,22 @@ def test_names_of_gradients(rule: Rule, form: Callable[[Iterable[tuple[str, Arra
     assert np.all(b < 1)
 
 
-def test_a_name_twice_among_pairs() -> None:
-    optimizer = TorchAdagrad({"a": ones(), "b": ones(2)})
+def test_a_name_twice_among_pairs(dialect: Dialect) -> None:
+    optimizer = dialect.optimizer({"a": ones(), "b": ones(2)})
     pairs = [("a", ones()), ("a", ones()), ("b", ones(2))]
-    text = "grads: expected unique names, got 2 for 3 gradients"
-    assert refused(optimizer, lambda: optimizer.step(pairs)) == (ValueError, (text,))
+    message = "grads: expected unique names, got 2 for 3 gradients"
+    raises_unchanged(optimizer, ValueError, message, lambda: optimizer.step(pairs))
 
 
-@each_rule
-def test_a_call_is_a_step(rule: Rule) -> None:
-    called, stepped = rule([ones()]), rule([ones()])
+def test_a_call_is_a_step(dialect: Dialect) -> None:
+    called, stepped = dialect.optimizer([ones()]), dialect.optimizer([ones()])
     assert called([ones()], max_norm=0.5) is None
     stepped.step([ones()], max_norm=0.5)
     assert contents(called) == contents(stepped)
 
 
-@each_rule
-def test_closures(rule: Rule) -> None:
-    optimizer, reference = rule([ones(), ones(2)]), rule([ones(), ones(2)])
+def test_closures(dialect: Dialect) -> None:
+    optimizer, reference = dialect.optimizer([ones(), ones(2)]), dialect.optimizer([ones(), ones(2)])
     loss = object()
     assert optimizer.step(closure=lambda: (loss, [ones(), None])) is loss
     assert optimizer(closure=lambda: (None, iter([ones(), ones(2)])), grad_scale=2.0) is None
@@ -118,19 +131,17 @@ def test_closures(rule: Rule) -> None:
     assert contents(optimizer) == contents(reference)
 
 
-@each_rule
-def test_a_closure_that_fails(rule: Rule) -> None:
-    optimizer = rule([ones()])
-    error = ZeroDivisionError("in the closure")
+def test_a_closure_that_fails(dialect: Dialect) -> None:
+    optimizer, _ = start(dialect)
 
     def closure() -> tuple[int, list[Array]]:
-        raise error
+        raise ZeroDivisionError("in the closure")
 
-    assert refused(optimizer, lambda: optimizer.step(closure=closure)) == (ZeroDivisionError, error.args)
-    optimizer.step([ones()])
+    raises_unchanged(optimizer, ZeroDivisionError, "in the closure", lambda: optimizer.step(closure=closure))
+    optimizer.step(gradients())
 
 
-def reentries(optimizer: TorchAdagrad | MindSporeAdagrad) -> dict[str, Callable[[], object]]:
+def calls_from_inside(optimizer: Any) -> dict[str, Callable[[], object]]:
     group, saved = {"params": [ones(5)]}, copy.deepcopy(optimizer.state_dict())
     return {
         "step": lambda: optimizer.step([ones(), None]),
@@ -140,11 +151,10 @@ def reentries(optimizer: TorchAdagrad | MindSporeAdagrad) -> dict[str, Callable[
     }
 
 
-@each_rule
-@pytest.mark.parametrize("entry", ["step", "call", "load_state_dict", "add_param_group"])
-def test_reentry(rule: Rule, entry: str) -> None:
-    """From a closure and from a schedule, which reading the state is open to."""
-    text = f"{rule.__name__}: called from inside one of its own steps"
+@pytest.mark.parametrize("name", ["step", "call", "load_state_dict", "add_param_group"])
+def test_calls_from_inside_a_step(dialect: Dialect, name: str) -> None:
+    """From a closure and from a schedule, which may read the state but not change it."""
+    message = f"{dialect.optimizer.__name__}: called from inside one of its own steps"
     active: list[Callable[[], object]] = []
 
     def schedule(step: int) -> float:
@@ -152,24 +162,23 @@ def test_reentry(rule: Rule, entry: str) -> None:
             active[0]()
         return 0.5
 
-    optimizer = rule([{"params": [ones()]}, {"params": [ones(2)], "lr": schedule}])
-    reenter = reentries(optimizer)[entry]
+    optimizer = dialect.optimizer([{"params": [ones()]}, {"params": [ones(2)], dialect.group_rate: schedule}])
+    call = calls_from_inside(optimizer)[name]
 
     def closure() -> tuple[int, list[Array]]:
         assert optimizer.state_dict()
-        reenter()
+        call()
         return 0, [ones(), ones(2)]
 
-    assert refused(optimizer, lambda: optimizer.step(closure=closure)) == (RuntimeError, (text,))
-    active.append(reenter)
-    assert refused(optimizer, lambda: optimizer.step([ones(), ones(2)])) == (RuntimeError, (text,))
+    raises_unchanged(optimizer, RuntimeError, message, lambda: optimizer.step(closure=closure))
+    active.append(call)
+    raises_unchanged(optimizer, RuntimeError, message, lambda: optimizer.step([ones(), ones(2)]))
     active.clear()
-    reenter()
+    call()
 
 
-@each_rule
-def test_another_thread_waits_for_a_closure(rule: Rule) -> None:
-    optimizer, reference = rule([ones()]), rule([ones()])
+def test_another_thread_waits_for_a_closure(dialect: Dialect) -> None:
+    optimizer, reference = dialect.optimizer([ones()]), dialect.optimizer([ones()])
     other = threading.Thread(target=optimizer.step, args=([2 * ones()],))
 
     def closure() -> tuple[int, list[Array]]:
@@ -183,18 +192,3 @@ def test_another_thread_waits_for_a_closure(rule: Rule) -> None:
     reference.step([ones()])
     reference.step([2 * ones()])
     assert contents(optimizer) == contents(reference)
-
-
-@each_rule
-@pytest.mark.parametrize(("bad", "shown"), [(np.inf, "inf"), (-np.inf, "inf"), (np.nan, "nan")])
-def test_gradients_that_are_not_finite(rule: Rule, bad: float, shown: str) -> None:
-    optimizer = rule([ones(), ones(2)])
-    grads = [ones(), np.array([1.0, bad])]
-    text = f"grads: expected finite values, got a norm of {shown}"
-    assert refused(optimizer, lambda: optimizer.step(grads, on_nonfinite="raise")) == (FloatingPointError, (text,))
-    before = contents(optimizer)
-    optimizer.step(grads, on_nonfinite="skip")
-    assert contents(optimizer) == [*before[:-1], 1]
-    optimizer.step(grads)
-    assert np.isnan(optimizer.param_groups[0]["params"][1][1])
-    assert optimizer.skipped_steps == 1

@@ -1,4 +1,4 @@
-"""Runs many steps and prints a digest of what each group of cases came to, as JSON.
+"""Runs many steps and prints digests of the results of each group of cases, as JSON.
 
 `python tests/programs/same_bits.py THREADS`: the instruction set comes from the environment; THREADS limits the threads
 by threadpoolctl, 0 leaves the limit to OMP_NUM_THREADS.
@@ -15,17 +15,19 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 from helpers.bits import reals
+from helpers.dialects import DIALECTS, Dialect
 from helpers.values import bfloat16, draw
-from numpy_adagrad import MindSporeAdagrad, TorchAdagrad, _core
+from numpy_adagrad import _core
 from numpy_adagrad.inputs.types import Array
 from threadpoolctl import threadpool_limits
 
-Triple: TypeAlias = tuple[npt.DTypeLike, npt.DTypeLike, npt.DTypeLike | None]
+DtypeCombo: TypeAlias = tuple[npt.DTypeLike, npt.DTypeLike, npt.DTypeLike | None]
+"""The dtypes of parameter and gradient, and `state_dtype`."""
 Case: TypeAlias = tuple[dict[str, Any], dict[str, Any], tuple[str, ...]]
+"""The arguments of the constructor, those of the step, and the kinds of numbers."""
 
 HALVES = (np.dtype(np.float16), bfloat16)
-# (parameter, gradient, state_dtype)
-REALS: list[Triple] = [
+REALS: list[DtypeCombo] = [
     ("f4", "f4", None),
     ("f8", "f8", None),
     *((half, half, None) for half in HALVES),
@@ -34,11 +36,13 @@ REALS: list[Triple] = [
 ]
 FINITE = ("normal", "wide")
 ALL = ("awkward", "bits", *FINITE)
-TRIPLES: dict[type, list[Triple]] = {
-    TorchAdagrad: [*REALS, ("c8", "c8", None), ("c16", "c16", None)],
-    MindSporeAdagrad: REALS,
-}
-# The arguments of the constructor, those of the step, and the kinds of numbers.
+COMPLEX: list[DtypeCombo] = [("c8", "c8", None), ("c16", "c16", None)]
+
+
+def dtype_combos(dialect: Dialect) -> list[DtypeCombo]:
+    return [*REALS, *(COMPLEX if dialect.takes_complex else [])]
+
+
 TORCH: dict[str, Case] = {
     "plain": ({}, {}, ALL),
     "decay": ({"weight_decay": 0.013, "lr_decay": 0.1}, {}, ALL),
@@ -56,6 +60,7 @@ MINDSPORE: dict[str, Case] = {
     "centralize": ({}, {}, FINITE),
     "all": ({"loss_scale": 3.7, "weight_decay": 0.013}, {"grad_scale": 0.3, "max_norm": 30.0}, ("normal",)),
 }
+CASES = {"torch": TORCH, "mindspore": MINDSPORE}
 LENGTHS = [(length, offset) for length in range(71) for offset in range(4)]
 LARGE = [(100_003, 1), (2 * 100_003, 3)]
 
@@ -66,10 +71,17 @@ def pool(dtype: np.dtype[Any], kinds: tuple[str, ...], seed: int) -> Array:
     return np.concatenate([draw(rng, 240_000 // len(kinds), dtype, kind) for kind in kinds])
 
 
+def cases_of(dialect: Dialect) -> dict[str, Case]:
+    """The table above, or the variants of a rule that has none."""
+    variants: dict[str, Case] = {f"variant {i}": (options, {}, ALL) for i, (options, _) in enumerate(dialect.variants)}
+    scaled: Case = ({}, {"grad_scale": 0.3, "max_norm": 30.0}, ("normal",))
+    return CASES.get(str(dialect), {**variants, "all": scaled})
+
+
 def tensors(dtype: npt.DTypeLike, kinds: tuple[str, ...], seed: int) -> Iterator[Array]:
     """Arrays of every length at every offset, large ones, and two that MindSpore can centralise.
 
-    Parameters (seed 0) and gradients get other offsets.
+    The offsets depend on the seed, so that parameters and gradients have different ones.
     """
     numbers = pool(np.dtype(dtype), kinds, seed)
     for i, (length, offset) in enumerate([*LENGTHS, *LARGE]):
@@ -83,7 +95,7 @@ def tensors(dtype: npt.DTypeLike, kinds: tuple[str, ...], seed: int) -> Iterator
 
 
 def digest(arrays: Iterable[Array]) -> str:
-    """Of the bits, all NaN alike."""
+    """A digest of the bits; every NaN counts as the same."""
     total = hashlib.sha256()
     for array in arrays:
         flat = reals(array).copy()
@@ -92,32 +104,27 @@ def digest(arrays: Iterable[Array]) -> str:
     return total.hexdigest()
 
 
-def run(
-    rule: type[TorchAdagrad] | type[MindSporeAdagrad],
-    triple: Triple,
-    arguments: dict[str, Any],
-    step_arguments: dict[str, Any],
-    kinds: tuple[str, ...],
-    centralize: bool,
-) -> Iterator[str]:
-    param_dtype, grad_dtype, state_dtype = triple
+def run(dialect: Dialect, combo: DtypeCombo, case: Case, centralize: bool) -> Iterator[str]:
+    """The norm and the digests of parameters and accumulators after two steps."""
+    (param_dtype, grad_dtype, state_dtype), (arguments, step_arguments, kinds) = combo, case
     params = list(tensors(param_dtype, kinds, 0))
     groups = [{"params": params, "grad_centralization": True}] if centralize else params
-    opt = rule(groups, state_dtype=state_dtype, **arguments)
+    optimizer = dialect.optimizer(groups, state_dtype=state_dtype, **arguments)
     for step in (1, 2):
-        opt.step(list(tensors(grad_dtype, kinds, step)), **step_arguments)
-    yield f"{opt.grad_norm!r}"
+        optimizer.step(list(tensors(grad_dtype, kinds, step)), **step_arguments)
+    yield f"{optimizer.grad_norm!r}"
     yield digest(params)
-    yield digest(state["sum" if rule is TorchAdagrad else "accum"] for state in opt.state.values())
+    yield digest(dialect.accumulators(optimizer))
 
 
 def main() -> None:
     results: dict[str, object] = {"instruction set": _core.isa, "threads": _core.max_threads()}
-    for rule, table in ((TorchAdagrad, TORCH), (MindSporeAdagrad, MINDSPORE)):
-        for triple in TRIPLES[rule]:
-            for name, case in table.items():
-                key = f"{rule.__name__} {name} {' '.join(np.dtype(d).name for d in triple if d is not None)}"
-                results[key] = list(run(rule, triple, *case, name == "centralize"))
+    for dialect in DIALECTS.values():
+        for combo in dtype_combos(dialect):
+            for name, case in cases_of(dialect).items():
+                dtypes = " ".join(np.dtype(dtype).name for dtype in combo if dtype is not None)
+                key = f"{dialect.optimizer.__name__} {name} {dtypes}"
+                results[key] = list(run(dialect, combo, case, name == "centralize"))
     print(json.dumps(results))
 
 

@@ -1,4 +1,4 @@
-"""What the sources and the built module are made of."""
+"""The sources, the compiled kernels and the built module."""
 
 import re
 import shutil
@@ -56,7 +56,7 @@ def test_kernels_export_their_table_alone(isa: str, level: str, compiled: Callab
     symbols = [line[17:].split(maxsplit=1) for line in lines]
     assert [name for kind, name in symbols if kind in "WwVvu"] == []
     assert [name for kind, name in symbols if kind in "TRDBG"] == [f"adagrad::table_{isa}"]
-    # What the C library is asked for where there is no instruction for it.
+    # The functions of the C library that are called where there is no instruction.
     wanted = {name for kind, name in symbols if kind == "U"}
     assert wanted <= {"fma", "fmaf", "sqrt", "sqrtf", "memset", "memcpy", "_GLOBAL_OFFSET_TABLE_"}
 

@@ -1,104 +1,26 @@
-"""A program as its users write it: mypy --strict checks it against the types that the package gives, pytest runs it."""
+"""The parts of tests/programs/typed_program.py, which mypy --strict checks against the types of the package."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import numpy_adagrad
-import torch
-from mindspore import Parameter, Tensor, nn
-from numpy_adagrad import (
-    MindSporeAdagrad,
-    RowSparse,
-    TorchAdagrad,
-    from_mindspore,
-    from_torch,
-    functional,
-    show_config,
-    to_mindspore,
-    to_torch,
-    torch_grads,
-    translate,
-    translate_state,
-)
-
-Array = npt.NDArray[np.float32]
-
-
-def halving(step: int) -> float:
-    return 0.5**step
-
-
-def allocate(param: npt.NDArray[Any], dtype: np.dtype[Any], value: complex) -> npt.NDArray[Any]:
-    return np.full_like(param, value, dtype)
-
-
-def fit(optimizer: TorchAdagrad | MindSporeAdagrad, grads: Callable[[], dict[str, Array]]) -> float | None:
-    for _ in range(2):
-        optimizer.step(grads(), grad_scale=2.0, max_norm=10.0, on_nonfinite="skip")
-    return optimizer.grad_norm
+from programs import typed_program
 
 
 def test_dense_gradients() -> None:
-    weights: dict[str, Array] = {"W": np.ones((4, 3), np.float32), "b": np.ones(3, np.float32)}
-
-    def grads() -> dict[str, Array]:
-        return {name: np.sign(array) for name, array in weights.items()}
-
-    first = TorchAdagrad(weights, lr=halving, weight_decay=0.01, state_dtype=np.float32, allocate=allocate)
-    second = MindSporeAdagrad(list(weights.items()), 0.1, learning_rate=[0.5, 0.25], weight_decay=0.01)
-    norms: list[float | None] = [fit(first, grads), fit(second, grads)]
-    assert None not in norms
-    first.load_state_dict(first.state_dict())
-    second.load_state_dict(second.state_dict(parameters=True), parameters=True)
-    first.add_param_group({"params": {"c": np.ones(2, np.float32)}, "lr": 0.1})
-    skipped: int = first.skipped_steps + second.skipped_steps
-    assert (skipped, len(first.param_groups), second.global_step.tolist()) == (0, 2, [2])
+    typed_program.train_on_dense_gradients()
 
 
 def test_rows_from_a_closure() -> None:
-    table = np.ones((5, 2), np.float32)
-    optimizer = TorchAdagrad([table], sparse_weight_decay="touched")
-    loss: float = optimizer.step(closure=lambda: (0.25, [RowSparse([0, 3], np.ones((2, 2), np.float32))]))
-    assert loss == 0.25
-    assert (table[[1, 2, 4]] == 1).all()
+    typed_program.train_on_rows_from_a_closure()
 
 
 def test_functions() -> None:
-    var, accum = np.ones(2, np.float32), np.zeros(2, np.float32)
-    grad, count = np.ones(2, np.float32), np.zeros((), np.float32)
-    functional.apply_adagrad(var, accum, 0.5, grad)
-    functional.adagrad([var], [grad], [accum], [count], lr=0.5, weight_decay=0, lr_decay=0, eps=1e-10, maximize=False)
-    assert count.item() == 1
-    config: dict[str, str | int] = show_config()
-    assert config["numpy_adagrad"] == numpy_adagrad.__version__
+    typed_program.call_functions()
 
 
-def test_from_torch_to_mindspore_and_back(tmp_path: Path) -> None:
-    tensor = torch.ones(2, requires_grad=True)
-    theirs = torch.optim.Adagrad([("w", tensor)], lr=0.5)
-    (3 * tensor).sum().backward()
-    ours: TorchAdagrad = from_torch(theirs)
-    ours.step(torch_grads(theirs))
-    to_torch(ours, theirs)
-
-    arguments, notes = translate("torch", "mindspore", lr=0.5)
-    kinds: list[str] = [note.kind for note in notes]
-    w: Array = ours.param_groups[0]["params"][0].copy()
-    other = MindSporeAdagrad({"w": w}, **arguments)
-    other.load_state_dict(translate_state("torch", "mindspore", ours.state_dict()))
-    optimizer = nn.Adagrad([Parameter(Tensor(np.zeros(2, np.float32)), name="w")], **arguments)
-    to_mindspore(other, optimizer)
-    other = from_mindspore(optimizer)
-    other.save(tmp_path / "run.safetensors", parameters=True)
-    other.load(str(tmp_path / "run.safetensors"), parameters=True)
-    assert (kinds[0], other.global_step.tolist(), other.state[0]["accum"].tolist()) == ("exact", [1], [9, 9])
-    assert optimizer.parameters[0].asnumpy().tolist() == tensor.tolist() == [0.5, 0.5]
+def test_migration(tmp_path: Path) -> None:
+    typed_program.migrate_from_torch_to_mindspore_and_back(tmp_path)
 
 
-def test_every_public_name_is_used_here() -> None:
-    assert set(numpy_adagrad.__all__) <= set(globals())
+def test_every_public_name_is_used() -> None:
+    assert set(numpy_adagrad.__all__) <= set(vars(typed_program))

@@ -58,7 +58,7 @@ def draw_arguments(rng: np.random.Generator) -> dict[str, Any]:
 
 
 def draw_group_arguments(rng: np.random.Generator) -> dict[str, Any]:
-    """What a group may override, each present half of the time. None of our shapes can be centralised."""
+    """Arguments that a group may override, each present half of the time. None of our shapes can be centralised."""
     flag = bool(rng.integers(2))
     arguments = {"lr": draw_rate(rng), "weight_decay": draw_decay(rng), "grad_centralization": (flag, flag)}
     return {name: pair for name, pair in arguments.items() if rng.integers(2)}
@@ -78,7 +78,7 @@ def of_side(side: int, arguments: dict[str, Any]) -> dict[str, Any]:
 def params_of_side(
     side: int, own: dict[str, Any], groups: list[tuple[int, dict[str, Any]]] | None, order: list[str] | None
 ) -> list[Any]:
-    """What one constructor takes. `own` maps names to that side's parameters, in the order of the groups."""
+    """The parameters for one constructor. `own` maps names to that side's parameters, in the order of the groups."""
     if groups is None:
         return list(own.values())
     remaining = iter(own.values())
@@ -160,7 +160,7 @@ def test_a_fixed_rate_beside_a_schedule() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize(("weight_decay", "loss_scale"), [(0.0, 1.0), (0.037, 1.0), (0.037, 3.7)])
 def test_float64_against_the_operator(weight_decay: float, loss_scale: float, kind: str) -> None:
-    """nn.Adagrad has only float32 precision here, so what precedes the operator is written out."""
+    """nn.Adagrad has only float32 precision here, so the steps before the operator are written out."""
     rng, rate = np.random.default_rng(9), 0.123
     params = [draw_normal(rng, shape, "float64", kind) for shape in SHAPES]
     ours = MindSporeAdagrad(params, 0.1, rate, loss_scale=loss_scale, weight_decay=weight_decay)

@@ -1,4 +1,4 @@
-"""The constructor of TorchAdagrad beside that of torch: what is refused, how, in which order; what is taken."""
+"""The constructor of TorchAdagrad beside that of torch: its errors, their order, the forms of its arguments."""
 
 import itertools
 from collections.abc import Callable
@@ -9,6 +9,7 @@ import pytest
 import torch
 from helpers.bits import assert_same_bits
 from helpers.contents import contents
+from helpers.errors import error_of, raises
 from helpers.torch_arrays import to_torch
 from numpy_adagrad import TorchAdagrad
 from numpy_adagrad.inputs.types import Array
@@ -45,12 +46,6 @@ pairs_of_mistakes = pytest.mark.parametrize(
 )
 
 
-def refusal(make: Callable[..., Any], arguments: dict[str, Any]) -> tuple[type[Exception], str]:
-    with pytest.raises(Exception) as caught:  # noqa: PT011 - the caller compares type and text
-        make(**arguments)
-    return type(caught.value), str(caught.value)
-
-
 def for_torch(value: Any) -> Any:
     if isinstance(value, list):
         return [for_torch(item) for item in value]
@@ -59,22 +54,19 @@ def for_torch(value: Any) -> Any:
 
 @pytest.mark.parametrize("name", MISTAKES)
 def test_mistakes(name: str) -> None:
-    arguments, *expected = MISTAKES[name]
-    assert refusal(TorchAdagrad, {"params": [ONES], **arguments}) == tuple(expected)
+    arguments, error, message = MISTAKES[name]
+    raises(error, message, lambda: TorchAdagrad(**{"params": [ONES], **arguments}))
 
 
 @pairs_of_mistakes
 def test_of_two_mistakes_torch_names_the_same(one: str, other: str) -> None:
     arguments = {"params": [ONES], **MISTAKES[one][0], **MISTAKES[other][0]}
     theirs = {name: for_torch(value) for name, value in arguments.items()}
-    assert refusal(TorchAdagrad, arguments) == refusal(torch.optim.Adagrad, theirs)
+    assert error_of(lambda: TorchAdagrad(**arguments)) == error_of(lambda: torch.optim.Adagrad(**theirs))
 
 
 def test_a_negative_rate_in_an_array_is_shown_as_its_value() -> None:
-    assert refusal(TorchAdagrad, {"params": [ONES], "lr": np.array(-1.0)}) == (
-        ValueError,
-        "Invalid learning rate: -1.0",
-    )
+    raises(ValueError, "Invalid learning rate: -1.0", lambda: TorchAdagrad([ONES], lr=np.array(-1.0)))
 
 
 NUMBERS = ("lr", "lr_decay", "weight_decay", "initial_accumulator_value", "eps")
@@ -84,74 +76,42 @@ TEXT = "expected a number or a 1-element array, got"
 @pytest.mark.parametrize("name", NUMBERS)
 @pytest.mark.parametrize(("value", "text"), [("0.1", f"{TEXT} str"), (None, f"{TEXT} NoneType")])
 def test_numbers_must_be_numbers(name: str, value: Any, text: str) -> None:
-    assert refusal(TorchAdagrad, {"params": [ONES], name: value}) == (TypeError, f"{name}: {text}")
+    raises(TypeError, f"{name}: {text}", lambda: TorchAdagrad([ONES], **{name: value}))
     with pytest.raises(TypeError):
         torch.optim.Adagrad([for_torch(ONES)], **{name: value})
 
 
-ARRAY = "expected a NumPy array, got"
-SET = "params: expected an ordered collection, got a set, whose order changes between runs"
-PARAMS = [
-    (None, TypeError, "params: expected an array, a mapping, or a sequence of arrays, got NoneType"),
-    (1.0, TypeError, "params: expected an array, a mapping, or a sequence of arrays, got float"),
-    ("ab", TypeError, "params: expected an array, a mapping, or a sequence of arrays, got str"),
-    ({1}, TypeError, SET),
-    ([ONES, 1], TypeError, f"params[1]: {ARRAY} int"),
-    ([{"params": [ONES]}, ONES.copy()], TypeError, f"params[0]: {ARRAY} dict"),
-    ({"a": ONES, "b": [1.0]}, TypeError, f"params[1] ('b'): {ARRAY} list"),
-    ([("a", ONES), ONES.copy()], ValueError, "params: expected all with names or all without, got some of each"),
-    ([("a", ONES, 1)], TypeError, f"params: expected pairs (name, array), got {('a', ONES, 1)!r:.60}"),
-    ([(1, ONES)], TypeError, f"params: expected pairs (name, array), got {(1, ONES)!r:.60}"),
-    ([("a", ONES), ("a", np.ones(2))], ValueError, "params: expected unique names, got 'a' twice"),
-    (
-        [{"params": {"a": ONES}}, {"params": [np.ones(2)]}],
-        ValueError,
-        "all optimizer params should be with/without names. Some param names are missing",
-    ),
-    ([{"params": {1}}], TypeError, SET),
-    ([{"lr": 0.1}], KeyError, "'params'"),
-    ({}, ValueError, "optimizer got an empty parameter list"),
-]  # fmt: skip
+PARAMS: dict[str, tuple[Any, type[Exception], str]] = {
+    "none": (None, TypeError, "params: expected an array, a mapping, or a sequence of arrays, got NoneType"),
+    "group_and_array": ([{"params": [ONES]}, ONES.copy()], TypeError, "params[0]: expected a NumPy array, got dict"),
+    "empty_mapping": ({}, ValueError, "optimizer got an empty parameter list"),
+}
 
 
-@pytest.mark.parametrize(("params", "kind", "message"), PARAMS, ids=[text for *_, text in PARAMS])
-def test_params_that_are_refused(params: Any, kind: type[Exception], message: str) -> None:
-    assert refusal(TorchAdagrad, {"params": params}) == (kind, message)
+@pytest.mark.parametrize(("params", "error", "message"), PARAMS.values(), ids=PARAMS)
+def test_params(params: Any, error: type[Exception], message: str) -> None:
+    """The errors that all rules share are in optimizer/test_groups.py."""
+    raises(error, message, lambda: TorchAdagrad(params))
 
 
-OURS = [
-    ({"foreach": True}, ValueError, "foreach: expected None, as the path is the fused one, got True"),
-    (
+OURS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
+    "foreach": ({"foreach": True}, ValueError, "foreach: expected None, as the path is the fused one, got True"),
+    "differentiable": (
         {"differentiable": True},
         ValueError,
         "differentiable: expected False, as the path is the fused one, got True",
     ),
-    (
-        {"state_dtype": np.float64},
-        TypeError,
-        "state_dtype: expected float32 for a float32 parameter, got float64",
-    ),
-    (
+    "unknown": (
         {"learning_rate": 0.1},
         TypeError,
         "TorchAdagrad.__init__() got an unexpected keyword argument 'learning_rate'",
     ),
-]
+}
 
 
-@pytest.mark.parametrize(("arguments", "kind", "message"), OURS, ids=[text for *_, text in OURS])
-def test_what_only_we_refuse(arguments: dict[str, Any], kind: type[Exception], message: str) -> None:
-    assert refusal(TorchAdagrad, {"params": [ONES], **arguments}) == (kind, message)
-
-
-def test_state_dtype_of_half_parameters() -> None:
-    half = np.ones(3, np.float16)
-    assert refusal(TorchAdagrad, {"params": [half], "state_dtype": "f8"}) == (
-        TypeError,
-        "state_dtype: expected float16 or float32 for a float16 parameter, got float64",
-    )
-    assert TorchAdagrad([half], state_dtype="f4").state[0]["sum"].dtype == np.float32
-    assert TorchAdagrad([half], state_dtype=np.float16).state[0]["sum"].dtype == np.float16
+@pytest.mark.parametrize(("arguments", "error", "message"), OURS.values(), ids=OURS)
+def test_errors_that_torch_does_not_have(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+    raises(error, message, lambda: TorchAdagrad([ONES], **arguments))
 
 
 FORMS: dict[str, Callable[[Array, Array], Any]] = {

@@ -1,4 +1,4 @@
-"""Ctrl-C at any moment: a call has happened as a whole or not at all, and the optimizer goes on."""
+"""Ctrl-C at any moment: a call takes effect as a whole or not at all, and the optimizer still works."""
 
 import copy
 import itertools
@@ -12,15 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 from helpers.bits import assert_same_bits
-from helpers.contents import contents, frozen
-from helpers.errors import Rule
-from helpers.interpreters import output
-from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
+from helpers.contents import contents
+from helpers.dialects import Dialect
+from helpers.interpreters import program
 from numpy_adagrad.inputs.types import Array
 from numpy_adagrad.optimizers._base import Optimizer
 
-RULES = [TorchAdagrad, MindSporeAdagrad]
-each_rule = pytest.mark.parametrize("rule", RULES)
 ROUNDS = 200
 PARAMETERS = 16
 
@@ -32,7 +29,7 @@ def draw_all(seed: int, size: int) -> list[Array]:
 
 @pytest.fixture(autouse=True)
 def _alarm_as_interrupt() -> Iterator[None]:
-    """An alarm at a chosen moment does what SIGINT does."""
+    """An alarm at a chosen moment acts as SIGINT does."""
     before = signal.signal(signal.SIGALRM, signal.default_int_handler)
     yield
     signal.setitimer(signal.ITIMER_REAL, 0)
@@ -40,7 +37,7 @@ def _alarm_as_interrupt() -> Iterator[None]:
 
 
 def until_interrupted(call: Callable[[], object], seconds: float) -> None:
-    """Call again and again until the interrupt comes, after so many seconds."""
+    """Call again and again until the interrupt, which comes after so many seconds."""
 
     def repeat() -> None:
         end = perf_counter() + 20
@@ -53,7 +50,7 @@ def until_interrupted(call: Callable[[], object], seconds: float) -> None:
 
 
 def duration(call: Callable[[], object]) -> float:
-    """The longest of ten calls: the first step makes a plan, and must now and then be done before an interrupt."""
+    """The longest of ten calls: the first step makes a plan, and must sometimes be done before an interrupt."""
     seconds = []
     for _ in range(10):
         start = perf_counter()
@@ -62,79 +59,67 @@ def duration(call: Callable[[], object]) -> float:
     return max(seconds)
 
 
-def arrays(optimizer: Optimizer) -> list[Array]:
+def arrays(dialect: Dialect, optimizer: Optimizer) -> list[Array]:
     params = [param for group in optimizer.param_groups for param in group["params"]]
-    return [*params, *(state[optimizer._accumulator] for state in optimizer.state.values())]
+    return [*params, *dialect.accumulators(optimizer)]
 
 
-def states(optimizer: Optimizer) -> Any:
-    return frozen([dict(state) for state in optimizer.state.values()])
-
-
-def counts(optimizer: Optimizer) -> set[int]:
-    counters = (
-        [optimizer.global_step]
-        if isinstance(optimizer, MindSporeAdagrad)
-        else [state["step"] for state in optimizer.state.values()]
-    )
-    return {int(counter.item()) for counter in counters}
-
-
-@each_rule
 @pytest.mark.parametrize("size", [50, 20_000])
-def test_steps(rule: Rule, size: int) -> None:
-    """All counters agree, and parameters and accumulators are those of an undisturbed run of so many steps."""
+def test_steps(dialect: Dialect, size: int) -> None:
+    """All counters agree, and parameters and accumulators are those of as many undisturbed steps."""
     params, grads = draw_all(1, size), draw_all(2, size)
-    optimizer, undisturbed, trial = (rule([param.copy() for param in params]) for _ in range(3))
+    optimizer, undisturbed, trial = (dialect.optimizer([param.copy() for param in params]) for _ in range(3))
     seconds, chance, taken = duration(lambda: trial.step(grads)), random.Random(3), 0
     for _ in range(ROUNDS):
         until_interrupted(lambda: optimizer.step(grads), 1e-6 + 3 * seconds * chance.random())
-        (steps,) = counts(optimizer)
+        (steps,) = set(dialect.steps(optimizer))
         for _ in range(taken, steps):
             undisturbed.step(grads)
         taken = steps
-        for array, expected in zip(arrays(optimizer), arrays(undisturbed), strict=True):
+        for array, expected in zip(*(arrays(dialect, one) for one in (optimizer, undisturbed)), strict=True):
             assert_same_bits(array, expected, f"after {steps} steps")
     assert taken > 0
 
 
-def rates(optimizer: Optimizer) -> set[float]:
-    return {float(group["lr"]) for group in optimizer.param_groups}
+def loadable(dialect: Dialect, optimizer: Optimizer) -> Any:
+    """All that loading a state dict sets."""
+    held = contents(optimizer)
+    return held["state"], held["counters"], [float(group[dialect.group_rate]) for group in optimizer.param_groups]
 
 
-@each_rule
 @pytest.mark.parametrize("size", [50, 20_000])
-def test_loads(rule: Rule, size: int) -> None:
+def test_loads(dialect: Dialect, size: int) -> None:
     """Of two state dicts in turn, one is loaded as a whole: accumulators, counters and the rates of all groups."""
     saved, known = [], []
     for steps, rate in enumerate((0.5, 0.25), 1):
-        source = rule([{"params": [param], "lr": rate} for param in draw_all(1, size)])
+        source = dialect.optimizer([{"params": [param], dialect.group_rate: rate} for param in draw_all(1, size)])
         for _ in range(steps):
             source.step(draw_all(steps, size))
         saved.append(copy.deepcopy(source.state_dict()))
-        known.append((states(source), counts(source), rates(source)))
-    optimizer = rule([{"params": [param], "lr": 0.5} for param in draw_all(1, size)])
+        known.append(loadable(dialect, source))
+    optimizer = dialect.optimizer([{"params": [param], dialect.group_rate: 0.5} for param in draw_all(1, size)])
     optimizer.load_state_dict(saved[0])
     seconds, chance = duration(lambda: optimizer.load_state_dict(saved[0])), random.Random(4)
     turns, seen = itertools.cycle(saved), []
     for _ in range(ROUNDS):
         until_interrupted(lambda: optimizer.load_state_dict(next(turns)), 1e-6 + 3 * seconds * chance.random())
-        seen.append(known.index((states(optimizer), counts(optimizer), rates(optimizer))))
+        seen.append(known.index(loadable(dialect, optimizer)))
     assert set(seen) == {0, 1}
 
 
-# An interrupt right after the file was opened leaves it to Python to close it, which says so.
+# After an interrupt right behind the opening of the file, Python closes the file and warns of it.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-@each_rule
-def test_checkpoints(rule: Rule, tmp_path: Path) -> None:
+def test_checkpoints(dialect: Dialect, tmp_path: Path) -> None:
     """Of two checkpoints in turn, one is loaded as a whole, parameters included."""
     paths, known = [tmp_path / name for name in "ab"], []
     for value, path in enumerate(paths, 1):
-        source = rule([{"params": [param], "lr": 0.5 / value} for param in draw_all(value, 2_000)])
+        source = dialect.optimizer(
+            [{"params": [param], dialect.group_rate: 0.5 / value} for param in draw_all(value, 2_000)]
+        )
         source.step(draw_all(value, 2_000))
         source.save(path, parameters=True)
         known.append(contents(source))
-    optimizer = rule([{"params": [param], "lr": 0.5} for param in draw_all(1, 2_000)])
+    optimizer = dialect.optimizer([{"params": [param], dialect.group_rate: 0.5} for param in draw_all(1, 2_000)])
     seconds, chance = duration(lambda: optimizer.load(paths[0], parameters=True)), random.Random(8)
     turns, seen = itertools.cycle(paths), []
     for _ in range(ROUNDS):
@@ -144,10 +129,9 @@ def test_checkpoints(rule: Rule, tmp_path: Path) -> None:
     assert set(seen) == {0, 1}
 
 
-@each_rule
-def test_additions(rule: Rule) -> None:
+def test_added_groups(dialect: Dialect) -> None:
     """A group is there with its state, or is not there at all."""
-    optimizer, trial = (rule([{"params": [np.ones(3)]}]) for _ in range(2))
+    optimizer, trial = (dialect.optimizer([{"params": [np.ones(3)]}]) for _ in range(2))
     seconds, chance = duration(lambda: trial.add_param_group({"params": [np.ones(3)]})), random.Random(5)
     for _ in range(ROUNDS):
         wait = 1e-6 + 3 * seconds * chance.random()
@@ -161,17 +145,15 @@ def test_additions(rule: Rule) -> None:
     assert np.all(first < 1)
 
 
-@each_rule
-def test_none_is_lost_where_optimizers_come_and_go(rule: Rule) -> None:
+def test_no_interrupt_is_lost_while_optimizers_come_and_go(dialect: Dialect) -> None:
     """Python forgets an interrupt that falls into bytecode run for a dying object."""
     chance = random.Random(7)
     for _ in range(5 * ROUNDS):
-        until_interrupted(lambda: rule([np.ones(3)]), 1e-6 + 1e-4 * chance.random())
+        until_interrupted(lambda: dialect.optimizer([np.ones(3)]), 1e-6 + 1e-4 * chance.random())
 
 
-@each_rule
-def test_a_closure_that_is_interrupted(rule: Rule) -> None:
-    optimizer = rule([np.ones(3)])
+def test_a_closure_that_is_interrupted(dialect: Dialect) -> None:
+    optimizer = dialect.optimizer([np.ones(3)])
     before = contents(optimizer)
 
     def closure() -> Any:
@@ -184,38 +166,6 @@ def test_a_closure_that_is_interrupted(rule: Rule) -> None:
     optimizer.step([np.ones(3)])
 
 
-SIGINT = """
-import random, signal, threading, time
-import numpy as np
-import numpy_adagrad
-
-params, grads = ([np.full(20_000, value, np.float32) for value in range(1, 17)] for _ in range(2))
-optimizer = numpy_adagrad.{rule}(params)
-undisturbed = numpy_adagrad.{rule}([param.copy() for param in params])
-main, chance, interrupts = threading.get_ident(), random.Random(6), 0
-
-def send():
-    time.sleep(1e-3 + 3e-3 * chance.random())
-    signal.pthread_kill(main, signal.SIGINT)
-
-for _ in range(50):
-    sender = threading.Thread(target=send)
-    try:
-        sender.start()
-        while True:
-            optimizer.step(grads)
-    except KeyboardInterrupt:
-        interrupts += 1
-    sender.join(30)
-steps = int(optimizer.state[0]["step"] if "step" in optimizer.state[0] else optimizer.global_step[0])
-for _ in range(steps):
-    undisturbed.step(grads)
-moved = [np.concatenate(group["params"]).tobytes() for o in (optimizer, undisturbed) for group in o.param_groups]
-print(interrupts, steps > 0, moved[0] == moved[1])
-"""
-
-
-@each_rule
-def test_sigint_itself_from_another_thread(rule: Rule) -> None:
-    """In a process of its own: once MindSpore has run something, SIGINT ends a process."""
-    assert output(SIGINT.replace("{rule}", rule.__name__)) == "50 True True\n"
+def test_sigint_itself_from_another_thread(dialect: Dialect) -> None:
+    """In its own process: once MindSpore has run something, SIGINT ends a process."""
+    assert program("sigint", dialect) == "50 True True\n"

@@ -52,7 +52,7 @@ def of_side(side: int, arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def build(side: int, own: dict[str, Any], name: str, **override: Any) -> Any:
-    """An optimizer of ours (side 0) or MindSpore's (side 1); `own` maps names to what it takes as parameters."""
+    """An optimizer of ours (side 0) or MindSpore's (side 1); `own` maps names to that side's parameters."""
     arguments, groups, order = CONFIGURATIONS[name]
     params = list(own.values())
     if groups is not None:
@@ -129,8 +129,8 @@ def test_into_mindspore(dtype: npt.DTypeLike, name: str) -> None:
         ours.step(part)
     resumed = build_theirs(draw_arrays(dtype, seed=3), name)
     saved = {key: Parameter(Tensor(value), name=key) for key, value in ours.state_dict(parameters=True).items()}
-    left_over = mindspore.load_param_into_net(resumed, saved, strict_load=True)
-    assert left_over == ([], [])
+    remaining = mindspore.load_param_into_net(resumed, saved, strict_load=True)
+    assert remaining == ([], [])
     for part in grads[STEPS:]:
         mindspore_step(unbroken, part)
         mindspore_step(resumed, part)
@@ -180,3 +180,14 @@ def test_unnamed_arrays_are_numbered() -> None:
         "global_step", "learning_rate", "learning_rate_group_1", "param0", "param1", "param2",
         "accum.param0", "accum.param1", "accum.param2",
     ]  # fmt: skip
+
+
+def test_the_counter_is_changed_in_place() -> None:
+    opt = MindSporeAdagrad([np.ones(6)])
+    counter = opt.global_step
+    opt.global_step[...] = 5
+    opt.global_step += 1
+    opt.global_step = opt.global_step + 1
+    opt.step([np.ones(6)])
+    assert opt.global_step is counter
+    assert opt.state_dict()["global_step"] == counter == 8

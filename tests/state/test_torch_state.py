@@ -78,7 +78,7 @@ def test_from_torch(dtype: npt.DTypeLike, form: str) -> None:
     params = theirs.arrays()
     ours = TorchAdagrad(arrange(params, form), **OTHER, initial_accumulator_value=2**-3)
     ours.load_state_dict(theirs.optimizer.state_dict())
-    theirs.run(theirs.grads[STEPS:])  # moves what was loaded, were it not copied
+    theirs.run(theirs.grads[STEPS:])  # would change the loaded arrays if they were not copies
     for grads in theirs.grads[STEPS:]:
         ours.step(grads)
     theirs.assert_equals(params, ours.state)
@@ -141,7 +141,7 @@ def test_layout_is_that_of_torch(dtype: npt.DTypeLike, form: str) -> None:
 
 
 @pytest.mark.parametrize("path", [{"foreach": True}, {"foreach": False}, {"fused": True}, {}], ids=str)
-def test_every_path_of_torch_is_taken_and_none_but_ours_given(path: dict[str, Any]) -> None:
+def test_every_path_of_torch_is_loaded_and_ours_is_saved(path: dict[str, Any]) -> None:
     tensor = torch.ones(3)
     ours = TorchAdagrad([np.ones(3, np.float32)], fused=False)
     ours.load_state_dict(torch.optim.Adagrad([tensor], lr=0.5, **path).state_dict())

@@ -1,0 +1,136 @@
+"""Every error of a sparse gradient, with its whole message. A step that raises one changes nothing."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from helpers.dialects import Dialect
+from helpers.errors import raises, raises_unchanged
+from numpy_adagrad import RowSparse
+from scipy import sparse
+
+ONES = np.ones((2, 3), np.float32)
+# The gradient of a table of shape (4, 3), the exception, the message after the gradient's label.
+CSR = sparse.csr_array(np.ones((4, 3), np.float32))
+GRADIENTS = {
+    "index too high": (RowSparse([0, 4], ONES), IndexError, ".indices: expected rows below 4, got 4 at position 1"),
+    "index negative": (RowSparse([-1, 9], ONES), IndexError, ".indices: expected rows below 4, got -1 at position 0"),
+    "index far": (
+        RowSparse(np.array([1, -(2**63)]), ONES),
+        IndexError,
+        f".indices: expected rows below 4, got {-(2**63)} at position 1",
+    ),
+    "indices of two dimensions": (
+        RowSparse(np.zeros((2, 1), int), ONES),
+        ValueError,
+        ".indices: expected one dimension, got shape (2, 1)",
+    ),
+    "byte order": (
+        RowSparse([0, 1], ONES.astype(">f4")),
+        ValueError,
+        ".values: expected native byte order, got >f4",
+    ),
+    "values too few": (RowSparse([0], ONES), ValueError, ".values: expected shape (1, 3), got (2, 3)"),
+    "values too wide": (
+        RowSparse([0, 1], np.ones((2, 4), np.float32)),
+        ValueError,
+        ".values: expected shape (2, 3), got (2, 4)",
+    ),
+    "values of one dimension": (
+        RowSparse([0, 1], np.ones(2, np.float32)),
+        ValueError,
+        ".values: expected shape (2, 3), got (2,)",
+    ),
+    "dtype": (
+        RowSparse([0, 1], np.ones((2, 3))),
+        TypeError,
+        ".values: expected float32, got float64; cast it with .astype(np.float32)",
+    ),
+    "integers": (
+        RowSparse([0, 1], np.ones((2, 3), int)),
+        TypeError,
+        ".values: expected float32, got int64; cast it with .astype(np.float32)",
+    ),
+    "matrix shape": (CSR.T.tocsr(), ValueError, ": expected shape (4, 3), got (3, 4)"),
+    "matrix format": (CSR.tolil(), TypeError, ": expected the format csr, csc or coo, got lil"),
+    "matrix dtype": (
+        CSR.astype(np.float64),
+        TypeError,
+        ".values: expected float32, got float64; cast it with .astype(np.float32)",
+    ),
+}
+
+
+@pytest.mark.parametrize(("grad", "error", "message"), GRADIENTS.values(), ids=GRADIENTS)
+def test_gradient(dialect: Dialect, grad: Any, error: type[Exception], message: str) -> None:
+    tables = [np.ones((4, 3), np.float32) for _ in range(2)]
+    optimizer, grads = dialect.optimizer(tables), [RowSparse([0, 1], ONES), grad]
+    message = dialect.label("grads", 1) + message
+    raises_unchanged(optimizer, error, message, lambda: optimizer.step(grads))
+    optimizer.step([RowSparse([0, 1], ONES), ONES.repeat(2, 0)])
+
+
+PARAMETERS = {
+    "no rows": (np.float64, (), ValueError, "expected an array, as the parameter has no rows"),
+    "complex": (np.complex128, (3,), TypeError, "expected an array, as the parameter is complex"),
+}
+
+
+@pytest.mark.parametrize(("dtype", "shape", "error", "message"), PARAMETERS.values(), ids=PARAMETERS)
+def test_parameter(
+    dialect: Dialect, dtype: type[np.generic], shape: tuple[int, ...], error: type[Exception], message: str
+) -> None:
+    param = np.zeros(shape, dtype)
+    if param.dtype.kind == "c" and not dialect.takes_complex:
+        message = f"{dialect.label('params', 0)}: expected a real array, got a complex one"
+        raises(TypeError, message, lambda: dialect.optimizer([param]))
+        return
+    optimizer, grad = dialect.optimizer([param]), RowSparse([0], np.zeros(1, dtype))
+    raises_unchanged(optimizer, error, f"{dialect.label('grads', 0)}: {message}", lambda: optimizer.step([grad]))
+
+
+INDICES = {
+    "floats": ([0.5], "float64"),
+    "nan": ([np.nan], "float64"),
+    "whole floats": (np.array([1.0]), "float64"),
+    "unsigned": (np.array([1], np.uint64), "uint64"),
+    "flags": ([True], "bool"),
+    "text": (["a"], "<U1"),
+}
+
+
+@pytest.mark.parametrize(("indices", "got"), INDICES.values(), ids=INDICES)
+def test_indices_that_are_no_integers(indices: Any, got: str) -> None:
+    raises(TypeError, f"indices: expected int32 or int64, got {got}", lambda: RowSparse(indices, ONES[:1]))
+
+
+def test_indices_and_values_that_overlap_the_table(dialect: Dialect) -> None:
+    memory = np.zeros(40, np.float32)
+    optimizer = dialect.optimizer([memory[:12].reshape(4, 3)])
+    grads, table = dialect.label("grads", 0), dialect.label("params", 0)
+    for grad, part in (
+        (RowSparse([0, 1], memory[:6].reshape(2, 3)), "values"),
+        (RowSparse(memory[10:12].view(np.int32), ONES), "indices"),
+    ):
+        message = f"{grads}.{part}: expected its own memory, got an overlap with {table}"
+        raises_unchanged(optimizer, ValueError, message, lambda: optimizer.step([grad]))  # noqa: B023
+
+
+def test_from_scipy() -> None:
+    entries = sparse.coo_array((np.array([1.0, 2, 4, 8]), ([3, 0, 3, 3], [1, 2, 1, 0])), (5, 3))
+    for wrong, error, message in (
+        (np.ones((2, 2)), TypeError, "matrix: expected a sparse array of SciPy, got ndarray"),
+        (entries.tolil(), TypeError, "matrix: expected the format csr, csc or coo, got lil"),
+        (sparse.coo_array(np.ones(3)), ValueError, "matrix: expected two dimensions, got shape (3,)"),
+    ):
+        raises(error, message, lambda: RowSparse.from_scipy(wrong))  # noqa: B023
+
+
+def test_from_torch() -> None:
+    for wrong, error, message in (
+        (torch.ones(2), TypeError, "tensor: expected a sparse COO tensor of torch, got torch.strided"),
+        (np.ones(2), TypeError, "tensor: expected a sparse COO tensor of torch, got ndarray"),
+        (torch.ones(2, 2).to_sparse(), ValueError, "tensor: expected one sparse dimension, got 2"),
+    ):
+        raises(error, message, lambda: RowSparse.from_torch(wrong))  # noqa: B023

@@ -1,0 +1,47 @@
+"""A thread counts while another steps, and while it computes a digest, which takes a processor but no GIL.
+
+Prints for each of 10 tries the ratio of both rates of counting and the seconds that the step took.
+
+`python tests/programs/counting.py RULE`
+"""
+
+import hashlib
+import sys
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+from helpers.dialects import DIALECTS
+
+param = np.ones(20_000_000)
+grad = np.broadcast_to(0.5, param.shape)
+optimizer = DIALECTS[sys.argv[1]].make([param], weight_decay=0.1)
+count, going = 0, True
+
+
+def keep_counting() -> None:
+    global count
+    while going:
+        count += 1
+
+
+def rate_during(work: Callable[[], object]) -> tuple[float, float]:
+    before, start = count, time.perf_counter()
+    work()
+    seconds = time.perf_counter() - start
+    return (count - before) / seconds, seconds
+
+
+counter = threading.Thread(target=keep_counting)
+counter.start()
+data = bytes(50_000_000)
+_, data_seconds = rate_during(partial(hashlib.sha256, data))
+for _ in range(10):
+    rate, seconds = rate_during(lambda: optimizer.step([grad]))
+    data = bytes(int(len(data) * seconds / data_seconds))
+    undisturbed, data_seconds = rate_during(partial(hashlib.sha256, data))
+    print(rate / undisturbed, seconds)
+going = False
+counter.join()

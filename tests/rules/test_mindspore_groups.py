@@ -1,0 +1,129 @@
+"""Groups of MindSporeAdagrad: those added later, the order of their parameters, their errors in MindSpore's words."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.bits import assert_same_bits
+from helpers.dialects import DIALECTS
+from helpers.errors import error_of, raises, raises_unchanged
+from helpers.mindspore_arrays import parameter
+from helpers.two_groups import gradients, start
+from helpers.values import normal
+from mindspore import nn
+from numpy_adagrad import MindSporeAdagrad
+from numpy_adagrad.inputs.types import Array
+
+DIALECT = DIALECTS["mindspore"]
+
+
+def draw_all(*sizes: int, seed: int = 1) -> list[Array]:
+    return [normal(size, seed=seed + size) for size in sizes]
+
+
+def test_a_group_added_later() -> None:
+    """It starts at the shared global step, with the constructor's start."""
+    params, added = draw_all(3, 4), draw_all(5)
+    ours = MindSporeAdagrad([{"params": params[:1]}, {"params": params[1:], "lr": 0.5}], 0.25, [0.3, 0.1, 0.2])
+    ours.step(draw_all(3, 4, seed=2))
+    ours.add_param_group({"params": added, "weight_decay": 0.1})
+    late = MindSporeAdagrad([{"params": [added[0].copy()], "weight_decay": 0.1}], 0.25, [0.3, 0.1, 0.2])
+    late.global_step[...] = 1
+    for step in range(2):
+        grads = draw_all(3, 4, 5, seed=step)
+        ours.step(grads)
+        late.step(grads[2:])
+        assert_same_bits(added[0], late.param_groups[0]["params"][0])
+        assert_same_bits(ours.state[2]["accum"], late.state[0]["accum"])
+    assert ours.names == ["param0", "param1", "param2"]
+    rates = ["learning_rate", "learning_rate_group_1", "learning_rate"]
+    assert [group["lr_name"] for group in ours.param_groups] == rates
+    ours.add_param_group({"params": {"w": np.ones(2)}, "lr": 0.5})
+    assert (ours.names[-1], ours.param_groups[-1]["lr_name"]) == ("w", "learning_rate_group_3")
+
+
+KEYS = "group: expected keys among ['params', 'lr', 'weight_decay', 'grad_centralization'], got "
+# Groups that neither the constructor nor `add_param_group` takes.
+GROUPS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
+    "unknown_key": ({"eps": 1e-8}, KeyError, f"{KEYS}'eps'"),
+    "start": ({"accum": 0.5}, KeyError, f"{KEYS}'accum'"),
+    "nothing": ({"params": []}, ValueError, "group: expected at least one array in `params`, got none"),
+    "negative_rate": (
+        {"lr": -0.5},
+        ValueError,
+        "For 'Adagrad', the 'learning rate' must be float and must >= 0, but got '-0.5' with type 'float'.",
+    ),
+    "negative_decay": (
+        {"weight_decay": -1.0},
+        ValueError,
+        "For 'Adagrad', the 'weight_decay' must be float and must >= 0, but got '-1.0' with type 'float'.",
+    ),
+    "centralization": (
+        {"grad_centralization": 1},
+        TypeError,
+        "For 'Adagrad', the type of 'grad_centralization' should be 'bool', but got type 'int'.",
+    ),
+}
+
+
+@pytest.mark.parametrize(("options", "error", "message"), GROUPS.values(), ids=GROUPS)
+def test_options_of_a_group(options: dict[str, Any], error: type[Exception], message: str) -> None:
+    """MindSpore raises an exception of the same type."""
+    assert error_of(lambda: nn.Adagrad([{"params": [parameter("f", np.ones(3))], **options}]))[0] is error
+    group = {"params": {"f": np.ones(3)}, **options}
+    raises(error, message, lambda: MindSporeAdagrad([group]))
+    optimizer, _ = start(DIALECT)
+    raises_unchanged(optimizer, error, message, lambda: optimizer.add_param_group(group))
+
+
+def test_a_group_that_is_none() -> None:
+    optimizer, _ = start(DIALECT)
+    message = "param_group: expected a dict, got int"
+    raises_unchanged(optimizer, TypeError, message, lambda: optimizer.add_param_group(1))
+
+
+def test_a_name_like_an_automatic_one() -> None:
+    optimizer = MindSporeAdagrad([{"params": [np.ones(3)]}])
+    message = "params: expected unique names, got 'param0' twice"
+    group = {"params": {"param0": np.ones(2)}}
+    raises_unchanged(optimizer, ValueError, message, lambda: optimizer.add_param_group(group))
+
+
+def test_no_groups_without_groups() -> None:
+    optimizer = MindSporeAdagrad([np.ones(3)])
+    message = "add_param_group: expected an optimizer that was constructed with groups"
+    raises_unchanged(optimizer, ValueError, message, lambda: optimizer.add_param_group({"params": [np.ones(2)]}))
+
+
+def test_order_params() -> None:
+    """Gradients, state and names follow the order; each parameter keeps its group's options."""
+    a, b, c = draw_all(2, 3, 4)
+    before = [array.copy() for array in (c, a, b)]
+    groups = [{"params": [a, b], "lr": 0.5}, {"params": [c], "weight_decay": 0.1}]
+    optimizer = MindSporeAdagrad([*groups, {"order_params": [c, a, b]}])
+    grads = draw_all(4, 2, 3, seed=2)
+    optimizer.step(grads)
+    assert optimizer.names == ["param2", "param0", "param1"]
+    assert [state["accum"].shape for state in optimizer.state.values()] == [(4,), (2,), (3,)]
+    options = [{"lr": 0.001, "weight_decay": 0.1}, {"lr": 0.5}, {"lr": 0.5}]
+    for param, old, grad, own in zip((c, a, b), before, grads, options, strict=True):
+        MindSporeAdagrad([{"params": [old], **own}]).step([grad])
+        assert_same_bits(param, old)
+
+
+# Values that are put into a group are read by the next step.
+VALUES: dict[str, tuple[str, Any, str]] = {
+    "weight_decay": ("weight_decay", "0", "weight_decay: expected a number or a 1-element array, got str"),
+    "lr": (
+        "lr",
+        None,
+        "learning_rate: expected a number, a sequence, a 1-dimensional array or a callable, got NoneType",
+    ),
+}
+
+
+@pytest.mark.parametrize(("key", "value", "message"), VALUES.values(), ids=VALUES)
+def test_wrong_values_in_a_group(key: str, value: Any, message: str) -> None:
+    optimizer, _ = start(DIALECT)
+    optimizer.param_groups[1][key] = value
+    raises_unchanged(optimizer, TypeError, message, lambda: optimizer.step(gradients()))

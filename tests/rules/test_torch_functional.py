@@ -1,0 +1,54 @@
+"""functional.adagrad beside torch.optim.adagrad.adagrad, bit for bit."""
+
+import importlib
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from helpers.bits import assert_same_bits
+from helpers.torch_arrays import to_numpy, to_torch
+from helpers.values import KINDS, draw
+from numpy_adagrad.functional import adagrad
+from numpy_adagrad.inputs.types import Array
+
+# The name `torch.optim.adagrad` is also that of a function, so the module is imported by name.
+torch_adagrad = importlib.import_module("torch.optim.adagrad").adagrad
+
+SHAPES = [(), (0,), (1,), (33,), (4, 5)]
+OPTIONS: dict[str, Any] = {"lr": 0.3, "weight_decay": 0.0, "lr_decay": 0.0, "eps": 1e-10, "maximize": False}
+CHANGES: list[dict[str, Any]] = [
+    {},
+    {"weight_decay": 0.1, "lr_decay": 0.3},
+    {"maximize": True, "eps": 1e-3, "lr": 2},
+    {"found_inf": np.zeros((), np.float32), "grad_scale": np.array(3.7, np.float32)},
+    {"found_inf": np.ones((), np.float32), "grad_scale": np.array(3.7, np.float32)},
+    {"found_inf": np.ones((), np.float32)},
+]
+
+
+def draw_state(dtype: npt.DTypeLike, kind: str) -> tuple[list[Array], list[Array], list[Array], list[Array]]:
+    rng = np.random.default_rng(1)
+    params, grads = ([draw(rng, shape, dtype, kind) for shape in SHAPES] for _ in range(2))
+    sums = [np.array(abs(draw(rng, shape, dtype, kind))) for shape in SHAPES]
+    steps = [np.array(i, np.float32) for i, _ in enumerate(SHAPES)]
+    return params, grads, sums, steps
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=str)
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_adagrad(dtype: npt.DTypeLike, kind: str, change: dict[str, Any]) -> None:
+    ours, options = draw_state(dtype, kind), {**OPTIONS, **change}
+    theirs = [[to_torch(array) for array in arrays] for arrays in ours]
+    grads = [grad.copy() for grad in ours[1]]
+    for step in range(3):
+        adagrad(*ours, fused=True, **options)
+        theirs[1] = [to_torch(grad) for grad in grads]  # torch leaves them divided by grad_scale
+        tensors = {key: to_torch(value) if isinstance(value, np.ndarray) else value for key, value in options.items()}
+        scaling = {"grad_scale": None, "found_inf": None}
+        torch_adagrad(*theirs, fused=True, **{**scaling, **tensors})
+        for name, arrays, others in zip(("params", "grads", "sums", "steps"), ours, theirs, strict=True):
+            for i, array in enumerate(arrays):
+                expected = grads[i] if name == "grads" else to_numpy(others[i])
+                assert_same_bits(array, expected, f"{name}[{i}], step {step}")
