@@ -1,6 +1,5 @@
-"""Which array of a checkpoint goes to which parameter: by name where both sides have names, else by place."""
+"""Which array of a checkpoint goes to which parameter: by name where both sides have names, else by flat index."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,16 +7,29 @@ import numpy as np
 import pytest
 from helpers.bits import assert_same_bits
 from helpers.contents import contents
-from helpers.errors import RULES, refuses
+from helpers.dialects import Dialect
+from helpers.errors import raises_unchanged
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
 
 NAMES = ["a", "b", "c", "d"]
-each_rule = pytest.mark.parametrize("rule", RULES)
+LAYOUT = [["a", "b"], ["c", "d"]]
 
 
-def arrays() -> dict[str, np.ndarray]:
-    """Of one shape, so that only what they hold tells which went where."""
+def numbered() -> dict[str, np.ndarray]:
+    """Arrays of one shape, so that only their values show where they went."""
     return {name: np.full((2, 2), i + 1.0) for i, name in enumerate(NAMES)}
+
+
+def blank(names: list[str]) -> dict[str, np.ndarray]:
+    return {name: np.zeros((2, 2)) for name in names}
+
+
+def grouped(values: dict[str, np.ndarray], layout: list[list[str]], **options: list[Any]) -> list[dict[str, Any]]:
+    """Groups of these names, each with its own value of each option."""
+    groups = [{key: values[k] for key, values in options.items()} for k in range(len(layout))]
+    return [
+        {"params": {name: values[name] for name in names}, **group} for names, group in zip(layout, groups, strict=True)
+    ]
 
 
 def stepped(optimizer: Any) -> Any:
@@ -25,46 +37,38 @@ def stepped(optimizer: Any) -> Any:
     return optimizer
 
 
-def blank(names: list[str]) -> dict[str, np.ndarray]:
-    return {name: np.zeros((2, 2)) for name in names}
-
-
-@each_rule
-def test_by_name_in_any_order(rule: Any, tmp_path: Path) -> None:
-    saved = stepped(rule(arrays()))
+@pytest.mark.parametrize("names_there", [False, True])
+@pytest.mark.parametrize("names_here", [False, True])
+def test_by_name_in_any_order_or_by_flat_index(
+    names_there: bool, names_here: bool, dialect: Dialect, tmp_path: Path
+) -> None:
+    values, own = numbered(), blank(["c", "a", "d", "b"] if names_there and names_here else NAMES)
+    saved = stepped(dialect.make(values if names_there else list(values.values())))
+    loaded = dialect.make(own if names_here else list(own.values()))
+    names = list(loaded.names)
     saved.save(tmp_path / "a", parameters=True)
-    own = blank(["c", "a", "d", "b"])
-    loaded = rule(own)
     loaded.load(tmp_path / "a", parameters=True)
+    assert loaded.names == names
     for i, name in enumerate(own):
-        assert_same_bits(own[name], saved.param_groups[0]["params"][NAMES.index(name)], name)
-        for role, array in loaded.state[i].items():
-            assert_same_bits(array, saved.state[NAMES.index(name)][role], f"{role} of {name}")
+        assert_same_bits(own[name], values[name], name)
+        for key, array in loaded.state[i].items():
+            assert_same_bits(array, saved.state[NAMES.index(name)][key], f"{key} of {name}")
 
 
-def groups(values: dict[str, np.ndarray], layout: list[list[str]], **options: list[Any]) -> list[dict[str, Any]]:
-    chosen = [{key: value[k] for key, value in options.items()} for k in range(len(layout))]
-    return [
-        {"params": {name: values[name] for name in names}, **own} for names, own in zip(layout, chosen, strict=True)
-    ]
-
-
-@each_rule
-def test_groups_are_found_by_their_names(rule: Any, tmp_path: Path) -> None:
-    made = groups(arrays(), [["a", "b"], ["c"], ["d"]], lr=[0.1, 0.2, 0.3], weight_decay=[0.01, 0.02, 0.03])
-    saved = stepped(rule(made))
-    saved.save(tmp_path / "a", parameters=True)
-    loaded = rule(groups(blank(NAMES), [["d"], ["b", "a"], ["c"]], lr=[9.0] * 3))
+def test_groups_are_matched_by_their_names(dialect: Dialect, tmp_path: Path) -> None:
+    rate, values, own = dialect.group_rate, numbered(), blank(NAMES)
+    saved = dialect.make(grouped(values, [["a", "b"], ["c"], ["d"]], **{rate: [0.1, 0.2, 0.3]}))
+    stepped(saved).save(tmp_path / "a", parameters=True)
+    loaded = dialect.make(grouped(own, [["d"], ["b", "a"], ["c"]], **{rate: [9.0] * 3}))
     loaded.load(tmp_path / "a", parameters=True)
-    assert [group["lr"] for group in loaded.param_groups] == [0.3, 0.1, 0.2]
-    assert [group["weight_decay"] for group in loaded.param_groups] == [0.03, 0.01, 0.02]
-    assert_same_bits(loaded.param_groups[1]["params"][0], saved.param_groups[0]["params"][1])
+    assert [group[rate] for group in loaded.param_groups] == [0.3, 0.1, 0.2]
+    assert_same_bits(own["b"], values["b"])
 
 
 def test_empty_groups_keep_their_order(tmp_path: Path) -> None:
     def made(*rates: float) -> TorchAdagrad:
         empty: list[dict[str, Any]] = [{"params": {}, "lr": rate} for rate in rates]
-        return TorchAdagrad([empty[0], {"params": arrays()}, empty[1]])
+        return TorchAdagrad([empty[0], {"params": numbered()}, empty[1]])
 
     made(0.1, 0.2).save(tmp_path / "a")
     loaded = made(9.0, 9.0)
@@ -72,28 +76,13 @@ def test_empty_groups_keep_their_order(tmp_path: Path) -> None:
     assert [group["lr"] for group in loaded.param_groups] == [0.1, 0.01, 0.2]
 
 
-@each_rule
-@pytest.mark.parametrize(("there", "here"), [(True, False), (False, True), (False, False)])
-def test_by_place_where_a_side_has_no_names(rule: Any, there: bool, here: bool, tmp_path: Path) -> None:
-    values, own = arrays(), blank(NAMES)
-    saved = stepped(rule(values if there else list(values.values())))
-    saved.save(tmp_path / "a", parameters=True)
-    loaded = rule(own if here else list(own.values()))
-    names = list(loaded.names)
-    loaded.load(tmp_path / "a", parameters=True)
-    assert loaded.names == names
-    for i, name in enumerate(NAMES):
-        assert_same_bits(own[name], values[name], name)
-        assert_same_bits(loaded.state[i][rule._accumulator], saved.state[i][rule._accumulator], name)
-
-
-def test_automatic_names_stand_for_the_place_in_which_a_parameter_was_given(tmp_path: Path) -> None:
-    """`order_params` changes the order in which they come, and not what they are."""
+def test_automatic_names_number_the_parameters_as_given(tmp_path: Path) -> None:
+    """`order_params` changes their order and not their names."""
 
     def made(values: list[np.ndarray], order: list[int]) -> MindSporeAdagrad:
         return MindSporeAdagrad([{"params": values}, {"order_params": [values[i] for i in order]}])
 
-    values, own = list(arrays().values()), list(blank(NAMES).values())
+    values, own = list(numbered().values()), list(blank(NAMES).values())
     saved = stepped(made(values, [3, 1, 0, 2]))
     assert saved.names == ["param3", "param1", "param0", "param2"]
     saved.save(tmp_path / "a", parameters=True)
@@ -102,11 +91,8 @@ def test_automatic_names_stand_for_the_place_in_which_a_parameter_was_given(tmp_
         assert_same_bits(array, expected)
 
 
-def test_rates_of_groups_that_share_a_name_come_back_each(tmp_path: Path) -> None:
-    def made() -> MindSporeAdagrad:
-        return MindSporeAdagrad(groups(arrays(), [["a", "b"], ["c", "d"]]))
-
-    saved, loaded = made(), made()
+def test_each_group_keeps_its_rate_where_groups_share_a_rate_name(tmp_path: Path) -> None:
+    saved, loaded = (MindSporeAdagrad(grouped(numbered(), LAYOUT)) for _ in range(2))
     saved.param_groups[0]["lr"] = 0.7
     saved.save(tmp_path / "a")
     loaded.load(tmp_path / "a")
@@ -114,51 +100,37 @@ def test_rates_of_groups_that_share_a_name_come_back_each(tmp_path: Path) -> Non
     assert [group["lr"] for group in loaded.param_groups] == [0.7, 0.001]
 
 
-FOUR = arrays()
-LAYOUT = [["a", "b"], ["c", "d"]]
-MISMATCHES: list[tuple[str, Any, Callable[[], Any], str]] = [
-    ("missing", FOUR, lambda: blank(NAMES[:3]), "params: expected the names of the parameters here, got 'd'"),
-    ("more", FOUR, lambda: blank([*NAMES, "e"]), "params: expected one named 'e', got none"),
-    ("renamed", FOUR, lambda: blank([*NAMES[:3], "e"]), "params: expected one named 'e', got none"),
-    ("count", list(FOUR.values()), lambda: list(blank(NAMES[:3]).values()), "groups: expected [3] parameters, got [4]"),
-    (
-        "sizes",
-        groups(FOUR, LAYOUT),
-        lambda: [{"params": [np.zeros((2, 2))]}, {"params": list(blank(NAMES[:3]).values())}],
-        "groups: expected [1, 3] parameters, got [2, 2]",
-    ),
-    ("number of groups", FOUR, lambda: groups(blank(NAMES), LAYOUT), "groups: expected 2, got 1"),
-    (
-        "regrouped",
-        groups(FOUR, LAYOUT),
-        lambda: groups(blank(NAMES), [["a"], ["b", "c", "d"]]),
-        "groups: expected one with the names of group 0 here, ['a'], got none",
-    ),
+MISMATCHES: list[tuple[Any, Any, str]] = [
+    (NAMES, NAMES[:3], "params: expected the names of the parameters here, got 'd'"),
+    (NAMES, [*NAMES, "e"], "params: expected one named 'e', got none"),
+    (NAMES, [*NAMES[:3], "e"], "params: expected one named 'e', got none"),
+    (4, 3, "groups: expected [3] parameters, got [4]"),
+    (LAYOUT, [1, 3], "groups: expected [1, 3] parameters, got [2, 2]"),
+    (NAMES, LAYOUT, "groups: expected 2, got 1"),
+    (LAYOUT, [["a"], ["b", "c", "d"]], "groups: expected one with the names of group 0 here, ['a'], got none"),
 ]
 
 
-@each_rule
-@pytest.mark.parametrize(
-    ("there", "here", "message"), [case[1:] for case in MISMATCHES], ids=[c[0] for c in MISMATCHES]
-)
-def test_what_does_not_match(rule: Any, there: Any, here: Callable[[], Any], message: str, tmp_path: Path) -> None:
-    path = tmp_path / "a"
-    rule(there).save(path, parameters=True)
-    loaded = stepped(rule(here()))
-    before = contents(loaded)
-    refuses(ValueError, f"{path}: {message}", lambda: loaded.load(path, parameters=True))
-    assert contents(loaded) == before
+def params(layout: Any) -> Any:
+    """Parameters by their number, their names, or the numbers or names in each group."""
+    if isinstance(layout, int):
+        return [np.zeros((2, 2)) for _ in range(layout)]
+    return blank(layout) if isinstance(layout[0], str) else [{"params": params(group)} for group in layout]
 
 
-@each_rule
+@pytest.mark.parametrize(("there", "here", "message"), MISMATCHES)
+def test_mismatches(dialect: Dialect, there: Any, here: Any, message: str, tmp_path: Path) -> None:
+    path, loaded = tmp_path / "a", stepped(dialect.make(params(here)))
+    dialect.make(params(there)).save(path, parameters=True)
+    raises_unchanged(loaded, ValueError, f"{path}: {message}", lambda: loaded.load(path, parameters=True))
+
+
 @pytest.mark.parametrize("named", [False, True])
-def test_shapes_must_be_equal(rule: Any, named: bool, tmp_path: Path) -> None:
-    there, here = {"a": np.ones(3), "b": np.ones((2, 3))}, {"a": np.ones(3), "b": np.ones(6)}
+@pytest.mark.parametrize(("rule", "label"), [(TorchAdagrad, "state[1]['sum']"), (MindSporeAdagrad, "accum.{}")])
+def test_shapes_must_be_equal(rule: Any, label: str, named: bool, tmp_path: Path) -> None:
+    there, here = ({"a": np.ones(3), "b": np.ones(shape)} for shape in ((2, 3), 6))
     path = tmp_path / "a"
     rule(there if named else list(there.values())).save(path, parameters=True)
     loaded = stepped(rule(here if named else list(here.values())))
-    before = contents(loaded)
-    label = "state[1]['sum']" if rule is TorchAdagrad else f"accum.{loaded.names[1]}"
-    message = f"{path}: {label}: expected shape (6,), got (2, 3)"
-    refuses(ValueError, message, lambda: loaded.load(path, parameters=True))
-    assert contents(loaded) == before
+    message = f"{path}: {label.format('b' if named else 'param1')}: expected shape (6,), got (2, 3)"
+    raises_unchanged(loaded, ValueError, message, lambda: loaded.load(path, parameters=True))

@@ -1,4 +1,4 @@
-"""MindSporeAdagrad.load of the .ckpt files that mindspore.save_checkpoint writes."""
+"""MindSporeAdagrad.load reads the .ckpt files of mindspore.save_checkpoint."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from helpers.bits import assert_same_bits
 from helpers.contents import contents
-from helpers.errors import refuses
+from helpers.errors import raises
 from helpers.mindspore_arrays import mindspore_adagrad, mindspore_step
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
 
@@ -31,10 +31,9 @@ def saved(tmp_path: Path) -> tuple[Any, Path]:
 
 
 @pytest.mark.parametrize("kind", [str, Path])
-def test_the_run_goes_on(kind: type, saved: tuple[Any, Path]) -> None:
+def test_the_run_continues(kind: type, saved: tuple[Any, Path]) -> None:
     theirs, path = saved
-    own = arrays(3)
-    ours = MindSporeAdagrad(own, accum=9.0, learning_rate=[0.0] * len(RATES))
+    ours = MindSporeAdagrad(arrays(3), accum=9.0, learning_rate=[0.0] * len(RATES))
     ours.load(kind(path), parameters=True)
     for seed in (4, 5):
         mindspore_step(theirs, arrays(seed).values())
@@ -44,7 +43,7 @@ def test_the_run_goes_on(kind: type, saved: tuple[Any, Path]) -> None:
         assert_same_bits(ours.state_dict(parameters=True)[parameter.name], expected, parameter.name)
 
 
-def test_parameters_are_left_alone_unless_asked_for(saved: tuple[Any, Path]) -> None:
+def test_parameters_load_only_on_request(saved: tuple[Any, Path]) -> None:
     own = arrays(3)
     ours = MindSporeAdagrad(own, learning_rate=RATES)
     ours.load(saved[1])
@@ -53,7 +52,8 @@ def test_parameters_are_left_alone_unless_asked_for(saved: tuple[Any, Path]) -> 
     assert ours.global_step == 1
 
 
-def refuses_to_load(optimizer: Any, path: Path, start: str) -> None:
+def raises_on_load(optimizer: Any, path: Path, start: str) -> None:
+    """The rest of the message may be MindSpore's."""
     before = contents(optimizer)
     with pytest.raises(ValueError, match=f"^{re.escape(f'{path}: {start}')}") as caught:
         optimizer.load(path, parameters=True)
@@ -67,19 +67,18 @@ def test_damage(saved: tuple[Any, Path], tmp_path: Path) -> None:
     optimizer = MindSporeAdagrad(arrays(3), learning_rate=RATES)
     for damaged in (b"", b"\xff" * 100, data[: len(data) // 2], data[1:]):
         path.write_bytes(damaged)
-        refuses_to_load(optimizer, path, "")
+        raises_on_load(optimizer, path, "")
     optimizer.save(tmp_path / "ours")
     path.write_bytes((tmp_path / "ours").read_bytes())
-    refuses_to_load(optimizer, path, "expected a checkpoint of MindSpore, got ")
+    raises_on_load(optimizer, path, "expected a checkpoint of MindSpore, got ")
 
 
-def test_what_does_not_fit(saved: tuple[Any, Path]) -> None:
-    path = saved[1]
-    optimizer = MindSporeAdagrad(arrays(3))
-    refuses_to_load(optimizer, path, "learning_rate: expected shape (), got (4,)")
+def test_mismatches(saved: tuple[Any, Path]) -> None:
+    path, optimizer = saved[1], MindSporeAdagrad(arrays(3))
+    raises_on_load(optimizer, path, "learning_rate: expected shape (), got (4,)")
     renamed = MindSporeAdagrad({"w": np.ones(3)}, learning_rate=RATES)
-    refuses_to_load(renamed, path, "state_dict: expected an entry 'w'")
+    raises_on_load(renamed, path, "state_dict: expected an entry 'w'")
     with pytest.raises(FileNotFoundError):
         optimizer.load(path.with_name("none.ckpt"))
     message = f"{path}: expected a checkpoint of numpy-adagrad, got a file name of another format"
-    refuses(ValueError, message, lambda: TorchAdagrad(arrays(3)).load(path))
+    raises(ValueError, message, lambda: TorchAdagrad(arrays(3)).load(path))

@@ -1,8 +1,12 @@
-"""Writing a checkpoint: a failure at any point leaves the file that was there and nothing else."""
+"""Writing a checkpoint is atomic: after a failure or a kill, the old file is there, or the new one as a whole."""
 
 import errno
 import os
+import random
+import signal
 import stat
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -15,17 +19,24 @@ import pytest
 import safetensors
 import safetensors.numpy
 from helpers.contents import contents
-from helpers.errors import RULES, refuses
-from helpers.interpreters import STATUS, output
-from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
+from helpers.dialects import Dialect
+from helpers.errors import raises, raises_unchanged
+from helpers.interpreters import TESTS, program
+from numpy_adagrad import TorchAdagrad
+from numpy_adagrad.inputs.types import Array
+from programs.save_until_killed import PATH, state
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-each_rule = pytest.mark.parametrize("rule", RULES)
+KILLS = 100
 
 
-def stepped(rule: Any, value: float = 1.0) -> Any:
-    optimizer = rule({"w": np.full(1000, value), "b": np.full(3, value, np.float32)})
-    optimizer.step({"w": np.full(1000, value), "b": np.full(3, value, np.float32)})
+def gradients(value: float = 1.0) -> dict[str, Array]:
+    return {"w": np.full(1000, value), "b": np.full(3, value, np.float32)}
+
+
+def stepped(make: Any, value: float = 1.0) -> Any:
+    optimizer = make(gradients(value))
+    optimizer.step(gradients(value))
     return optimizer
 
 
@@ -52,42 +63,67 @@ FAILURES = [
 ]
 
 
-@each_rule
-@pytest.mark.parametrize("there", [True, False])
+def files(folder: Path) -> dict[str, bytes]:
+    return {entry.name: entry.read_bytes() for entry in folder.iterdir()}
+
+
+@pytest.mark.parametrize("exists", [True, False])
 @pytest.mark.parametrize(("module", "name", "fail"), FAILURES, ids=[f"{i} {f[1]}" for i, f in enumerate(FAILURES)])
-def test_a_failure_leaves_the_old_file_alone(
-    module: Any, name: str, fail: Any, there: bool, rule: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_failure_leaves_the_old_file(
+    module: Any, name: str, fail: Any, exists: bool, dialect: Dialect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path, optimizer = tmp_path / "a.safetensors", stepped(rule)
-    if there:
+    path, optimizer = tmp_path / "a.safetensors", stepped(dialect.make)
+    if exists:
         optimizer.save(path)
-    before = {entry.name: entry.read_bytes() for entry in tmp_path.iterdir()}
-    optimizer.step({"w": np.ones(1000), "b": np.ones(3, np.float32)})
-    state = contents(optimizer)
+    optimizer.step(gradients())
+    before, old = contents(optimizer), files(tmp_path)
     with monkeypatch.context() as patched:
         patched.setattr(module, name, fail)
         with pytest.raises((OSError, KeyboardInterrupt)) as caught:
             optimizer.save(path)
     assert getattr(caught.value, "errno", errno.ENOSPC) == errno.ENOSPC
-    assert {entry.name: entry.read_bytes() for entry in tmp_path.iterdir()} == before
-    assert contents(optimizer) == state
+    assert files(tmp_path) == old
+    assert contents(optimizer) == before
     optimizer.save(path)
-    assert [entry.name for entry in tmp_path.iterdir()] == ["a.safetensors"]
+    assert list(files(tmp_path)) == ["a.safetensors"]
 
 
 def test_a_limit_of_the_system(tmp_path: Path) -> None:
-    """A write that the system itself refuses: the limit on the size of a file."""
-    code = f"""
-import os, resource, signal, numpy as np, numpy_adagrad
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-optimizer = numpy_adagrad.TorchAdagrad([np.ones(100_000)])
-resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
-try:
-    optimizer.save({str(tmp_path / "a")!r})
-except OSError as error:
-    print(error, os.listdir({str(tmp_path)!r}))
-"""
-    assert output(code) == f"[Errno 27] File too large: {str(tmp_path / 'a')!r} []\n"
+    assert program("save_beyond_limit", tmp_path) == f"[Errno 27] File too large: {str(tmp_path / 'a')!r} []\n"
+
+
+def test_kills_leave_a_whole_file(tmp_path: Path) -> None:
+    """It is an old one or a new one. A killed process leaves a folder ``.numpy-adagrad-*``, which nothing reads."""
+    path, rng, seen = tmp_path / PATH, random.Random(1), [0, 0]
+    known = [contents(state(which)) for which in (0, 1)]
+    loaded = state(0)
+    start = time.perf_counter()
+    loaded.save(path, parameters=True)
+    duration = time.perf_counter() - start
+    with subprocess.Popen(
+        [sys.executable, str(TESTS / "programs" / "save_until_killed.py")],
+        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        cwd=tmp_path,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as saving:
+        assert saving.stdin
+        assert saving.stdout
+        for _ in range(KILLS):
+            print(rng.randrange(2), file=saving.stdin, flush=True)
+            child = int(saving.stdout.readline())
+            time.sleep(3 * duration * rng.random())
+            os.kill(child, signal.SIGKILL)
+            assert saving.stdout.readline() == "dead\n"
+            loaded.load(path, parameters=True)
+            seen[known.index(contents(loaded))] += 1
+        saving.stdin.close()
+    assert sum(seen) == KILLS
+    assert min(seen) > 0
+    left_over = [entry.name for entry in tmp_path.iterdir() if entry != path]
+    assert all(name.startswith(".numpy-adagrad-") for name in left_over)
+    assert left_over  # some kills came while a file was being written
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
@@ -102,140 +138,111 @@ def test_permissions_are_those_of_a_new_file(umask: int, tmp_path: Path) -> None
 
 def test_file_and_folder_are_on_the_disk_before_save_returns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
-    sync, replace = os.fsync, os.replace
 
-    def noted(descriptor: int) -> None:
-        calls.append("folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "file")
-        sync(descriptor)
+    def noted(name: str, call: Callable[..., None]) -> None:
+        def note(*arguments: Any) -> None:
+            is_folder = name == "fsync" and stat.S_ISDIR(os.fstat(arguments[0]).st_mode)
+            calls.append(f"{name} folder" if is_folder else name)
+            call(*arguments)
 
-    def renamed(*paths: str) -> None:
-        calls.append("replace")
-        replace(*paths)
+        monkeypatch.setattr(os, name, note)
 
-    monkeypatch.setattr(os, "fsync", noted)
-    monkeypatch.setattr(os, "replace", renamed)
+    noted("fsync", os.fsync)
+    noted("replace", os.replace)
     monkeypatch.chdir(tmp_path)
     stepped(TorchAdagrad).save("a")
-    assert calls == ["file", "replace", "folder"]
+    assert calls == ["fsync", "replace", "fsync folder"]
 
 
-@each_rule
-def test_from_inside_a_step(rule: Any, tmp_path: Path) -> None:
-    optimizer = stepped(rule)
+def test_calls_from_inside_a_step_raise(dialect: Dialect, tmp_path: Path) -> None:
+    optimizer = stepped(dialect.make)
     optimizer.save(tmp_path / "a")
-    before, message = contents(optimizer), f"{rule.__name__}: called from inside one of its own steps"
+    message = f"{dialect.optimizer.__name__}: called from inside one of its own steps"
     for call in (optimizer.save, optimizer.load):
-        refuses(RuntimeError, message, partial(optimizer.step, closure=partial(call, tmp_path / "a")))
-    assert contents(optimizer) == before
+        step = partial(optimizer.step, closure=partial(call, tmp_path / "a"))
+        raises_unchanged(optimizer, RuntimeError, message, step)
 
 
-def wait_for_a_step(optimizer: Any) -> None:
-    """A lock goes to whoever comes first: the other thread might else never come in between."""
-    (counter, *_), end = optimizer._counters(optimizer._slots), time.monotonic() + 20
-    before = int(counter.item())
-    while int(counter.item()) == before and time.monotonic() < end:
-        time.sleep(1e-4)
-
-
-@each_rule
-def test_beside_steps_of_another_thread(rule: Any, tmp_path: Path) -> None:
-    """Each file holds a state between two steps: all counters and accumulators agree."""
-    optimizer, stop = stepped(rule), threading.Event()
-    grads = {"w": np.ones(1000), "b": np.ones(3, np.float32)}
+def test_each_file_holds_a_state_between_two_steps(dialect: Dialect, tmp_path: Path) -> None:
+    """Another thread steps all the time: counters and accumulators must agree."""
+    optimizer, stop = stepped(dialect.make), threading.Event()
 
     def step() -> None:
         while not stop.is_set():
-            optimizer.step(grads)
+            optimizer.step(gradients())
 
     stepping = threading.Thread(target=step)
     stepping.start()
     try:
         for i in range(20):
             optimizer.save(tmp_path / f"{i}")
-            wait_for_a_step(optimizer)
+            before = dialect.steps(optimizer)
+            while dialect.steps(optimizer) == before:
+                assert stepping.is_alive()
+                time.sleep(1e-4)
     finally:
         stop.set()
         stepping.join(30)
-    start = 0.1 if rule is MindSporeAdagrad else 0
+    start = dialect.accumulator(dialect.make([np.ones(1)]), 0).item()
     seen = set()
     for i in range(20):
-        loaded = stepped(rule, 2.0)
+        loaded = stepped(dialect.make, 2.0)
         loaded.load(tmp_path / f"{i}")
-        counters = {int(counter.item()) for counter in loaded._counters(loaded._slots)}
-        sums = {round(float(x) - start) for state in loaded.state.values() for x in state[rule._accumulator]}
-        assert counters == sums
-        seen |= counters
+        steps = set(dialect.steps(loaded))
+        assert steps == {round(float(x) - start) for accum in dialect.accumulators(loaded) for x in accum}
+        seen |= steps
     assert len(seen) == 20
 
 
-def test_a_parameter_that_is_changed_meanwhile_gives_a_file_that_loads(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_parameters_may_change_while_they_are_saved(
+    dialect: Dialect, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    optimizer, write = stepped(TorchAdagrad), safetensors.numpy.save_file
+    """The file must agree with its digest."""
+    optimizer, write = stepped(dialect.make), safetensors.numpy.save_file
+    param = optimizer.param_groups[0]["params"][0]
+    before = param.copy()
 
-    def writing(stored: Any, *more: Any) -> None:
-        optimizer.param_groups[0]["params"][0][...] = 7
-        write(stored, *more)
+    def change_and_write(*arguments: Any) -> None:
+        param[...] += 1
+        write(*arguments)
 
-    monkeypatch.setattr(safetensors.numpy, "save_file", writing)
+    monkeypatch.setattr(safetensors.numpy, "save_file", change_and_write)
     optimizer.save(tmp_path / "a", parameters=True)
+    assert np.array_equal(param, before + 2)
     optimizer.load(tmp_path / "a", parameters=True)
-    assert np.all(optimizer.param_groups[0]["params"][0] == 7)
+    assert np.array_equal(param, before + 1)  # the copy that was written the second time
 
 
-NAMES = [
+ONE = [np.ones(3)]
+UNSAVABLE: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
     ({1: np.ones(3)}, {}, TypeError, "params: expected names that are text, got 1"),
     ({"\udc80": np.ones(3)}, {}, ValueError, "params: expected names that UTF-8 holds, got '\\udc80'"),
-    (
-        [np.ones(3)],
-        {"label": {1}},
-        TypeError,
-        "param_groups[0]['label']: expected an array or what JSON holds, got set",
-    ),
-    (
-        [np.ones(3)],
-        {"lr": np.array(0.5, np.longdouble)},
-        TypeError,
-        "group.0.lr: expected a dtype that safetensors holds, got float128",
-    ),
+    (ONE, {"a": {1}}, TypeError, "param_groups[0]['a']: expected an array or what JSON holds, got set"),
+    (ONE, {"a": np.array(1, "g")}, TypeError, "group.0.a: expected a dtype that safetensors holds, got float128"),
 ]
 
 
-@pytest.mark.parametrize(("params", "option", "error", "message"), NAMES, ids=[case[3] for case in NAMES])
-def test_what_no_file_can_hold(params: Any, option: Any, error: type, message: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("params", "option", "error", "message"), UNSAVABLE, ids=[case[3] for case in UNSAVABLE])
+def test_names_and_options_that_no_file_holds(
+    params: Any, option: Any, error: type[Exception], message: str, tmp_path: Path
+) -> None:
     optimizer = TorchAdagrad([{"params": params, **option}])
-    refuses(error, message, lambda: optimizer.save(tmp_path / "a"))
-    assert list(tmp_path.iterdir()) == []
+    raises(error, message, lambda: optimizer.save(tmp_path / "a"))
+    assert files(tmp_path) == {}
 
 
-@each_rule
-def test_names_and_counters_that_would_not_load(rule: Any, tmp_path: Path) -> None:
-    optimizer, path = stepped(rule), f"{tmp_path}/a.ckpt"
+def test_paths_and_counters_that_would_not_load(dialect: Dialect, tmp_path: Path) -> None:
+    optimizer, path = stepped(dialect.make), f"{tmp_path}/a.ckpt"
     message = f"{path}: expected a name without .ckpt, which is MindSpore's own format"
-    refuses(ValueError, message, lambda: optimizer.save(path))
+    raises(ValueError, message, lambda: optimizer.save(path))
     optimizer._counters(optimizer._slots)[0][...] = -1
-    refuses(ValueError, "steps[0]: expected a whole number of steps, got -1.0", lambda: optimizer.save(tmp_path / "a"))
-    refuses(TypeError, "expected str, bytes or os.PathLike object, not int", lambda: optimizer.load(0))
-    assert list(tmp_path.iterdir()) == []
-
-
-PEAK = (
-    STATUS
-    + """
-import os, numpy as np, numpy_adagrad, safetensors.numpy
-optimizer = numpy_adagrad.TorchAdagrad([np.ones(20_000_000, np.float32)[::-1], np.ones(10_000_000, np.float32)])
-optimizer.save("PATH/warm")
-for call in (optimizer.save, optimizer.load):
-    before = status("VmRSS")
-    open("/proc/self/clear_refs", "w").write("5")
-    call("PATH/a", parameters=True)
-    print((status("VmHWM") - before) / os.path.getsize("PATH/a"))
-"""
-)
+    raises(ValueError, "steps[0]: expected a whole number of steps, got -1.0", lambda: optimizer.save(tmp_path / "a"))
+    raises(TypeError, "expected str, bytes or os.PathLike object, not int", lambda: optimizer.load(0))
+    assert files(tmp_path) == {}
 
 
 def test_memory(tmp_path: Path) -> None:
-    """Strided arrays are copied to be saved; a file is in memory twice while it is loaded."""
-    saving, loading = map(float, output(PEAK.replace("PATH", str(tmp_path))).split())
+    """Saving copies strided arrays alone; loading holds the bytes of the file and its arrays."""
+    saving, loading = map(float, program("checkpoint_memory", tmp_path).split())
     assert saving < 0.5
     assert loading < 2.05

@@ -1,5 +1,37 @@
 """Checkpoints of optimizers in safetensors files."""
 
-from .content import load, save
+from __future__ import annotations
 
-__all__ = ["load", "save"]
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from .content import Content
+from .encoding import decode, encode
+from .safetensors_file import read, write
+
+__all__ = ["CKPT", "Content", "load", "naming", "save"]
+
+CKPT = ".ckpt"  # the ending of MindSpore's own checkpoints
+
+
+def save(path: str, content: Content) -> None:
+    """Write a checkpoint."""
+    if path.endswith(CKPT):
+        raise ValueError(f"{path}: expected a name without {CKPT}, which is MindSpore's own format")
+    write(path, *encode(content))
+
+
+def load(path: str, own: Content) -> Content:
+    """Read a checkpoint for an optimizer whose own content is `own`; see `decode`."""
+    return decode(*read(path), own)
+
+
+@contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Turn errors about the content of a file into the one documented ValueError, which names the file."""
+    try:
+        yield
+    except KeyError as error:
+        raise ValueError(f"{path}: {error.args[0]}") from None
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from None

@@ -12,14 +12,14 @@ from ..inputs.containers import flat_grads
 from ..inputs.memmap import check_files
 from ..inputs.types import Array, Grads, Group
 from ..inputs.validation import norm_limit, number, positive_scale
-from ._saved_state import SavedState
+from ._checkpoints import Checkpoints
 from ._state import Allocate
 
 ON_NONFINITE = ("propagate", "skip", "raise")
 DONE, SKIPPED, STALE = _core.DONE, _core.SKIPPED, _core.STALE
 
 
-class Optimizer(SavedState):
+class Optimizer(Checkpoints):
     """Base of the optimizers. docs/internals/adding-a-rule.md shows what the class of a rule must define."""
 
     _norm_divisor: float = 1.0

@@ -1,8 +1,7 @@
-"""State dicts and checkpoints, for any rule."""
+"""State dicts, for any rule."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
@@ -32,7 +31,16 @@ class SavedState(OptimizerState):
             return self._last_scheduled[k, key]
         return number(value(0), key) if now is None else now()
 
-    # State dicts
+    def _saved_groups(self) -> list[Group]:
+        """Return the options of each group, a callable as its last value."""
+        return [
+            {
+                key: self._saved_value(k, key) if key in self._scheduled_keys else value
+                for key, value in group.items()
+                if key != "params"
+            }
+            for k, group in enumerate(self.param_groups)
+        ]
 
     def state_dict(self, *, tensors: bool = False) -> dict[str, Any]:
         """Return state and options in the layout of ``torch.optim.Optimizer.state_dict``.
@@ -149,135 +157,3 @@ class SavedState(OptimizerState):
         return {
             key: self._loaded_array(key, saved[key], array, f"state[{i}][{key!r}]") for key, array in slot.state.items()
         }
-
-    # Checkpoints
-
-    def _fixed_options(self) -> dict[str, Any]:
-        """Return the options that a checkpoint must share with the optimizer that loads it."""
-        return {}
-
-    def _saved_groups(self) -> list[Group]:
-        """Return the options of each group, a callable as its last value."""
-        return [
-            {
-                key: self._saved_value(k, key) if key in self._scheduled_keys else value
-                for key, value in group.items()
-                if key != "params"
-            }
-            for k, group in enumerate(self.param_groups)
-        ]
-
-    def _saved_options(self) -> list[Group]:
-        """Return the options of each group that a checkpoint keeps."""
-        kept = self._kept_keys
-        return [{key: value for key, value in group.items() if key not in kept} for group in self._saved_groups()]
-
-    def _restoring_pairs(
-        self, states: list[dict[str, Array]], options: list[Group], shared: Mapping[str, Array]
-    ) -> Pairs:
-        """Check the content of a checkpoint, in the order of the parameters here; return all that loading it writes."""
-        indices = iter(range(len(states)))
-        groups = [
-            {**saved, "params": [next(indices) for _ in group["params"]]}
-            for saved, group in zip(options, self.param_groups, strict=True)
-        ]
-        return self._loading_pairs({**shared, "state": dict(enumerate(states)), "param_groups": groups})
-
-    def _loading_ckpt_pairs(self, path: str, *, parameters: bool) -> Pairs:
-        """Check a file in a framework's own checkpoint format; return all that loading it writes."""
-        raise ValueError("expected a checkpoint of numpy-adagrad, got a file name of another format")
-
-    def save(self, path: str | os.PathLike[str], *, parameters: bool = False) -> None:
-        """Save state and options in a safetensors file, which is there as a whole or not at all.
-
-        The file is made beside `path` and moved over it, so that a failure leaves what was there. It needs
-        ``pip install "numpy-adagrad[checkpoint]"`` and holds no pickle. Steps in other threads wait meanwhile.
-
-        Parameters
-        ----------
-        path : str or os.PathLike
-            Any name that does not end in ``.ckpt``.
-        parameters : bool, default False
-            Also save the parameters.
-
-        Raises
-        ------
-        OSError
-            If the file cannot be written.
-        TypeError, ValueError
-            For a name or option that such a file cannot hold: options are arrays or what JSON holds (tuples become
-            lists, keys text), a callable rate or decay is the value last used. For a counter that counts no steps.
-        RuntimeError
-            Called from inside a closure or schedule of this optimizer.
-
-        Examples
-        --------
-        >>> import os, tempfile
-        >>> import numpy as np
-        >>> from numpy_adagrad import TorchAdagrad
-        >>> folder = tempfile.TemporaryDirectory()
-        >>> path = os.path.join(folder.name, "run.safetensors")
-        >>> opt = TorchAdagrad({"w": np.zeros(2), "b": np.zeros(3)}, lr=0.5)
-        >>> opt.step({"w": np.ones(2), "b": np.ones(3)})
-        >>> opt.save(path, parameters=True)
-        >>> b, w = np.zeros(3), np.zeros(2)
-        >>> resumed = TorchAdagrad({"b": b, "w": w})
-        >>> resumed.load(path, parameters=True)
-        >>> w, resumed.param_groups[0]["lr"]
-        (array([-0.5, -0.5]), 0.5)
-        >>> folder.cleanup()
-        """
-        from .. import checkpoint
-
-        with self._lock:
-            self._prepare_transfer()
-            checkpoint.save(self, path, parameters=parameters)
-
-    def load(self, path: str | os.PathLike[str], *, parameters: bool = False) -> None:
-        """Take state and options from a file that `save` wrote for the same rule, as `load_state_dict` does.
-
-        With `N` the set of names here and `F` that of the file, a parameter takes the arrays
-
-        - of its own name, where ``N == F``, in any order. Each group takes the options of the group there that holds
-          the same names;
-        - of its place in flat order, where `N` or `F` is empty. The groups must be as many and as large.
-
-        All else is refused, and every shape must be equal. Accumulators and parameters of another dtype are cast to
-        the one here. MindSpore's automatic names ``param0``, ``param1``, ... stand for places: among themselves they
-        are names, beside other names they count as none.
-
-        `MindSporeAdagrad` also loads ``.ckpt`` files of ``mindspore.save_checkpoint(optimizer, ...)``, by MindSpore
-        itself.
-
-        Parameters
-        ----------
-        path : str or os.PathLike
-        parameters : bool, default False
-            Also load the parameters; otherwise they are left alone, whether they are there or not.
-
-        Raises
-        ------
-        FileNotFoundError
-            If there is no such file; another OSError if it cannot be read.
-        ValueError
-            ``<path>: expected ..., got ...`` for whatever else is wrong with the file or does not fit: damage, of which
-            a digest tells; a rule, names, shapes, dtypes, `update_slots` or `loss_scale` other than those here.
-            Nothing has changed then.
-        ImportError
-            Without safetensors, or what else the file needs: ml_dtypes, mindspore.
-        RuntimeError
-            Called from inside a closure or schedule of this optimizer.
-
-        Notes
-        -----
-        It takes up to twice the file in memory. Callable rates and decays stay in place.
-
-        Examples
-        --------
-        See `save`.
-        """
-        from .. import checkpoint
-
-        with self._lock:
-            self._prepare_transfer()
-            _core.commit(checkpoint.load(self, path, parameters=parameters))

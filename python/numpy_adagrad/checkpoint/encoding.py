@@ -1,0 +1,127 @@
+"""The content of a checkpoint as named arrays and a description in JSON, and back.
+
+The arrays of a parameter are called ``<key>.<name>``: the key is that of its state, or ``param``; the name is its own
+or its flat index. Options that are arrays are called ``group.<k>.<option>``. Shared arrays keep their keys.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from itertools import islice
+from reprlib import repr  # short, whatever the file holds
+from typing import Any
+
+import numpy as np
+
+from .. import _core
+from ..inputs.tensors import to_array
+from ..inputs.types import Array
+from .content import Content, match
+from .safetensors_file import check_texts
+
+CONTENT = {"rule": str, "package": str, "named": bool, "parameters": bool, "fixed": dict, "groups": list}
+GROUP = {"params": list, "options": dict, "arrays": list}
+
+
+def encode(content: Content) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Return the arrays of a file and their description."""
+    names = [_text(name) for name in content.names] or [str(i) for i in range(len(content.states))]
+    arrays = dict(content.shared)
+    for name, state in zip(names, content.states, strict=True):
+        arrays |= {f"{key}.{name}": array for key, array in state.items()}
+    if content.parameters is not None:
+        arrays |= {f"param.{name}": param for name, param in zip(names, content.parameters, strict=True)}
+    groups, remaining = [], iter(names)
+    for k, (size, options) in enumerate(zip(content.sizes, content.options, strict=True)):
+        plain = {key: _plain(value, f"param_groups[{k}][{key!r}]") for key, value in options.items()}
+        array_keys = [key for key, value in plain.items() if isinstance(value, np.ndarray)]
+        arrays |= {f"group.{k}.{key}": plain.pop(key) for key in array_keys}
+        groups.append({"params": list(islice(remaining, size)), "options": plain, "arrays": array_keys})
+    return arrays, {
+        "rule": content.rule,
+        "package": _core.version,
+        "named": bool(content.names),
+        "parameters": content.parameters is not None,
+        "fixed": content.fixed,
+        "groups": groups,
+    }
+
+
+def decode(arrays: Mapping[str, Array], description: Any, own: Content) -> Content:
+    """Check a file against `own`, the content of the optimizer that loads it; return the content of the file.
+
+    The result is in the order of `own`, with the names of the file. It includes parameters if `own` does.
+    """
+    _check_entries(description, CONTENT, "content")
+    groups = description["groups"]
+    for k, group in enumerate(groups):
+        _check_entries(group, GROUP, f"groups[{k}]")
+        check_texts(group["arrays"], f"groups[{k}]['arrays']")
+        check_texts(group["params"], f"groups[{k}]['params']")
+    _check_equal("rule", own.rule, description["rule"])
+    for option, value in own.fixed.items():
+        _check_equal(option, value, description["fixed"].get(option))
+    if own.parameters is not None and not description["parameters"]:
+        raise ValueError("expected parameters, saved with parameters=True, got a file without them")
+    names, group_indices = match(own, [group["params"] for group in groups], named=description["named"])
+
+    remaining = dict(arrays)
+
+    def take(key: str) -> Array:
+        if key not in remaining:
+            raise ValueError(f"arrays: expected {key!r}, got none")
+        return remaining.pop(key)
+
+    options = [
+        group["options"] | {option: take(f"group.{k}.{option}") for option in group["arrays"]}
+        for k, group in enumerate(groups)
+    ]
+    states = [{key: take(f"{key}.{name}") for key in state} for name, state in zip(names, own.states, strict=True)]
+    parameters = [take(f"param.{name}") for name in names] if description["parameters"] else None
+    shared = {key: take(key) for key in own.shared}
+    for key in sorted(remaining):
+        raise ValueError(f"arrays: expected those of the parameters, got {key!r}")
+    if own.parameters is None:
+        parameters = None
+    options = [options[k] for k in group_indices]
+    return replace(own, names=names, options=options, states=states, shared=shared, parameters=parameters)
+
+
+def _plain(value: Any, label: str) -> Any:
+    """Turn an option into an array or a value that JSON holds."""
+    value = to_array(value)
+    if isinstance(value, np.ndarray):
+        return value
+    if isinstance(value, np.generic):
+        value = value.item()
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError, RecursionError):
+        raise TypeError(f"{label}: expected an array or what JSON holds, got {type(value).__name__}") from None
+    return value
+
+
+def _text(name: Any) -> str:
+    if not isinstance(name, str):
+        raise TypeError(f"params: expected names that are text, got {name!r}")
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"params: expected names that UTF-8 holds, got {name!r}") from None
+    return name
+
+
+def _check_entries(value: Any, kinds: Mapping[str, type], label: str) -> None:
+    if type(value) is not dict or set(value) != set(kinds):
+        found = sorted(value) if type(value) is dict else value
+        raise ValueError(f"{label}: expected the entries {list(kinds)}, got {repr(found)}")
+    for key, kind in kinds.items():
+        if type(value[key]) is not kind:
+            raise ValueError(f"{label}: expected {key!r} to be of type {kind.__name__}, got {repr(value[key])}")
+
+
+def _check_equal(label: str, ours: Any, theirs: Any) -> None:
+    if ours != theirs:
+        raise ValueError(f"{label}: expected {ours!r}, got {repr(theirs)}")
