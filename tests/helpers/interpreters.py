@@ -6,11 +6,13 @@ import sys
 from pathlib import Path
 
 TESTS = Path(__file__).parents[1]
+# The tests' own modules first, then what this process was given.
+SEARCH_PATH = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def run(*arguments: str, **environment: str | None) -> subprocess.CompletedProcess[str]:
     """Run Python with these arguments. A variable that is None is removed."""
-    variables = {**os.environ, "PYTHONPATH": str(TESTS), **environment}
+    variables = {**os.environ, "PYTHONPATH": SEARCH_PATH, **environment}
     return subprocess.run(
         [sys.executable, *arguments],
         env={name: value for name, value in variables.items() if value is not None},

@@ -21,7 +21,7 @@ import safetensors.numpy
 from helpers.contents import contents
 from helpers.dialects import Dialect
 from helpers.errors import raises, raises_unchanged
-from helpers.interpreters import TESTS, program
+from helpers.interpreters import SEARCH_PATH, program, script
 from numpy_adagrad import TorchAdagrad
 from numpy_adagrad.inputs.types import Array
 from programs.save_until_killed import PATH, state
@@ -101,8 +101,8 @@ def test_kills_leave_a_whole_file(tmp_path: Path) -> None:
     loaded.save(path, parameters=True)
     duration = time.perf_counter() - start
     with subprocess.Popen(
-        [sys.executable, str(TESTS / "programs" / "save_until_killed.py")],
-        env={**os.environ, "PYTHONPATH": str(TESTS)},
+        [sys.executable, script("save_until_killed")],
+        env={**os.environ, "PYTHONPATH": SEARCH_PATH},
         cwd=tmp_path,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from .. import _core
 from ..inputs.types import Array, Group
 from ..inputs.validation import cast_like, step_count
-from ._saved_state import Pairs, SavedState
+from ._saved_state import SavedState
+from ._state import Pairs
 
 if TYPE_CHECKING:
     from ..checkpoint import Content

@@ -16,7 +16,7 @@ from ..inputs.validation import number
 
 SHARED_RATE = "learning_rate"
 ACCUM = "accum."
-RESERVED = re.compile(rf"global_step|{SHARED_RATE}(_group_\d+)?")  # the names of a checkpoint
+GROUP_RATE = re.compile(rf"{SHARED_RATE}_group_\d+")
 
 
 def read_groups(params: Any) -> tuple[list[Group], bool]:
@@ -82,13 +82,14 @@ def _ordered(groups: list[Group], order: list[Mapping[str, Any]]) -> list[Group]
     return runs
 
 
-def check_names(groups: list[Group], known: Mapping[str, int]) -> None:
+def check_names(groups: list[Group], known: Mapping[str, int], *, grouped: bool) -> None:
     """Raise an error for names that mean something else in a checkpoint; `known` has the names of earlier groups."""
     names = dict.fromkeys(name for group in groups for name in group["param_names"])
     for name in names:
         accumulator = name.removeprefix(ACCUM)
         is_accumulator = accumulator != name and (accumulator in names or accumulator in known)
-        if RESERVED.fullmatch(name) or is_accumulator or f"{ACCUM}{name}" in known:
+        is_rate = name == SHARED_RATE or (grouped and GROUP_RATE.fullmatch(name))
+        if name == "global_step" or is_rate or is_accumulator or f"{ACCUM}{name}" in known:
             raise ValueError(f"params: expected names that a checkpoint does not use itself, got {name!r}")
 
 

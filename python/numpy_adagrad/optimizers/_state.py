@@ -129,7 +129,7 @@ class OptimizerState(ABC):
         roles = ("params", self._accumulator, "grads", self._counter)
         bound = Bound([], {}, [], _core.Plan(self._rule, roles, self._watched_keys), [])
         _core.commit(self._binding_pairs(bound, groups, known_slots))
-        self._bound = bound
+        self._bound = bound._replace(groups=groups)  # the list itself: a user may hold it
 
     def _binding_pairs(self, bound: Bound, groups: list[Group], known_slots: list[Slot]) -> Pairs:
         """Check groups and add them to the plan; return what else they add to `bound`."""

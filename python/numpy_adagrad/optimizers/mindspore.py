@@ -213,7 +213,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
         return {"accum": self._new_accumulator(param, self.accum)}
 
     def _binding_pairs(self, bound: Bound, groups: list[Group], known_slots: list[Slot]) -> Pairs:
-        check_names(groups, bound.names)
+        check_names(groups, bound.names, grouped=self._grouped)
         return super()._binding_pairs(bound, groups, known_slots)
 
     def _group_index(self, k: int, group: Group) -> Array:
