@@ -1,7 +1,6 @@
 #include "python/array_checks.hpp"
 
 #include <atomic>
-#include <cstring>
 
 namespace adagrad::arrays {
 namespace {
@@ -156,17 +155,9 @@ StridedView view_of(PyArrayObject *array, bool reversed) {
 Snapshot::Snapshot(PyArrayObject *array)
     : data_(PyArray_DATA(array)),
       descr_(py::reinterpret_borrow<py::object>(reinterpret_cast<PyObject *>(PyArray_DESCR(array)))),
-      flags_(PyArray_FLAGS(array)) {
+      flags_(PyArray_FLAGS(array)), ndim_(PyArray_NDIM(array)) {
     layout_.assign(PyArray_DIMS(array), PyArray_DIMS(array) + PyArray_NDIM(array));
     layout_.insert(layout_.end(), PyArray_STRIDES(array), PyArray_STRIDES(array) + PyArray_NDIM(array));
-}
-
-bool Snapshot::matches_layout(PyArrayObject *array) const {
-    const auto ndim = static_cast<std::size_t>(PyArray_NDIM(array));
-    return reinterpret_cast<PyObject *>(PyArray_DESCR(array)) == descr_.ptr() && PyArray_FLAGS(array) == flags_ &&
-           layout_.size() == 2 * ndim &&
-           std::memcmp(layout_.data(), PyArray_DIMS(array), ndim * sizeof(npy_intp)) == 0 &&
-           std::memcmp(layout_.data() + ndim, PyArray_STRIDES(array), ndim * sizeof(npy_intp)) == 0;
 }
 
 }  // namespace adagrad::arrays

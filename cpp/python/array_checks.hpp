@@ -65,14 +65,21 @@ class Snapshot {
     explicit Snapshot(PyArrayObject *array);
     bool matches(PyArrayObject *array) const { return PyArray_DATA(array) == data_ && matches_layout(array); }
     // Everything but the address.
-    bool matches_layout(PyArrayObject *array) const;
+    bool matches_layout(PyArrayObject *array) const {
+        if (reinterpret_cast<PyObject *>(PyArray_DESCR(array)) != descr_.ptr() || PyArray_FLAGS(array) != flags_ ||
+            PyArray_NDIM(array) != ndim_)
+            return false;
+        for (int i = 0; i < ndim_; ++i)
+            if (PyArray_DIM(array, i) != layout_[i] || PyArray_STRIDE(array, i) != layout_[ndim_ + i]) return false;
+        return true;
+    }
     void set_address(PyArrayObject *array) { data_ = PyArray_DATA(array); }
 
   private:
     const void *data_ = nullptr;
     py::object descr_;  // kept alive, so that no other dtype gets its address
-    int flags_ = 0;
-    std::vector<npy_intp> layout_;
+    int flags_ = 0, ndim_ = 0;
+    std::vector<npy_intp> layout_;  // dimensions, then strides
 };
 
 }  // namespace adagrad::arrays

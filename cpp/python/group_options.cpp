@@ -40,10 +40,13 @@ bool is_plain_number(PyObject *value) {
     return PyFloat_CheckExact(value) || PyLong_CheckExact(value) || PyBool_Check(value);
 }
 
-py::object call(const py::object &callback, std::int32_t index, const py::object &steps) {
+// Calls hyperparameters(index, steps).
+py::object call(const py::object &hyperparameters, std::int32_t index, double steps) {
     const py::int_ python_index(index);
+    const auto python_steps = py::reinterpret_steal<py::object>(PyLong_FromDouble(steps));
+    if (!python_steps) throw py::error_already_set();  // infinity or NaN
     auto result = py::reinterpret_steal<py::object>(
-        PyObject_CallFunctionObjArgs(callback.ptr(), python_index.ptr(), steps.ptr(), nullptr));
+        PyObject_CallFunctionObjArgs(hyperparameters.ptr(), python_index.ptr(), python_steps.ptr(), nullptr));
     if (!result) throw py::error_already_set();
     return result;
 }
@@ -52,7 +55,8 @@ py::object call(const py::object &callback, std::int32_t index, const py::object
 
 GroupOptions::GroupOptions(const RuleInfo &rule, const py::tuple &watched_keys)
     : rule_(rule), watched_keys_(watched_keys) {
-    for (const OptionInfo &option : rule.options) names_.emplace_back(option.name);
+    for (const OptionInfo &option : rule.options)
+        names_.push_back(py::reinterpret_steal<py::str>(PyUnicode_InternFromString(option.name)));
 }
 
 void GroupOptions::add_groups(const std::vector<Py_ssize_t> &sizes, const py::object &group_index) {
@@ -77,16 +81,16 @@ Hyperparameters GroupOptions::convert(const py::handle &group, const py::object 
     return {packed, rule_.preprocesses(packed), rule_.takes_row_mean(packed), rule_.sparse_error(packed)};
 }
 
+// Keeps the watched values; returns whether all of them are plain numbers.
 bool GroupOptions::watch(const py::list &groups) {
     watched_.clear();
-    bool constant = true;
     for (const py::handle group : groups)
         for (const py::handle key : watched_keys_) {
             PyObject *const value = value_of(group, key);
-            constant = constant && value != nullptr && is_plain_number(value);
+            if (value == nullptr || !is_plain_number(value)) return false;
             watched_.push_back(py::reinterpret_borrow<py::object>(value));
         }
-    return constant;
+    return true;
 }
 
 void GroupOptions::read(const py::list &groups, const py::object &callback, const StepCounters &counters,
@@ -96,18 +100,20 @@ void GroupOptions::read(const py::list &groups, const py::object &callback, cons
     const bool same_steps = constant || !counters.per_parameter();
     hyperparameters.clear();
     group_index.assign(given_index_.size(), 0);
-    std::map<std::pair<std::int32_t, double>, std::int32_t> known;
+    using Key = std::pair<std::int32_t, double>;  // index and number of steps
+    Key first;                                    // all parameters often share one, which then needs no map
+    std::map<Key, std::int32_t> others;
     const std::size_t count = same_steps ? given_index_.size() : active.size();
     for (std::size_t i = 0; i < count; ++i) {
         const std::size_t param = same_steps ? i : active[i];
-        const std::int32_t index = given_index_[param];
         const double steps = counters.steps(param);
-        const auto python_steps = py::reinterpret_steal<py::object>(PyLong_FromDouble(steps));
-        if (!python_steps) throw py::error_already_set();  // infinity or NaN
-        const auto [entry, is_new] =
-            known.try_emplace({index, same_steps ? 0 : steps}, static_cast<std::int32_t>(hyperparameters.size()));
-        if (is_new) hyperparameters.push_back(convert(groups[group_of_[param]], call(callback, index, python_steps)));
-        group_index[param] = entry->second;
+        const Key key = {given_index_[param], same_steps ? 0 : steps};
+        const auto next = static_cast<std::int32_t>(hyperparameters.size());
+        if (next == 0) first = key;
+        const std::int32_t found = key == first ? 0 : others.try_emplace(key, next).first->second;
+        if (found == next)
+            hyperparameters.push_back(convert(groups[group_of_[param]], call(callback, key.first, steps)));
+        group_index[param] = found;
     }
     constant_ = constant;
 }

@@ -50,9 +50,18 @@ class Optimizer(Checkpoints):
         group = self._bound.groups[index]
         for key in self._scheduled_keys:
             value = group[key]
-            if callable(value):
-                value = self._scheduled[index, key] = number(self._call(value, steps), key)
-            options[key] = value if type(value) is float else number(value, key)
+            is_scheduled = callable(value)
+            if is_scheduled:
+                self._busy = True
+                try:
+                    value = value(steps)
+                finally:
+                    self._busy = False
+            if type(value) is not float:
+                value = number(value, key)
+            if is_scheduled:
+                self._scheduled[index, key] = value
+            options[key] = value
         return options
 
     # The step
@@ -121,12 +130,17 @@ class Optimizer(Checkpoints):
         with self._lock:
             if self._busy:
                 self._check_reentry()
-            bound = self._bound
-            if bound.files:
-                check_files(bound.files)
-            is_plain = closure is None and grad_scale is None and max_norm is None and on_nonfinite == "propagate"
-            # Fast path: the same arrays as in the last step, and gradients in their order.
-            if is_plain and bound.plan.try_step(bound.groups, grads, self._hyperparameters) == DONE:
+            groups, _, _, plan, files = self._bound
+            if files:
+                check_files(files)
+            # Fast path: no options, the same arrays as in the last step, and gradients in their order.
+            if (
+                closure is None
+                and grad_scale is None
+                and max_norm is None
+                and on_nonfinite == "propagate"
+                and plan.try_step(groups, grads, self._hyperparameters) == DONE
+            ):
                 if self._scheduled:
                     self._last_scheduled.update(self._scheduled)
                     self._scheduled.clear()

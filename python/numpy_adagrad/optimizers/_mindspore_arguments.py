@@ -133,11 +133,11 @@ def read_decay(decay: Any) -> Any:
     return decay
 
 
-def rate_at(lr: Any, step: int, shifts: bool) -> float:
-    """Return the rate of a step; `shifts` as MindSpore rounds a fixed one beside a dynamic one."""
-    lr = read_rate(lr)
+def rate_at(lr: Any, step: int, shifts: bool = False) -> float:
+    """Return the rate of a step; with `shifts`, a fixed rate as MindSpore rounds it beside a dynamic one."""
     if callable(lr):
         return number(lr(step), "learning_rate")
+    lr = read_rate(lr)
     if isinstance(lr, np.ndarray):
         if step >= len(lr):
             raise RuntimeError(f"learning_rate: expected a rate for global_step {step}, got a sequence of {len(lr)}")

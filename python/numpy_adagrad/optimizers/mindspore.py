@@ -223,27 +223,23 @@ class MindSporeAdagrad(MindSporeCheckpoints):
 
     def _hyperparameters(self, index: int, steps: int) -> dict[str, Any]:
         k, never_decays = divmod(index, 2)
-        decay = self._value_at(k, "weight_decay", decay_at, steps)
-        is_scheduled = callable(self._bound.groups[k]["weight_decay"])
-        scaled, decays = scaled_decay(decay, self._norm_divisor, is_scheduled)
-        return {
-            "lr": self._value_at(k, "lr", self._rate_at, steps),
-            "weight_decay": scaled,
-            "decays": decays and not never_decays,
-            **self._rule_options,
-        }
+        group = self._bound.groups[k]
+        rate, decay = group["lr"], group["weight_decay"]
+        is_scheduled = callable(decay)
+        if is_scheduled:
+            decay = self._scheduled_value(k, "weight_decay", decay_at, steps)
+        scaled, decays = scaled_decay(number(decay, "weight_decay"), self._norm_divisor, is_scheduled)
+        if callable(rate):
+            rate = self._scheduled_value(k, "lr", rate_at, steps)
+        else:
+            rate = rate_at(rate, steps, self._grouped and self._shifts_rates())
+        return {"lr": rate, "weight_decay": scaled, "decays": decays and not never_decays, **self._rule_options}
 
-    def _value_at(self, k: int, key: str, at: Callable[[Any, int], float], steps: int) -> float:
-        value = self._bound.groups[k][key]
-        if not callable(value):
-            return at(value, steps)
+    def _scheduled_value(self, k: int, key: str, at: Callable[[Any, int], float], steps: int) -> float:
         # A schedule is called once, for the parameters that decay and those that do not.
         if (k, key) not in self._scheduled:
-            self._scheduled[k, key] = self._call(at, value, steps)
+            self._scheduled[k, key] = self._call(at, self._bound.groups[k][key], steps)
         return self._scheduled[k, key]
-
-    def _rate_at(self, rate: Any, steps: int) -> float:
-        return rate_at(rate, steps, self._grouped and self._shifts_rates())
 
     def _shifts_rates(self) -> bool:
         """Return whether MindSpore rounds a fixed rate as ``(v + 1) - 1``: beside a dynamic one, among group rates."""
