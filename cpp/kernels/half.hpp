@@ -23,10 +23,10 @@ inline float widen(BFloat16 x) { return from_bits(static_cast<std::uint32_t>(x.b
 
 inline float widen(Float16 x) {
     const std::uint32_t sign = (x.bits & 0x8000u) << 16;
-    const std::uint32_t moved = (x.bits & 0x7fffu) << 13;
-    // Moved into place the exponent is 112 short, for subnormal halves too: one exact product mends both.
-    const std::uint32_t finite = to_bits(from_bits(moved) * 0x1p112f);
-    const std::uint32_t special = moved >= 0x0f800000u ? 0x7f800000u : 0u;
+    const std::uint32_t shifted = (x.bits & 0x7fffu) << 13;
+    // After the shift the exponent is 112 too small, for subnormal halves too: one exact product corrects both.
+    const std::uint32_t finite = to_bits(from_bits(shifted) * 0x1p112f);
+    const std::uint32_t special = shifted >= 0x0f800000u ? 0x7f800000u : 0u;
     return from_bits(finite | special | sign);
 }
 

@@ -1,4 +1,4 @@
-// The checks of sparse gradients, which numpy_adagrad.inputs.sparse has taken apart into indices and values.
+// The checks of sparse gradients, which numpy_adagrad.inputs.sparse unpacks into indices and values.
 #include "engine/dispatch.hpp"
 #include "python/plan.hpp"
 

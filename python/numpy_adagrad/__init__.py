@@ -30,7 +30,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import what moves between frameworks when it is asked for: it takes longer than all the rest."""
+    """Import the functions of `migration` on first use: they take longer to import than all the rest."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from . import migration

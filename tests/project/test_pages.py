@@ -2,6 +2,7 @@
 
 import inspect
 import re
+import runpy
 from pathlib import Path
 from pkgutil import resolve_name
 
@@ -9,6 +10,7 @@ import numpy_adagrad
 import pytest
 
 ROOT = Path(__file__).parents[2]
+INTERNALS = ROOT / "docs" / "internals"
 DOCS = ROOT / "docs"
 REFERENCE = {page.name: page.read_text() for page in (DOCS / "reference").glob("*.md")}
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
@@ -63,3 +65,11 @@ def test_every_example_is_in_the_readme_and_on_the_site() -> None:
     readme, page = (ROOT / "README.md").read_text(), (DOCS / "guide" / "examples.md").read_text()
     assert sorted(re.findall(r"\(examples/(.*)\)", readme)) == examples
     assert sorted(re.findall(r'--8<-- "examples/(.*)"', page)) == examples
+
+
+def test_the_walk_through_a_step_is_true() -> None:
+    """Its figure finds each function that it shows, and the page quotes the rule as it stands."""
+    runpy.run_path(str(INTERNALS / "draw_step.py"))["draw"]()
+    (quoted,) = re.findall(r"```cpp\n(.*?)```", (INTERNALS / "a-walk-through-one-step.md").read_text(), re.DOTALL)
+    header = {line.strip() for line in (ROOT / "cpp" / "rules" / "torch.hpp").read_text().splitlines()}
+    assert {line.strip() for line in quoted.splitlines()} <= header

@@ -73,10 +73,10 @@ def read_names(groups: Sequence[Group], earlier: Sequence[Group] = (), known: Ma
     return names
 
 
-def flat_grads(grads: Any, names: Sequence[str], bare: bool) -> Sequence[Any]:
+def flat_grads(grads: Any, names: Sequence[str], single_param: bool) -> Sequence[Any]:
     """Convert `grads`, given in the form of the parameters, into a flat sequence."""
     if isinstance(grads, np.ndarray) or is_sparse(grads):
-        if not bare:
+        if not single_param:
             raise TypeError("grads: expected a sequence with an array for each parameter, got one array")
         return (grads,)
     if isinstance(grads, (list, tuple)):

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Sequence
-from functools import partial
-from operator import methodcaller, setitem
 from typing import Any
 
 import numpy as np
@@ -52,13 +48,3 @@ def to_parameter(name: str, array: Array) -> Any:
     except ImportError:
         raise ImportError("tensors=True: expected mindspore to be installed") from None
     return mindspore.Parameter(mindspore.Tensor(np.array(array, order="C", subok=False)), name=name)
-
-
-def fill(array: Array, value: Any) -> Callable[[], None]:
-    """Return the action that fills an array in place."""
-    return partial(setitem, array, ..., value)
-
-
-def run_together(actions: Sequence[Callable[[], None]]) -> None:
-    """Run actions written in C. No bytecode runs between them, so that Ctrl-C cannot fall between either."""
-    deque(map(methodcaller("__call__"), actions), maxlen=0)

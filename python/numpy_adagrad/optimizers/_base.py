@@ -20,7 +20,7 @@ DONE, SKIPPED, STALE = _core.DONE, _core.SKIPPED, _core.STALE
 
 
 class Optimizer(Checkpoints):
-    """Base of the optimizers. docs/internals/adding-a-rule.md shows what the class of a rule must define."""
+    """Base of all optimizers. docs/internals/adding-a-rule.md shows what the class of a rule defines."""
 
     _norm_divisor: float = 1.0
     _rule_options: dict[str, Any]  # the options that are the same for every group, and in none of them
@@ -77,43 +77,43 @@ class Optimizer(Checkpoints):
     ) -> Any:
         """Update all parameters in place.
 
-        Every array is checked before the first byte is written: a refused step changes nothing.
+        All arrays are checked before the first byte is written: if an error is raised, nothing has changed.
 
         Parameters
         ----------
         grads : array, mapping or sequence of arrays
-            The gradients in the form in which the parameters were given, flat over all groups; None for a
-            parameter without one, which is then left alone. They are only read, may have any strides and may
-            be NumPy scalars where the parameter is 0-dimensional. A `RowSparse` moves some rows of its parameter,
-            a sparse array of SciPy (csr, csc, coo) the elements that it stores.
+            The gradients in the form in which the parameters were given, flat over all groups. None skips a parameter.
+            Gradients are only read. They may have any strides, and may be NumPy scalars where the parameter has shape
+            (). A `RowSparse` updates selected rows of its parameter; sparse arrays of SciPy (csr, csc, coo) update only
+            their stored entries.
         closure : callable, optional
             Called in place of `grads`; returns ``(loss, grads)``.
         grad_scale : float, optional
             Divides each gradient `g` first: ``u = g / float32(grad_scale)``.
         max_norm : float, optional
-            Then clips: with ``N = sqrt(sum(u**2))`` over all gradients, in double precision, `u` is multiplied by
-            ``max_norm / (N + 1e-6)`` where that is below 1, as ``torch.nn.utils.clip_grad_norm_`` does. For
+            Clips next: with ``N = sqrt(sum(u**2))`` over all gradients, in double precision, `u` is multiplied by
+            ``max_norm / (N + 1e-6)`` if that is below 1, as ``torch.nn.utils.clip_grad_norm_`` does. For
             `MindSporeAdagrad`, `N` is also divided by `loss_scale`.
         on_nonfinite : {'propagate', 'skip', 'raise'}
-            What a gradient that is not finite, or an `N` that overflows, does: go through the rule like any
-            other, skip the step (only `skipped_steps` changes), or raise FloatingPointError.
+            If a gradient is not finite or `N` overflows: apply the rule as to any other gradient, skip the step (only
+            `skipped_steps` changes), or raise FloatingPointError.
 
         Returns
         -------
         object
-            The loss that `closure` returned, else None.
+            The loss that `closure` returned, otherwise None.
 
         Raises
         ------
         TypeError, ValueError, KeyError
-            A gradient or option that does not fit; the message names it.
+            For a gradient or option that does not fit; the message names it.
         FloatingPointError
             See `on_nonfinite`.
         IndexError
             For a row of a sparse gradient that its parameter does not have.
         RuntimeError
-            Called from inside a closure or schedule of this optimizer; weight decay with a sparse gradient, where
-            torch refuses it.
+            If a closure or schedule of this optimizer calls it, and for weight decay with a sparse gradient where torch
+            raises it.
 
         Examples
         --------

@@ -1,4 +1,4 @@
-"""The forms in which MindSpore takes its arguments: groups, `order_params`, names for all, rates; their checks."""
+"""Read and check arguments in the forms of MindSpore: groups, `order_params`, names, learning rates."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ GROUP_RATE = re.compile(rf"{SHARED_RATE}_group_\d+")
 
 
 def read_groups(params: Any) -> tuple[list[Group], bool]:
-    """Read `params`; return the groups, in the order of `order_params` if given, and whether there were any.
+    """Return the groups, in the order of `order_params` if given, and whether `params` were given in groups.
 
-    Each group gets `param_names`, and as `lr_name` what its rate is called in a checkpoint.
+    Each group gets `param_names`, and `lr_name`, the name of its learning rate in a checkpoint.
     """
     if params is None:
         raise ValueError("params: expected arrays, got None")
@@ -44,12 +44,12 @@ def read_groups(params: Any) -> tuple[list[Group], bool]:
 
 
 def named_rate(group: Group, k: int) -> Group:
-    """Name the rate of group number `k` of those that were given."""
+    """Add the checkpoint name of the learning rate to group number `k` in the order given."""
     return {**group, "lr_name": f"{SHARED_RATE}_group_{k}" if "lr" in group else SHARED_RATE}
 
 
 def name_all(groups: list[Group], start: int) -> list[Group]:
-    """Call arrays that have no name param0, param1, ... from `start` on."""
+    """Name the arrays without a name param0, param1, ..., where the first has the number `start`."""
     for group in groups:
         stop = start + len(group["params"])
         group.setdefault("param_names", [f"param{i}" for i in range(start, stop)])
@@ -58,7 +58,7 @@ def name_all(groups: list[Group], start: int) -> list[Group]:
 
 
 def _ordered(groups: list[Group], order: list[Mapping[str, Any]]) -> list[Group]:
-    """Cut the groups so that their parameters, end to end, come as `order_params` says."""
+    """Split the groups so that their parameters follow each other in the order of `order_params`."""
     if len(order) > 1 or set(order[0]) != {"order_params"}:
         raise ValueError(
             "order_params: expected one group with that key alone, got "
@@ -103,7 +103,7 @@ def list_length(groups: list[Group], known: int | None) -> int | None:
 
 
 def read_rate(rate: Any) -> Any:
-    """Read a rate as a float, a float32 array with one for each step, or a callable."""
+    """Return a learning rate as a float, as a float32 array with one value for each step, or as a callable."""
     if type(rate) is float and 0 <= rate < math.inf:
         return rate
     if callable(rate):
@@ -151,7 +151,7 @@ def decay_at(decay: Any, step: int) -> float:
 
 
 def scaled_decay(decay: float, loss_scale: float, scheduled: bool) -> tuple[float, bool]:
-    """Return a decay for the scaled gradient, and whether it applies; a schedule's always does."""
+    """Return the weight decay for the scaled gradient, and whether it applies; that of a schedule always does."""
     if scheduled:
         with np.errstate(all="ignore"):
             return float(np.float32(decay) * np.float32(loss_scale)), True

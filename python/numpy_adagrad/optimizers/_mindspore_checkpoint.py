@@ -19,7 +19,7 @@ OPTIONS = ("lr", "weight_decay", "grad_centralization")
 
 
 class MindSporeCheckpoints(Optimizer):
-    """Base of `MindSporeAdagrad`: its options that never change, and the layout of its checkpoints."""
+    """Base of `MindSporeAdagrad`: its fixed options, and the layout of its checkpoints."""
 
     _update_slots: bool
 
@@ -142,7 +142,7 @@ class MindSporeCheckpoints(Optimizer):
 def to_checkpoint(
     names: Sequence[str], slots: Sequence[Slot], groups: Sequence[Group], global_step: Array, *, parameters: bool
 ) -> dict[str, Array]:
-    """Make a state dict of the arrays themselves, and of the rates that are no callables."""
+    """Return the arrays themselves, and the learning rates that are not callables, by their names in a checkpoint."""
     made = {"global_step": global_step}
     for group in groups:
         if not callable(group["lr"]):
@@ -154,7 +154,7 @@ def to_checkpoint(
 
 
 def rate_array(rate: Any) -> Array:
-    """Return a rate that is no callable as MindSpore holds it."""
+    """Return a learning rate that is not a callable as the array in which MindSpore keeps it."""
     with np.errstate(all="ignore"):
         return np.array(read_rate(rate), np.float32)
 
@@ -162,7 +162,9 @@ def rate_array(rate: Any) -> Array:
 def from_checkpoint(
     state_dict: Mapping[str, Any], targets: Mapping[str, Array], names: Sequence[str], groups: Sequence[Group]
 ) -> tuple[dict[str, Array], list[Group]]:
-    """Check a state dict against `targets`, what we would save; return what to fill them with, and the groups."""
+    """Check a state dict against `targets`, the one that we would save; return the new values of the targets, and the
+    groups with their new learning rates.
+    """
     for key in targets:
         if key not in state_dict:
             raise KeyError(f"state_dict: expected an entry {key!r}")
@@ -185,8 +187,8 @@ def _with_rate(group: Group, rate: Array | None) -> Group:
 
 
 def read_ckpt(path: str) -> Mapping[str, Any]:
-    """Read a file of ``mindspore.save_checkpoint`` by MindSpore itself."""
-    with open(path, "rb"):  # MindSpore has errors of its own for what is not there
+    """Read a file of ``mindspore.save_checkpoint`` with MindSpore."""
+    with open(path, "rb"):  # MindSpore raises its own error if there is no file
         pass
     try:
         import mindspore
@@ -194,5 +196,5 @@ def read_ckpt(path: str) -> Mapping[str, Any]:
         raise ImportError("load: expected mindspore to be installed, which reads its own .ckpt files") from None
     try:
         return dict(mindspore.load_checkpoint(path))
-    except Exception as error:  # of every kind, by what is damaged
+    except Exception as error:  # of many types, depending on the damage
         raise ValueError(f"expected a checkpoint of MindSpore, got {' '.join(str(error).split()):.200}") from None
