@@ -4,6 +4,7 @@ Each box names a file and a function of the source code; the program checks that
 """
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -63,7 +64,11 @@ def draw() -> Figure:
         for column, (file, function, text) in enumerate(boxes):
             assert function in (ROOT / file).read_text(), f"{file}: {function}"
             x = 1.5 + column * width
-            style = {"boxstyle": "round,pad=0,rounding_size=0.08", "edgecolor": "#8c959f", "linewidth": 0.8}
+            style: dict[str, Any] = {
+                "boxstyle": "round,pad=0,rounding_size=0.08",
+                "edgecolor": "#8c959f",
+                "linewidth": 0.8,
+            }
             axes.add_patch(FancyBboxPatch((x, y), width - 0.25, HEIGHT, facecolor=color, **style))
             center = x + (width - 0.25) / 2
             axes.text(center, y + 0.6 * HEIGHT, function, ha="center", family="monospace", fontsize=10, weight="bold")
