@@ -14,7 +14,8 @@ from helpers.dialects import Dialect
 from helpers.errors import raises_unchanged
 from helpers.two_groups import gradients, start
 from helpers.values import ones
-from numpy_adagrad.inputs.types import Array, Grads
+from numpy_adagrad.inputs.containers import Grads
+from numpy_adagrad.inputs.types import Array
 
 NEITHER = "step: expected either grads or closure"
 FORM = "grads: expected arrays in the form of the parameters, got "

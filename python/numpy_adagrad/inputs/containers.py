@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
-from .sparse import is_sparse
-from .types import Group
+from .sparse import RowSparse, is_sparse
+from .types import Array, Group
+
+Grads: TypeAlias = Array | RowSparse | Mapping[str, Any] | Iterable[Any]
 
 
 def read_groups(params: Any) -> list[Group]:

@@ -1,19 +1,15 @@
-"""Type aliases for arguments."""
+"""Type aliases of arguments."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-
-if TYPE_CHECKING:
-    from .sparse import RowSparse
 
 Array: TypeAlias = npt.NDArray[Any]
 Group: TypeAlias = dict[str, Any]
 Number: TypeAlias = "float | np.generic | Array"
 Rate: TypeAlias = "Number | Callable[[int], Number]"
 Params: TypeAlias = "Array | Mapping[str, Array] | Iterable[Array | tuple[str, Array] | Mapping[str, Any]]"
-Grads: TypeAlias = "Array | RowSparse | Mapping[str, Any] | Iterable[Any] | Iterable[tuple[str, Any]]"

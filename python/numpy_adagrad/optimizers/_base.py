@@ -8,9 +8,9 @@ from typing import Any
 import numpy.typing as npt
 
 from .. import _core
-from ..inputs.containers import flat_grads
+from ..inputs.containers import Grads, flat_grads
 from ..inputs.memmap import check_files
-from ..inputs.types import Array, Grads, Group
+from ..inputs.types import Array, Group
 from ..inputs.validation import norm_limit, number, positive_scale
 from ._checkpoints import Checkpoints
 from ._state import Allocate
