@@ -71,7 +71,8 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
              "norm_divisor"_a = 1.0, "skip_nonfinite"_a = false);
     py::class_<Plan>(m, "Plan")
         .def(py::init(&make_plan), "rule"_a, "roles"_a, "watched_keys"_a = py::tuple(), "indexed"_a = true)
-        .def("add_groups", &Plan::add_groups, "groups"_a, "states"_a, "counters"_a, "names"_a, "group_index"_a)
+        .def("add_groups", &Plan::add_groups, "groups"_a, "states"_a, "counters"_a, "names"_a, "group_index"_a,
+             "pairs"_a = py::list())
         .def("is_current", &Plan::is_current, "groups"_a)
         .def("step", &Plan::step, "groups"_a, "grads"_a, "hyperparameters"_a, "options"_a)
         .def("try_step", &Plan::try_step, "groups"_a, "grads"_a, "hyperparameters"_a)

@@ -67,6 +67,12 @@ void GroupOptions::add_groups(const std::vector<Py_ssize_t> &sizes, const py::ob
     for (const Py_ssize_t size : sizes) group_of_.insert(group_of_.end(), static_cast<std::size_t>(size), groups_++);
 }
 
+void GroupOptions::resize(std::size_t params, std::size_t groups) {
+    given_index_.resize(params);
+    group_of_.resize(params);
+    groups_ = groups;
+}
+
 Hyperparameters GroupOptions::convert(const py::handle &group, const py::object &options) const {
     if (!PyDict_Check(options.ptr())) throw py::type_error("hyperparameters: expected a dict");
     double values[sizeof(Packed::bytes)];  // more than any rule has

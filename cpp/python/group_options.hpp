@@ -19,6 +19,8 @@ class GroupOptions {
     // Adds groups with so many parameters each. `group_index`, an int32 array, gives the index with which
     // `hyperparameters` is called for each of them.
     void add_groups(const std::vector<Py_ssize_t> &sizes, const py::object &group_index);
+    // Removes all but so many parameters and groups.
+    void resize(std::size_t params, std::size_t groups);
 
     // Reads the rule's options, by name: from the dict that hyperparameters(index, steps) returns, otherwise from the
     // group itself. It is called once for each index. If a watched value is no plain number, the options may depend on

@@ -4,6 +4,7 @@
 
 #include "engine/dispatch.hpp"
 #include "engine/parallel.hpp"
+#include "python/commit.hpp"
 
 namespace adagrad {
 
@@ -65,7 +66,7 @@ Plan::Plan(const std::string &rule, Roles roles, const py::tuple &watched_keys)
 }
 
 void Plan::add_groups(const py::list &groups, const py::list &states, const py::list &counters, const py::list &names,
-                      const py::object &group_index) {
+                      const py::object &group_index, const py::list &pairs) {
     const std::size_t params_before = entries_.size(), counters_before = counters_.counters.data.size();
     const std::size_t groups_before = group_sizes_.size();
     try {
@@ -89,8 +90,10 @@ void Plan::add_groups(const py::list &groups, const py::list &states, const py::
         memory_.add_outputs(outputs);
         group_options_.add_groups(sizes, group_index);
         group_sizes_.insert(group_sizes_.end(), sizes.begin(), sizes.end());
+        commit(pairs);
     } catch (...) {
         resize(params_before, counters_before);
+        group_options_.resize(params_before, groups_before);
         group_sizes_.resize(groups_before);
         throw;
     }

@@ -30,9 +30,10 @@ class Plan {
     Plan(const std::string &rule, Roles roles, const py::tuple &watched_keys);
 
     // Checks and adds groups with the accumulators and names of their parameters; `counters` has an array for each, or
-    // one for all, as the rule counts. For `group_index` see GroupOptions. Nothing is added if an array does not fit.
+    // one for all, as the rule counts. For `group_index` see GroupOptions. Then commits `pairs`, in the same call, so
+    // that an interrupt finds all of it done or nothing. Nothing is added if an array does not fit.
     void add_groups(const py::list &groups, const py::list &states, const py::list &counters, const py::list &names,
-                    const py::object &group_index);
+                    const py::object &group_index, const py::list &pairs);
 
     // One update. `hyperparameters` is called as GroupOptions::read says, if a watched value has changed. Returns
     // STALE, with nothing changed, if the parameters in `groups` are not current: then a new plan is needed.

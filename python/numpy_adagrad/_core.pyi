@@ -45,6 +45,7 @@ class Plan:
         counters: list[Array],
         names: list[str],
         group_index: Array,
+        pairs: list[tuple[Any, Any]] = ...,
     ) -> None: ...
     @property
     def grad_norm(self) -> float | None: ...

@@ -1,6 +1,7 @@
 """Ctrl-C at any moment: a call takes effect as a whole or not at all, and the optimizer still works."""
 
 import copy
+import gc
 import itertools
 import random
 import signal
@@ -29,9 +30,15 @@ def draw_all(seed: int, size: int) -> list[Array]:
 
 @pytest.fixture(autouse=True)
 def _alarm_as_interrupt() -> Iterator[None]:
-    """An alarm at a chosen moment acts as SIGINT does."""
+    """An alarm at a chosen moment acts as SIGINT does.
+
+    No garbage is collected meanwhile: Python forgets an interrupt that falls into the finalizer of any object.
+    """
     before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    gc.collect()
+    gc.disable()
     yield
+    gc.enable()
     signal.setitimer(signal.ITIMER_REAL, 0)
     signal.signal(signal.SIGALRM, before)
 

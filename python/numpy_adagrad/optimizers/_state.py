@@ -128,11 +128,11 @@ class OptimizerState(ABC):
         """Check all parameters and make the plan of a step. A parameter without a known slot gets a new state."""
         roles = ("params", self._accumulator, "grads", self._counter)
         bound = Bound([], {}, [], _core.Plan(self._rule, roles, self._watched_keys), [])
-        _core.commit(self._binding_pairs(bound, groups, known_slots))
+        self._add_groups(bound, groups, known_slots)
         self._bound = bound._replace(groups=groups)  # the list itself: a user may hold it
 
-    def _binding_pairs(self, bound: Bound, groups: list[Group], known_slots: list[Slot]) -> Pairs:
-        """Check groups and add them to the plan; return what else they add to `bound`."""
+    def _add_groups(self, bound: Bound, groups: list[Group], known_slots: list[Slot], *pairs: tuple[Any, Any]) -> None:
+        """Check groups and add them to all parts of `bound`, and commit `pairs`, as a whole or not at all."""
         start = len(bound.slots)
         params = [param for group in groups for param in group["params"]]
         names = read_names(groups, bound.groups, bound.names)
@@ -144,10 +144,10 @@ class OptimizerState(ABC):
         group_index = np.concatenate([*index, np.zeros(0, np.int32)])
         has_counter = bound.groups and self._counter_dtype is not None
         counters = [] if has_counter else self._counters(slots)
-        bound.plan.add_groups(groups, accumulators, counters, list(names), group_index)
         labels = [f"{role}[{start + i}]" for role in ("params", self._accumulator) for i in range(len(params))]
         files = mapped_files(zip(labels, [*params, *accumulators], strict=True))
-        return [(bound.groups, groups), (bound.names, names), (bound.slots, slots), (bound.files, files)]
+        parts = [(bound.groups, groups), (bound.names, names), (bound.slots, slots), (bound.files, files)]
+        bound.plan.add_groups(groups, accumulators, counters, list(names), group_index, [*parts, *pairs])
 
     def _rebind(self) -> None:
         self._bind(self._bound.groups, self._bound.slots)
@@ -204,7 +204,7 @@ class OptimizerState(ABC):
         with self._lock:
             self._check_reentry()
             group = self._checked_group(read_group(param_group))
-            _core.commit(self._binding_pairs(self._bound, [group], []))
+            self._add_groups(self._bound, [group], [])
 
     # One call at a time
 

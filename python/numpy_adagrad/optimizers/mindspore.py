@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import _core
 from ..inputs.containers import read_group
 from ..inputs.types import Array, Group, Params
 from ..inputs.validation import number
@@ -29,7 +28,7 @@ from ._mindspore_arguments import (
     value_text,
 )
 from ._mindspore_checkpoint import OPTIONS, MindSporeCheckpoints
-from ._state import Allocate, Bound, Pairs, Slot
+from ._state import Allocate, Bound, Slot
 
 GROUP_KEYS = ("params", *OPTIONS, "param_names", "lr_name")
 HINTS = {
@@ -207,14 +206,14 @@ class MindSporeAdagrad(MindSporeCheckpoints):
             group = self._checked_group(group)
             length = list_length([group], self._list_length)
             own = {"_next_group": self._next_group + 1, "_list_length": length}
-            _core.commit([*self._binding_pairs(self._bound, [group], []), (self.__dict__, own)])
+            self._add_groups(self._bound, [group], [], (self.__dict__, own))
 
     def _new_state(self, param: Array) -> dict[str, Array]:
         return {"accum": self._new_accumulator(param, self.accum)}
 
-    def _binding_pairs(self, bound: Bound, groups: list[Group], known_slots: list[Slot]) -> Pairs:
+    def _add_groups(self, bound: Bound, groups: list[Group], known_slots: list[Slot], *pairs: tuple[Any, Any]) -> None:
         check_names(groups, bound.names, grouped=self._grouped)
-        return super()._binding_pairs(bound, groups, known_slots)
+        super()._add_groups(bound, groups, known_slots, *pairs)
 
     def _group_index(self, k: int, group: Group) -> Array:
         """A group has an even index, and an odd one for parameters whose name excludes them from weight decay."""
