@@ -10,6 +10,7 @@ from numpy_adagrad import _core
 from numpy_adagrad.benchmark.candidates import participants
 from numpy_adagrad.benchmark.dense_candidates import DENSE_CANDIDATES
 from numpy_adagrad.benchmark.sparse_candidates import SPARSE_CANDIDATES
+from numpy_adagrad.optimizers import OPTIMIZERS
 
 TESTS = Path(__file__).parents[1]
 BENCH = TESTS.parent / "bench"
@@ -107,3 +108,11 @@ def test_unknown_rows_of_builds() -> None:
     done = run(BENCH / "compare_builds.py", sys.executable, sys.executable, "--rows", "1e9")
     assert done.returncode == 2
     assert "--rows: expected some of ['1e3', " in done.stderr
+
+
+def test_growth() -> None:
+    done = run(BENCH / "growth.py", "--rounds", "1", "--numbers", "3", "30")
+    assert (done.returncode, done.stderr) == (0, "")
+    heading, *rows = done.stdout.splitlines()
+    assert heading.split() == ["3", "30"]
+    assert [row.split()[0] for row in rows] == [optimizer.__name__ for optimizer in OPTIMIZERS.values()]
