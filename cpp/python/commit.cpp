@@ -1,7 +1,6 @@
 #include "python/commit.hpp"
 
 #include <string>
-#include <vector>
 
 #include "python/array_checks.hpp"
 
@@ -29,7 +28,7 @@ void check_pair(const py::handle &target, const py::handle &value, const std::st
         throw py::type_error(label + ": expected the dtype of the target");
 }
 
-int write(PyObject *target, PyObject *value) {
+int write_pair(PyObject *target, PyObject *value) {
     switch (kind_of(target)) {
     case Kind::DICT: return PyDict_Update(target, value);
     case Kind::LIST: return PyList_SetSlice(target, PY_SSIZE_T_MAX, PY_SSIZE_T_MAX, value);
@@ -39,23 +38,24 @@ int write(PyObject *target, PyObject *value) {
 
 }  // namespace
 
-void commit(const py::list &pairs) {
-    std::vector<py::tuple> checked;
-    // The old values of a dict are released when all is written: a destructor may run any code.
-    std::vector<py::object> replaced;
+Commit::Commit(const py::list &pairs) {
     for (const py::handle object : pairs) {
-        const std::string label = "pairs[" + std::to_string(checked.size()) + "]";
+        const std::string label = "pairs[" + std::to_string(pairs_.size()) + "]";
         if (!PyTuple_CheckExact(object.ptr()) || PyTuple_GET_SIZE(object.ptr()) != 2)
             throw py::type_error(label + ": expected a tuple (target, value)");
-        const auto &pair = checked.emplace_back(py::reinterpret_borrow<py::tuple>(object));
+        const auto &pair = pairs_.emplace_back(py::reinterpret_borrow<py::tuple>(object));
         check_pair(pair[0], pair[1], label);
         if (kind_of(pair[0]) != Kind::DICT) continue;
+        const auto target = py::reinterpret_borrow<py::dict>(pair[0]);
         for (const auto &[key, value] : py::reinterpret_borrow<py::dict>(pair[1]))
-            replaced.push_back(
-                py::reinterpret_borrow<py::object>(PyDict_GetItemWithError(py::handle(pair[0]).ptr(), key.ptr())));
+            replaced_.push_back(py::reinterpret_borrow<py::object>(PyDict_GetItemWithError(target.ptr(), key.ptr())));
     }
-    for (const py::tuple &pair : checked)
-        if (write(PyTuple_GET_ITEM(pair.ptr(), 0), PyTuple_GET_ITEM(pair.ptr(), 1)) != 0) throw py::error_already_set();
+}
+
+void Commit::write() const {
+    for (const py::tuple &pair : pairs_)
+        if (write_pair(PyTuple_GET_ITEM(pair.ptr(), 0), PyTuple_GET_ITEM(pair.ptr(), 1)) != 0)
+            throw py::error_already_set();
 }
 
 }  // namespace adagrad

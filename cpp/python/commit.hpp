@@ -2,13 +2,26 @@
 #pragma once
 #include <pybind11/pybind11.h>
 
+#include <vector>
+
 namespace adagrad {
 
 namespace py = pybind11;
 
 // Takes (target, value) pairs: an array is filled with an array of its shape and dtype, a dict is updated with a dict,
-// a list is extended by a list. All pairs are checked before the first is written. No bytecode runs between two writes,
-// so that neither Ctrl-C nor a destructor can fall between them.
-void commit(const py::list &pairs);
+// a list is extended by a list.
+class Commit {
+  public:
+    // Checks all pairs.
+    explicit Commit(const py::list &pairs);
+
+    // Writes all pairs. No bytecode runs between two writes, so that neither Ctrl-C nor a destructor can fall between
+    // them.
+    void write() const;
+
+  private:
+    std::vector<py::tuple> pairs_;
+    std::vector<py::object> replaced_;  // in dicts; released when all is written, as a destructor may run any code
+};
 
 }  // namespace adagrad

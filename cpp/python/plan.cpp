@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "engine/dispatch.hpp"
 #include "engine/parallel.hpp"
 #include "python/commit.hpp"
 
@@ -69,42 +68,51 @@ void Plan::add_groups(const py::list &groups, const py::list &states, const py::
                       const py::object &group_index, const py::list &pairs) {
     const std::size_t params_before = entries_.size(), counters_before = counters_.counters.data.size();
     const std::size_t groups_before = group_sizes_.size();
+    const Commit commit(pairs);
     try {
         for (const py::handle name : names) names_.append(name);
-        std::vector<arrays::LabelledArray> outputs, accumulators;
-        std::vector<Py_ssize_t> sizes;
-        for (const py::handle group : groups) {
-            PyObject *const params = params_of(group, params_key_);
-            if (params == nullptr) throw py::type_error("groups: expected dicts with a list 'params'");
-            sizes.push_back(PySequence_Fast_GET_SIZE(params));
-            for (Py_ssize_t i = 0; i < sizes.back(); ++i) {
-                const std::size_t state = entries_.size() - params_before;
-                if (state >= states.size()) throw py::value_error("states: expected an array for each parameter");
-                add_param(py::reinterpret_borrow<py::object>(PySequence_Fast_GET_ITEM(params, i)), states[state],
-                          outputs, accumulators);
-            }
-        }
-        outputs.insert(outputs.end(), accumulators.begin(), accumulators.end());
+        std::vector<arrays::LabelledArray> outputs;
+        const std::vector<Py_ssize_t> sizes = add_params(groups, states, outputs);
         counters_.add(counters, entries_.size() - params_before, roles_.counter, names_, outputs);
         executor_.counters = counters_.counters;
-        memory_.add_outputs(outputs);
         group_options_.add_groups(sizes, group_index);
+        memory_.add_outputs(outputs);
         group_sizes_.insert(group_sizes_.end(), sizes.begin(), sizes.end());
-        commit(pairs);
     } catch (...) {
-        resize(params_before, counters_before);
-        group_options_.resize(params_before, groups_before);
-        group_sizes_.resize(groups_before);
+        resize(params_before, counters_before, groups_before);
         throw;
     }
+    commit.write();
 }
 
-void Plan::resize(std::size_t params, std::size_t counters) {
+// Adds the parameters of groups; returns their number in each group. `outputs` get all parameters, then all
+// accumulators.
+std::vector<Py_ssize_t> Plan::add_params(const py::list &groups, const py::list &states,
+                                         std::vector<arrays::LabelledArray> &outputs) {
+    std::vector<Py_ssize_t> sizes;
+    std::vector<arrays::LabelledArray> accumulators;
+    for (const py::handle group : groups) {
+        PyObject *const params = params_of(group, params_key_);
+        if (params == nullptr) throw py::type_error("groups: expected dicts with a list 'params'");
+        sizes.push_back(PySequence_Fast_GET_SIZE(params));
+        for (Py_ssize_t i = 0; i < sizes.back(); ++i) {
+            if (accumulators.size() == states.size())
+                throw py::value_error("states: expected an array for each parameter");
+            add_param(py::reinterpret_borrow<py::object>(PySequence_Fast_GET_ITEM(params, i)),
+                      states[accumulators.size()], outputs, accumulators);
+        }
+    }
+    outputs.insert(outputs.end(), accumulators.begin(), accumulators.end());
+    return sizes;
+}
+
+void Plan::resize(std::size_t params, std::size_t counters, std::size_t groups) {
     if (names_.size() > params) PyList_SetSlice(names_.ptr(), static_cast<Py_ssize_t>(params), PY_SSIZE_T_MAX, nullptr);
     entries_.resize(params);
     executor_.tensors.resize(params);
     counters_.resize(counters);
     executor_.counters = counters_.counters;
+    group_options_.resize(params, groups);
 }
 
 void Plan::add_param(const py::object &param_object, const py::object &state_object,
@@ -141,62 +149,6 @@ bool Plan::is_current(const py::list &groups) const {
         ++size;
     }
     return counters_.are_current();
-}
-
-void Plan::find_active(const py::tuple &grads) {
-    if (grads.size() != entries_.size())
-        throw py::value_error(roles_.grad + ": expected " + std::to_string(entries_.size()) +
-                              " arrays, one for each parameter, got " + std::to_string(grads.size()));
-    executor_.active.clear();
-    for (std::size_t i = 0; i < entries_.size(); ++i)
-        if (PyTuple_GET_ITEM(grads.ptr(), static_cast<Py_ssize_t>(i)) != Py_None || !roles_.indexed)
-            executor_.active.push_back(i);
-}
-
-void Plan::bind_grads(const py::tuple &grads) {
-    converted_.clear();
-    for (const std::size_t index : executor_.active)
-        bind_grad(index, PyTuple_GET_ITEM(grads.ptr(), static_cast<Py_ssize_t>(index)));
-}
-
-void Plan::bind_grad(std::size_t index, py::handle object) {
-    Entry &entry = entries_[index];
-    Tensor &tensor = executor_.tensors[index];
-    tensor.has_sparse_grad = false;
-    if (PyArray_CheckExact(object.ptr())) {
-        PyArrayObject *const grad = array_of(object);
-        if (entry.grad_seen.matches(grad)) return;
-        if (entry.grad_seen.matches_layout(grad)) {
-            memory_.check_disjoint(grad, label(roles_.grad, index));
-            tensor.grad.data = tensor.ordered_grad.data = static_cast<char *>(PyArray_DATA(grad));
-            entry.grad_seen.set_address(grad);
-            return;
-        }
-    }
-    if (PyArray_IsScalar(object.ptr(), Generic)) {  // NumPy turns results of shape () into scalars
-        converted_.push_back(py::reinterpret_steal<py::object>(PyArray_FromScalar(object.ptr(), nullptr)));
-        object = converted_.back();
-    } else if (!PyArray_Check(object.ptr()) && !sparse_parts_.empty() && !sparse_parts_[index].is_none()) {
-        return bind_sparse(index, sparse_parts_[index]);
-    }
-    bind_dense(index, object);
-}
-
-void Plan::bind_dense(std::size_t index, py::handle object) {
-    Entry &entry = entries_[index];
-    Tensor &tensor = executor_.tensors[index];
-    const arrays::Label grad_label = label(roles_.grad, index);
-    if (rule_.has_row_accumulator && PyArray_Check(object.ptr()))
-        throw py::type_error(grad_label.text() + ": expected a RowSparse, got an array");
-    PyArrayObject *const grad = arrays::plain_array(object, grad_label);
-    const DtypeCombo combo = arrays::dtype_combo(array_of(entry.param), array_of(entry.state), grad, grad_label);
-    arrays::check_memory(grad, grad_label);
-    arrays::check_shape(grad, array_of(entry.param), grad_label);
-    memory_.check_disjoint(grad, grad_label);
-    tensor.kernels = &isa().table->of[rule_.index][DENSE][combo];
-    tensor.grad = arrays::view_of(grad, entry.reversed);
-    tensor.ordered_grad = entry.reversed ? arrays::view_of(grad, false) : tensor.grad;
-    entry.grad_seen = arrays::Snapshot(grad);
 }
 
 int Plan::step(const py::list &groups, const py::object &grads, const py::object &hyperparameters,

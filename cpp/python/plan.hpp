@@ -59,7 +59,9 @@ class Plan {
 
     void add_param(const py::object &param, const py::object &state, std::vector<arrays::LabelledArray> &params,
                    std::vector<arrays::LabelledArray> &states);
-    void resize(std::size_t params, std::size_t counters);
+    std::vector<Py_ssize_t> add_params(const py::list &groups, const py::list &states,
+                                       std::vector<arrays::LabelledArray> &outputs);
+    void resize(std::size_t params, std::size_t counters, std::size_t groups);
     void bind_grads(const py::tuple &grads);
     void bind_grad(std::size_t index, py::handle grad);
     void bind_dense(std::size_t index, py::handle grad);

@@ -30,7 +30,7 @@ FLOORS = [
         [
             ("cpp/python/plan.cpp", "is_current", "the same arrays as bound?"),
             ("cpp/python/group_options.cpp", "unchanged", "the same options?"),
-            ("cpp/python/plan.cpp", "bind_grad", "checks new gradients"),
+            ("cpp/python/dense_gradients.cpp", "bind_grad", "checks new gradients"),
         ],
     ),
     (

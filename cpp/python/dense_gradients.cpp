@@ -1,0 +1,65 @@
+// The checks of gradients that are arrays. A gradient like the last one is compared instead of checked.
+#include "engine/dispatch.hpp"
+#include "python/plan.hpp"
+
+namespace adagrad {
+
+using arrays::array_of;
+
+void Plan::find_active(const py::tuple &grads) {
+    if (grads.size() != entries_.size())
+        throw py::value_error(roles_.grad + ": expected " + std::to_string(entries_.size()) +
+                              " arrays, one for each parameter, got " + std::to_string(grads.size()));
+    executor_.active.clear();
+    for (std::size_t i = 0; i < entries_.size(); ++i)
+        if (PyTuple_GET_ITEM(grads.ptr(), static_cast<Py_ssize_t>(i)) != Py_None || !roles_.indexed)
+            executor_.active.push_back(i);
+}
+
+void Plan::bind_grads(const py::tuple &grads) {
+    converted_.clear();
+    for (const std::size_t index : executor_.active)
+        bind_grad(index, PyTuple_GET_ITEM(grads.ptr(), static_cast<Py_ssize_t>(index)));
+}
+
+void Plan::bind_grad(std::size_t index, py::handle object) {
+    Entry &entry = entries_[index];
+    Tensor &tensor = executor_.tensors[index];
+    tensor.has_sparse_grad = false;
+    if (PyArray_CheckExact(object.ptr())) {
+        PyArrayObject *const grad = array_of(object);
+        if (entry.grad_seen.matches(grad)) return;
+        if (entry.grad_seen.matches_layout(grad)) {
+            memory_.check_disjoint(grad, label(roles_.grad, index));
+            tensor.grad.data = tensor.ordered_grad.data = static_cast<char *>(PyArray_DATA(grad));
+            entry.grad_seen.set_address(grad);
+            return;
+        }
+    }
+    if (PyArray_IsScalar(object.ptr(), Generic)) {  // NumPy turns results of shape () into scalars
+        converted_.push_back(py::reinterpret_steal<py::object>(PyArray_FromScalar(object.ptr(), nullptr)));
+        object = converted_.back();
+    } else if (!PyArray_Check(object.ptr()) && !sparse_parts_.empty() && !sparse_parts_[index].is_none()) {
+        return bind_sparse(index, sparse_parts_[index]);
+    }
+    bind_dense(index, object);
+}
+
+void Plan::bind_dense(std::size_t index, py::handle object) {
+    Entry &entry = entries_[index];
+    Tensor &tensor = executor_.tensors[index];
+    const arrays::Label grad_label = label(roles_.grad, index);
+    if (rule_.has_row_accumulator && PyArray_Check(object.ptr()))
+        throw py::type_error(grad_label.text() + ": expected a RowSparse, got an array");
+    PyArrayObject *const grad = arrays::plain_array(object, grad_label);
+    const DtypeCombo combo = arrays::dtype_combo(array_of(entry.param), array_of(entry.state), grad, grad_label);
+    arrays::check_memory(grad, grad_label);
+    arrays::check_shape(grad, array_of(entry.param), grad_label);
+    memory_.check_disjoint(grad, grad_label);
+    tensor.kernels = &isa().table->of[rule_.index][DENSE][combo];
+    tensor.grad = arrays::view_of(grad, entry.reversed);
+    tensor.ordered_grad = entry.reversed ? arrays::view_of(grad, false) : tensor.grad;
+    entry.grad_seen = arrays::Snapshot(grad);
+}
+
+}  // namespace adagrad
