@@ -5,7 +5,6 @@
 #include <numeric>
 
 #include "engine/block_buffer.hpp"
-#include "engine/fp_env.hpp"
 #include "engine/parallel.hpp"
 
 namespace adagrad {
@@ -65,7 +64,6 @@ std::ptrdiff_t sparse_buckets(const Tensor &tensor) {
 
 void Executor::prepare(const std::vector<Hyperparameters> &hyperparameters,
                        const std::vector<std::int32_t> &group_index, const StepOptions &options) {
-    const FpEnvGuard guard;
     args_.clear();
     elements_ = 0;
     const Hyperparameters *last_group = nullptr;
@@ -117,7 +115,6 @@ template <class Body> void Executor::for_each_bucket(Body body) {
 }
 
 bool Executor::step(const StepOptions &options) {
-    const FpEnvGuard guard;
     norm.reset();
     if (options.max_norm || options.skip_nonfinite) norm = grad_norm() / options.norm_divisor;
     if (options.skip_nonfinite && !std::isfinite(*norm)) return false;

@@ -52,6 +52,8 @@ class Executor {
 
     std::optional<double> norm;  // of the gradients of the last step, if that step took it
 
+    // The caller of these two holds an FpEnvGuard.
+    //
     // Computes the kernel arguments of each active tensor. `group_index` gives the hyperparameters of each tensor.
     void prepare(const std::vector<Hyperparameters> &hyperparameters, const std::vector<std::int32_t> &group_index,
                  const StepOptions &options);

@@ -22,7 +22,8 @@ constexpr std::ptrdiff_t MIN_CHUNK = 8192, MAX_CHUNKS = 32;
 int max_threads();
 
 // Calls body(begin, end) on chunks that together are [0, work). The work amounts to `elements` array elements; few
-// elements stay with the calling thread. The body must not throw. It runs in IEEE arithmetic.
+// elements stay with the calling thread. The body must not throw. Workers run it in IEEE arithmetic; the
+// calling thread runs it in its own floating-point environment.
 void parallel_for(std::ptrdiff_t work, std::ptrdiff_t elements, const ThreadPool::Body &body);
 
 // Makes forked children serial. Called once, at import.

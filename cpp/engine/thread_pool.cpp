@@ -5,6 +5,8 @@
 #include <system_error>
 #include <thread>
 
+#include "engine/fp_env.hpp"
+
 #if defined(__x86_64__)
 #include <immintrin.h>
 #endif
@@ -126,6 +128,7 @@ void ThreadPool::run_chunks(int thread) {
 
 void ThreadPool::work(int thread) {
     move_to_place(thread);
+    const FpEnvGuard guard;
     unsigned seen = call_ - 1;  // created for a call that has begun
     for (;;) {
         wait_for_call(seen);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "engine/fp_env.hpp"
 #include "engine/parallel.hpp"
 #include "python/commit.hpp"
 
@@ -174,6 +175,7 @@ int Plan::try_step(const py::list &groups, const py::object &grads, const py::ob
 }
 
 int Plan::execute(const StepOptions &options) {
+    const FpEnvGuard guard;
     executor_.prepare(group_options_.hyperparameters, group_options_.group_index, options);
     bool done;
     if (executor_.elements() < GRAIN_SIZE) {
