@@ -14,6 +14,10 @@ constexpr std::ptrdiff_t BUCKET_SIZE = 32, MAX_BUCKETS = 2048;
 // One thread counts this many indices at a time; there are few chunks, as each has counters for all buckets.
 constexpr std::ptrdiff_t MIN_CHUNK_SIZE = 4096, MAX_SORT_CHUNKS = 64;
 
+constexpr auto comes_first = [](const IndexedRow &a, const IndexedRow &b) {
+    return a.row != b.row ? a.row < b.row : a.source < b.source;
+};
+
 int bit_width(std::ptrdiff_t number) { return number > 0 ? std::bit_width(static_cast<std::size_t>(number)) : 0; }
 
 }  // namespace
@@ -69,11 +73,11 @@ template <class Index> std::ptrdiff_t RowGroups::sort(const Index *indices, std:
     });
     if (shift == 0) return count;  // each bucket is one row
     parallel_for(buckets, count, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
-        for (std::ptrdiff_t bucket = begin; bucket < end; ++bucket)
-            std::sort(entries_.begin() + starts_[bucket], entries_.begin() + starts_[bucket + 1],
-                      [](const IndexedRow &a, const IndexedRow &b) {
-                          return a.row != b.row ? a.row < b.row : a.source < b.source;
-                      });
+        for (std::ptrdiff_t bucket = begin; bucket < end; ++bucket) {
+            const auto first = entries_.begin() + starts_[bucket], last = entries_.begin() + starts_[bucket + 1];
+            // They are when all are of one row: entries of a bucket come in the order given.
+            if (!std::is_sorted(first, last, comes_first)) std::sort(first, last, comes_first);
+        }
     });
     return count;
 }

@@ -7,7 +7,7 @@ from matplotlib.ticker import MaxNLocator
 
 from ..optimizers import OPTIMIZERS
 
-PALETTE = ("#1f6feb", "#ee4c2c", "#2da44e", "#8250df", "#bf8700", "#0f8b8d", "#c2459a", "#57606a")
+PALETTE = ("#ee4c2c", "#1f6feb", "#2da44e", "#8250df", "#bf8700", "#0f8b8d", "#c2459a", "#57606a")
 COLORS = dict(zip(OPTIMIZERS, cycle(PALETTE)))
 LABELS = {rule: optimizer.__name__ for rule, optimizer in OPTIMIZERS.items()}
 
