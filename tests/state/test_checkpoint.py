@@ -227,3 +227,11 @@ def test_version_1(saved: Any) -> None:
     loaded.load(path, parameters=True)
     assert contents(loaded) == contents(expected)
     check_truncations_and_flips(loaded, path.read_bytes())
+
+
+def test_skipped_steps_are_saved(dialect: Dialect, tmp_path: Path) -> None:
+    optimizer, loaded = dialect.make([np.ones(2)]), dialect.make([np.ones(2)])
+    optimizer.step([np.array([np.nan, 1])], on_nonfinite="skip")
+    optimizer.save(tmp_path / "a")
+    loaded.load(tmp_path / "a")
+    assert loaded.skipped_steps == 1

@@ -63,7 +63,9 @@ def nested(levels: int) -> Any:
     return json.loads("[" * levels + "]" * levels)
 
 
-ENTRIES = "content: expected the entries ['rule', 'package', 'named', 'parameters', 'fixed', 'groups'], got"
+ENTRIES = (
+    "content: expected the entries ['rule', 'package', 'named', 'parameters', 'fixed', 'groups', 'skipped_steps'], got"
+)
 METADATA = "expected the metadata ['complex', 'content', 'format', 'sha256', 'version'], got"
 DEEP = "content: expected JSON of a few levels, got a deeper one"
 NOT_JSON = "content: expected JSON, got one with"
@@ -95,6 +97,8 @@ ALL: list[Case] = [
     (put("content/rule", "adam"), "rule: expected {rule!r}, got 'adam'"),
     (put("content/rule", 1), "content: expected 'rule' to be of type str, got 1"),
     (put("content/rule", nested(200)), "content: expected 'rule' to be of type str, got [[[[[[[...]]]]]]]"),
+    (put("content/skipped_steps", -1), "skipped_steps: expected a number of at least 0, got -1"),
+    (put("content/skipped_steps", True), "content: expected 'skipped_steps' to be of type int, got True"),
     (put("content/named", 1), "content: expected 'named' to be of type bool, got 1"),
     (put("content/groups", {}), "content: expected 'groups' to be of type list, got {{}}"),
     (put("content/groups", [1]), "groups[0]: expected the entries ['params', 'options', 'arrays'], got 1"),
@@ -176,7 +180,7 @@ def test_other_files(dialect: Dialect, tmp_path: Path) -> None:
     optimizer, path = make(dialect.optimizer), tmp_path / "a"
     for data in (b"", b"\x80\x04", b"\xff" * 100, (10**7).to_bytes(8, "little") + b"{}"):
         path.write_bytes(data)
-        with pytest.raises(ValueError, match=f"^{path}: expected a safetensors file, got one with Error "):
+        with pytest.raises(ValueError, match=f"^{path}: expected a safetensors file, got another or a damaged one: "):
             optimizer.load(path)
     save_file({"w": np.ones(3)}, path)
     raises_on_load(optimizer, path, "expected a checkpoint of format 'numpy-adagrad', got None")
@@ -190,6 +194,16 @@ def test_other_files(dialect: Dialect, tmp_path: Path) -> None:
         optimizer.load(tmp_path / "none")
     with pytest.raises(IsADirectoryError):
         optimizer.load(tmp_path)
+
+
+def test_a_damaged_file_is_called_damaged(dialect: Dialect, tmp_path: Path) -> None:
+    optimizer, path = make(dialect.optimizer), tmp_path / "a"
+    optimizer.save(path)
+    data = path.read_bytes()
+    for damaged in (data[:-1], data[:100], data[:-1] + bytes([data[-1] ^ 1])):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=f"^{path}: expected .*, got .*damaged"):
+            optimizer.load(path)
 
 
 def test_texts_that_no_library_writes(dialect: Dialect, tmp_path: Path) -> None:

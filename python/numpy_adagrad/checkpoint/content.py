@@ -22,6 +22,7 @@ class Content:
     states: list[dict[str, Array]]  # of each parameter, in flat order
     shared: dict[str, Array]  # arrays that belong to no parameter
     parameters: list[Array] | None
+    skipped_steps: int
 
 
 def match(own: Content, groups: list[list[str]], *, named: bool) -> tuple[list[str], list[int]]:

@@ -22,6 +22,7 @@ from .content import Content, match
 from .safetensors_file import check_texts
 
 CONTENT = {"rule": str, "package": str, "named": bool, "parameters": bool, "fixed": dict, "groups": list}
+CONTENT["skipped_steps"] = int
 GROUP = {"params": list, "options": dict, "arrays": list}
 
 
@@ -46,6 +47,7 @@ def encode(content: Content) -> tuple[dict[str, Array], dict[str, Any]]:
         "parameters": content.parameters is not None,
         "fixed": content.fixed,
         "groups": groups,
+        "skipped_steps": content.skipped_steps,
     }
 
 
@@ -54,7 +56,12 @@ def decode(arrays: Mapping[str, Array], description: Any, own: Content) -> Conte
 
     The result is in the order of `own`, with the names of the file. It includes parameters if `own` does.
     """
+    if type(description) is dict:
+        description.setdefault("skipped_steps", 0)  # files of older versions of this package have no such entry
     _check_entries(description, CONTENT, "content")
+    skipped_steps = description["skipped_steps"]
+    if skipped_steps < 0:
+        raise ValueError(f"skipped_steps: expected a number of at least 0, got {repr(skipped_steps)}")
     groups = description["groups"]
     for k, group in enumerate(groups):
         _check_entries(group, GROUP, f"groups[{k}]")
@@ -86,7 +93,15 @@ def decode(arrays: Mapping[str, Array], description: Any, own: Content) -> Conte
     if own.parameters is None:
         parameters = None
     options = [options[k] for k in group_indices]
-    return replace(own, names=names, options=options, states=states, shared=shared, parameters=parameters)
+    return replace(
+        own,
+        names=names,
+        options=options,
+        states=states,
+        shared=shared,
+        parameters=parameters,
+        skipped_steps=skipped_steps,
+    )
 
 
 def _plain(value: Any, label: str) -> Any:

@@ -9,10 +9,14 @@ Version 1 differs in two points: the digest is that of the whole file, and the d
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
-from collections.abc import Mapping
+import shutil
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from reprlib import repr  # short, whatever the file holds
 from tempfile import TemporaryDirectory
@@ -28,13 +32,18 @@ METADATA = {"format", "version", "content", "complex", "sha256"}
 DTYPES = {"F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64"}
 DTYPES |= {f"{kind[0].upper()}{bits}": f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)}
 TAGS = {name: tag for tag, name in DTYPES.items()}
+KINDS = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
+MOUNTED = (errno.EBUSY, errno.EXDEV)  # a file that is mounted by itself cannot be replaced
+NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM)
 
 
 def write(path: str, arrays: Mapping[str, Array], content: Any) -> None:
     """Write a file atomically: if the process or the machine stops meanwhile, the old file remains.
 
     The new file is made in a temporary folder beside `path` and then replaces the old one. If the process is killed,
-    the folder ``.numpy-adagrad-*`` remains; nothing reads it.
+    the folder ``.numpy-adagrad-*`` remains; nothing reads it. Only a file that cannot be replaced, because it is
+    mounted by itself, is overwritten. Modes and the synchronization of folders are left out where the file system
+    has none.
     """
     library = _library("save")
     metadata = {
@@ -43,21 +52,64 @@ def write(path: str, arrays: Mapping[str, Array], content: Any) -> None:
         "content": json.dumps(content),
         "complex": json.dumps([key for key, array in arrays.items() if array.dtype.kind == "c"]),
     }
-    folder = os.path.dirname(path) or "."
-    with TemporaryDirectory(prefix=".numpy-adagrad-", dir=folder, ignore_cleanup_errors=True) as private:
+    old_mode = _mode_of_old_file(path)
+    target = os.path.realpath(path)  # a symbolic link stays, and its target is replaced
+    folder = os.path.dirname(target)
+    with _temporary_folder(folder) as private:
         temporary = os.path.join(private, "checkpoint")
         with open(temporary, "xb") as file:
-            mode = os.fstat(file.fileno()).st_mode & 0o777  # as the umask sets it; safetensors sets 0600
+            new_mode = os.fstat(file.fileno()).st_mode & 0o777  # as the umask sets it; safetensors sets 0600
         try:
             # Copies take memory, so that arrays are copied only if the first file is wrong.
             if not _save(library, temporary, arrays, metadata, copy=False):
                 _save(library, temporary, arrays, metadata, copy=True)
         except library.SafetensorError as error:
             raise _system_error(error, path) from None
-        os.chmod(temporary, mode)
-        _sync(temporary)
-        os.replace(temporary, path)
-        _sync(folder)
+        with suppress(OSError):
+            os.chmod(temporary, new_mode if old_mode is None else old_mode)
+        try:
+            _sync(temporary)
+        except OSError as error:
+            if error.errno not in NO_SYNC:
+                raise
+        try:
+            os.replace(temporary, target)
+        except OSError as error:
+            if error.errno not in MOUNTED or old_mode is None:
+                raise
+            shutil.copyfile(temporary, target)
+            with suppress(OSError):
+                _sync(target)
+        with suppress(OSError):  # the new file is in its place
+            _sync(folder)
+
+
+def _mode_of_old_file(path: str) -> int | None:
+    """Return the mode of a file that may be replaced, None if there is none; raise an error for anything else."""
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    if not stat.S_ISREG(mode):
+        kind = KINDS.get(stat.S_IFMT(mode), "another kind")
+        raise ValueError(f"{path}: expected a regular file or a new name, got {kind}")
+    # The superuser may write to a read-only file, but should not by accident.
+    if not mode & 0o222 or not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+    return stat.S_IMODE(mode)
+
+
+@contextmanager
+def _temporary_folder(folder: str) -> Iterator[str]:
+    """Make a folder in `folder`; an error names `folder`."""
+    try:
+        temporary = TemporaryDirectory(prefix=".numpy-adagrad-", dir=folder, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, folder) from None
+    with temporary as private:
+        yield private
 
 
 def _save(library: Any, path: str, arrays: Mapping[str, Array], metadata: dict[str, str], *, copy: bool) -> bool:
@@ -77,7 +129,7 @@ def read(path: str) -> tuple[dict[str, Array], Any]:
     try:
         entries = library.deserialize(data)
     except library.SafetensorError as error:
-        raise ValueError(f"expected a safetensors file, got one with {error}") from None
+        raise ValueError(f"expected a safetensors file, got another or a damaged one: {error}") from None
     header = data[8 : 8 + int.from_bytes(data[:8], "little")]
     metadata = _parse(header.decode(), "header").get("__metadata__") or {}
     if metadata.get("format") != FORMAT:
@@ -89,7 +141,7 @@ def read(path: str) -> tuple[dict[str, Array], Any]:
         raise ValueError(f"expected the metadata {sorted(METADATA)}, got {repr(sorted(metadata))}")
     digest = digest_of_file(BytesIO(data)) if version == VERSION else digest_of_version_1(data)
     if digest != metadata["sha256"]:
-        raise ValueError(f"expected bytes with the sha256 {metadata['sha256']:.64}, got {digest}")
+        raise ValueError(f"expected a file with the sha256 {metadata['sha256']:.64}, got a damaged one with {digest}")
     arrays = {key: _loaded(key, entry) for key, entry in entries}
     for key in check_texts(_parse(metadata["complex"], "complex"), "complex"):
         arrays[key] = _paired(key, arrays.get(key))

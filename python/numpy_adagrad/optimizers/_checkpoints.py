@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 class Checkpoints(SavedState):
     """Base of `Optimizer`. The class of a rule may choose the options of a checkpoint."""
 
+    _skipped_steps: int
+
     def _fixed_options(self) -> dict[str, Any]:
         """Return the options that a checkpoint must share with the optimizer that loads it."""
         return {}
@@ -56,11 +58,13 @@ class Checkpoints(SavedState):
             states=[slot.state for slot in self._slots],
             shared=self._shared_arrays(),
             parameters=[slot.param for slot in self._slots] if parameters else None,
+            skipped_steps=self._skipped_steps,
         )
 
     def _restore(self, content: Content) -> Pairs:
         """Check the content of a file; return all that loading it writes."""
         pairs = self._restoring_pairs(content.states, content.options, content.shared)
+        pairs.append((self.__dict__, {"_skipped_steps": content.skipped_steps}))
         if content.parameters is not None:
             for name, slot, value in zip(content.names, self._slots, content.parameters, strict=True):
                 pairs.append((slot.param, cast_like(value, slot.param, f"param.{name}")))
@@ -70,8 +74,9 @@ class Checkpoints(SavedState):
         """Save state and options to a safetensors file, which is written atomically.
 
         The new file is made beside the old one and then replaces it, so that a failure leaves the old file as it was.
-        Steps in other threads wait meanwhile. Requires ``pip install "numpy-adagrad[checkpoint]"``; the file holds no
-        pickle.
+        The new file has the mode of the old one; a symbolic link stays, and its target is replaced. Only a file that is
+        mounted by itself, which no system replaces, is overwritten. Steps in other threads wait meanwhile. Requires
+        ``pip install "numpy-adagrad[checkpoint]"``; the file holds no pickle.
 
         Parameters
         ----------
@@ -83,10 +88,10 @@ class Checkpoints(SavedState):
         Raises
         ------
         OSError
-            If the file cannot be written.
+            If the file cannot be written, also if there is a read-only file.
         TypeError, ValueError
-            For a name or an option that the file cannot hold, or for a step counter that is not a whole number of
-            at least 0.
+            For a name or an option that the file cannot hold, for a step counter that is not a whole number of
+            at least 0, or for a path that is a FIFO, a socket or a device.
         RuntimeError
             If a closure or schedule of this optimizer makes the call.
 
