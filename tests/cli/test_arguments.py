@@ -1,13 +1,16 @@
 """Arguments of the commands: pasted `name=value` words, numbers in a range, paths of plots."""
 
+import errno
+import os
 import re
 from argparse import ArgumentTypeError
 from pathlib import Path
 from typing import Any
 
 import pytest
-from numpy_adagrad.cli.arguments import in_range, plot_path, read_arguments
-from numpy_adagrad.cli.main import main
+from numpy_adagrad.cli import arguments
+from numpy_adagrad.cli.arguments import UsageError, in_range, plot_path, read_arguments
+from numpy_adagrad.cli.main import main, parse
 
 
 def test_read_arguments() -> None:
@@ -98,6 +101,25 @@ def test_a_path_where_no_plot_can_be_written(
     with pytest.raises(ArgumentTypeError) as caught:
         plot_path(name)
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS, errno.ENOENT])
+def test_a_folder_where_nothing_can_be_written(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(dir: Path) -> Any:
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(arguments, "TemporaryFile", fail)
+    for command in ("diff", "demo"):
+        with pytest.raises(UsageError) as caught:
+            parse([command])
+        assert str(caught.value) == f"argument --out: cannot write {command}.png: {os.strerror(code)}"
+
+
+def test_no_plot_replaces_a_fifo(tmp_path: Path) -> None:
+    path = tmp_path / "fifo.png"
+    os.mkfifo(path)
+    with pytest.raises(ArgumentTypeError, match=f"^expected a regular file or a new name, got {path}$"):
+        plot_path(str(path))
 
 
 @pytest.mark.parametrize(

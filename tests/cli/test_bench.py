@@ -7,8 +7,10 @@ from importlib.metadata import version
 import pytest
 from helpers.benchmarks import WITHOUT_PEERS, hide_peers, set_other_load, shorten_blocks
 from numpy_adagrad import _core
-from numpy_adagrad.benchmark.candidates import Candidate, Step
+from numpy_adagrad.benchmark.candidates import Candidate, Step, participants
 from numpy_adagrad.benchmark.dense_candidates import DENSE_CANDIDATES
+from numpy_adagrad.benchmark.dense_comparison import compare_dense
+from numpy_adagrad.benchmark.dense_workloads import DENSE_WORKLOADS
 from numpy_adagrad.benchmark.figures import format_threads
 from numpy_adagrad.cli import bench_report
 
@@ -31,6 +33,17 @@ def test_the_table(capsys: pytest.CaptureFixture[str]) -> None:
     assert printed.out.count(" 1.00x │") >= 2
     assert f"numpy-adagrad {version('numpy-adagrad')}, numpy " in printed.out
     assert f"{format_threads(_core.max_threads())}, instruction set {_core.isa}" in printed.out
+
+
+def test_every_workload_needs_numpy_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not ml_dtypes, which the extra `cli` does not bring."""
+    monkeypatch.setitem(sys.modules, "ml_dtypes", None)
+    for name in bench_report.SHORT:
+        workload = DENSE_WORKLOADS[name]
+        small = workload._replace(shapes=[(3,)] * min(2, len(workload.shapes)))
+        comparison = compare_dense(small, participants(DENSE_CANDIDATES, workload.kind))
+        assert list(next(comparison.rounds()).seconds) == WITHOUT_PEERS
+        assert not any(comparison.errors.values())
 
 
 def test_notes_on_errors_and_a_busy_machine(

@@ -1,6 +1,8 @@
 """`numpy-adagrad diff`: the report, the plot, and the errors."""
 
+import errno
 import inspect
+import os
 import re
 from functools import partial
 from pathlib import Path
@@ -139,6 +141,23 @@ def test_mistakes_take_one_line(
 
 def test_a_mistake_is_the_exit_status(diff: Call) -> None:
     assert_one_line(diff("lr=-1"), 2, "numpy-adagrad: Invalid learning rate: -1\n")
+
+
+@pytest.mark.parametrize("words", [["diff", "--steps", "2", "--size", "3"], ["demo", "--epochs", "1"]], ids=str)
+def test_a_plot_that_cannot_be_written_is_one_line(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As when the disk fills up while the command runs."""
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Figure, "savefig", fail)
+    assert main(words) == 2
+    out, err = capsys.readouterr()
+    assert err == f"numpy-adagrad: cannot write {words[0]}.png: No space left on device\n"
+    assert "Plot written" not in out
 
 
 @pytest.mark.parametrize("option", ["--steps", "--size", "--seed"])

@@ -1,10 +1,13 @@
 """The command line as a whole: help, mistakes, missing modules, Ctrl-C."""
 
+import os
+import subprocess
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from helpers.command import COMMANDS, OPTIONAL, Call, assert_one_line, printed
+from helpers.command import COMMANDS, MODULE, OPTIONAL, Call, assert_one_line, printed
 from numpy_adagrad.cli.main import parse
 
 INTERRUPTED = Path(__file__).parents[1] / "programs" / "interrupted_demo.py"
@@ -13,8 +16,26 @@ INTERRUPTED = Path(__file__).parents[1] / "programs" / "interrupted_demo.py"
 @pytest.mark.parametrize("arguments", [[], ["--help"]])
 def test_help_lists_the_commands_with_numpy_alone(call: Call, arguments: list[str]) -> None:
     output = printed(call(*arguments, without=OPTIONAL))
-    assert output.startswith("usage: numpy-adagrad [-h] COMMAND ...\n")
+    assert output.startswith("usage: numpy-adagrad [-h] [--version] COMMAND ...\n")
     assert all(f"\n    {name}" in output for name in COMMANDS)
+
+
+def test_the_version_needs_numpy_alone(call: Call) -> None:
+    assert printed(call("--version", without=OPTIONAL)) == f"numpy-adagrad {version('numpy-adagrad')}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments", [["info"], ["--help"], ["--version"], ["translate", "torch", "mindspore"], ["diff"]]
+)
+def test_a_reader_that_stops_reading_is_no_error(arguments: list[str], tmp_path: Path) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [*MODULE, *arguments], cwd=tmp_path, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=300, check=False
+    )
+    os.close(writer)
+    assert done.stderr == ""
+    assert done.returncode in (0, 1)  # argparse itself ignores errors where output is not buffered
 
 
 @pytest.mark.parametrize("command", COMMANDS)

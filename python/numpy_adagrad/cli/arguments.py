@@ -7,6 +7,7 @@ import math
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
@@ -66,6 +67,14 @@ def plot_path(text: str) -> Path:
         raise ArgumentTypeError(f"there is no folder {path.parent}")
     if path.is_dir():
         raise ArgumentTypeError(f"expected a file, got the folder {path}")
+    if path.exists() and not path.is_file():
+        raise ArgumentTypeError(f"expected a regular file or a new name, got {path}")
+    try:
+        # Permissions do not tell whether the superuser can write here.
+        with path.open("ab") if path.exists() else TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise ArgumentTypeError(f"cannot write {path}: {error.strerror}") from None
     return path
 
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from ..optimizers import OPTIMIZERS
 from .demo_network import LAYERS, RATE, Epoch, read_digits, train
-from .plotting import COLORS, LABELS, style_axes
+from .plotting import COLORS, LABELS, style_axes, write_plot
 
 
 def run(epochs: int, out: Path, seed: int) -> None:
@@ -69,4 +69,4 @@ def draw(histories: dict[str, list[Epoch]], out: Path) -> None:
     style_axes(left, "Training loss (mean cross entropy)", "epoch")
     style_axes(right, "Test accuracy", "epoch")
     figure.suptitle(f"Handwritten digits: the same start and batches, rate {RATE}", fontsize=13)
-    figure.savefig(out)
+    write_plot(figure, out)

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ..migration.divergence import Distance, Distances, Floats, first_beyond
-from .plotting import COLORS, LABELS, style_axes
+from .plotting import COLORS, LABELS, style_axes, write_plot
 
 LARGEST, MEDIAN, MARK = "#24292f", "#8c959f", "#a3120a"
 
@@ -32,7 +32,7 @@ def draw(
         axes.set_xlim(-0.02 * len(distances), 1.02 * len(distances))
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=2, frameon=False)
     figure.suptitle("Two rules, the same start and gradients", fontsize=13)
-    figure.savefig(out)
+    write_plot(figure, out)
 
 
 def draw_distances(axes: Axes, distances: Sequence[Distance], tolerance: float) -> None:

@@ -71,10 +71,11 @@ def show(outcome: Outcome, tolerance: float, out: Path) -> None:
     for note in outcome.chosen.notes:
         if note.kind != "exact":
             console.print(Text.assemble((note.argument, "bold"), f": {note.text}"))
-    for line in (*report(outcome, tolerance), f"Plot written to {out}"):
+    for line in report(outcome, tolerance):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     name = element_name(outcome.problem.start, outcome.distances[-1].element)
     draw(outcome.trajectories, name, outcome.distances, tolerance, out)
+    console.print(f"Plot written to {out}", markup=False, highlight=False, soft_wrap=True)
 
 
 def report(outcome: Outcome, tolerance: float) -> Iterator[str]:

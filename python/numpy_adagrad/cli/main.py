@@ -1,9 +1,11 @@
 """Read the command line and run one command."""
 
+import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
 
+from .. import _core
 from . import bench, demo, diff, info, translate
 from .arguments import Parser, UsageError
 
@@ -13,8 +15,15 @@ COMMANDS = (info, translate, diff, demo, bench)
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command that the words (by default those of the process) name; return the exit status."""
     try:
-        arguments = parse(words)
-        arguments.run(arguments)
+        try:
+            arguments = parse(words)
+            arguments.run(arguments)
+        finally:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader of a pipe, such as `head`, has read enough. Python flushes again when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except UsageError as error:
         print(f"numpy-adagrad: {error}", file=sys.stderr)
         return 2
@@ -40,6 +49,7 @@ def make_parser() -> Parser:
     parser = Parser(
         prog="numpy-adagrad", description="The Adagrad of PyTorch and of MindSpore, in place on NumPy arrays."
     )
+    parser.add_argument("--version", action="version", version=f"numpy-adagrad {_core.version}")
     parser.set_defaults(run=lambda _: parser.print_help())
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for command in COMMANDS:

@@ -1,15 +1,26 @@
 """Colors, labels and axes that the plots of the commands share."""
 
 from itertools import cycle
+from pathlib import Path
 
 from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from ..optimizers import OPTIMIZERS
+from .arguments import UsageError
 
 PALETTE = ("#ee4c2c", "#1f6feb", "#2da44e", "#8250df", "#bf8700", "#0f8b8d", "#c2459a", "#57606a")
 COLORS = dict(zip(OPTIMIZERS, cycle(PALETTE)))
 LABELS = {rule: optimizer.__name__ for rule, optimizer in OPTIMIZERS.items()}
+
+
+def write_plot(figure: Figure, out: Path) -> None:
+    """Write a plot; raise UsageError if the system cannot."""
+    try:
+        figure.savefig(out)
+    except OSError as error:
+        raise UsageError(f"cannot write {out}: {error.strerror}") from None
 
 
 def style_axes(axes: Axes, title: str, counted: str) -> None:
