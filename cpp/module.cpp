@@ -2,6 +2,7 @@
 #include <pybind11/stl.h>
 
 #include "engine/dispatch.hpp"
+#include "engine/fp_env.hpp"
 #include "engine/parallel.hpp"
 #include "python/commit.hpp"
 #include "python/plan.hpp"
@@ -41,6 +42,16 @@ std::unique_ptr<adagrad::Plan> make_plan(const std::string &rule, const py::tupl
                                            watched_keys);
 }
 
+// A block in Python with IEEE arithmetic.
+class IeeeBlock {
+  public:
+    void enter() { guard_.emplace(); }
+    void exit(const py::args &) { guard_.reset(); }
+
+  private:
+    std::optional<adagrad::FpEnvGuard> guard_;
+};
+
 }  // namespace
 
 // The signatures and docstrings stand in python/numpy_adagrad/_core.pyi.
@@ -61,6 +72,11 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     m.def("check_params", &adagrad::check_params, "rule"_a, "params"_a, "names"_a, "first"_a = 0);
     m.def("commit", [](const py::list &pairs) { adagrad::Commit(pairs).write(); }, "pairs"_a);
     m.def("fill", &adagrad::arrays::fill, "array"_a, "value"_a);
+
+    py::class_<IeeeBlock>(m, "IeeeBlock")
+        .def(py::init<>())
+        .def("__enter__", &IeeeBlock::enter)
+        .def("__exit__", &IeeeBlock::exit);
 
     using adagrad::Plan, adagrad::StepOptions;
     m.attr("DONE") = py::int_(static_cast<int>(Plan::DONE));

@@ -4,6 +4,7 @@
 #include <numeric>
 #include <utility>
 
+#include "engine/fp_env.hpp"
 #include "python/array_checks.hpp"
 
 namespace adagrad {
@@ -40,11 +41,12 @@ bool is_plain_number(PyObject *value) {
     return PyFloat_CheckExact(value) || PyLong_CheckExact(value) || PyBool_Check(value);
 }
 
-// Calls hyperparameters(index, steps).
+// Calls hyperparameters(index, steps), which rounds numbers, too.
 py::object call(const py::object &hyperparameters, std::int32_t index, double steps) {
     const py::int_ python_index(index);
     const auto python_steps = py::reinterpret_steal<py::object>(PyLong_FromDouble(steps));
     if (!python_steps) throw py::error_already_set();  // infinity or NaN
+    const FpEnvGuard guard;
     auto result = py::reinterpret_steal<py::object>(
         PyObject_CallFunctionObjArgs(hyperparameters.ptr(), python_index.ptr(), python_steps.ptr(), nullptr));
     if (!result) throw py::error_already_set();

@@ -3,6 +3,7 @@
 import ctypes
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -124,6 +125,39 @@ def test_rates_in_either_mode(dialect: Dialect, rate: float, decay: float, dtype
         options["lr_decay"] = decay
     assert_unchanged(dialect, dtype, "normal", set_flush, flushes, **options)
     assert_unchanged(dialect, dtype, "normal", *UPWARDS, **options)
+
+
+@pytest.mark.parametrize("dtype", DTYPES, ids=str)
+def test_numbers_that_are_rounded_in_python(dialect: Dialect, dtype: npt.DTypeLike) -> None:
+    """The float32 next to each of these lies below: the scale, the start of accumulators, rates and decays, also those of schedules."""
+    start: dict[str, Any] = {} if dialect.start is None else {dialect.start: 0.7}
+    for scale in (0.7, 0.9):
+        assert_unchanged(dialect, dtype, "normal", *UPWARDS, scaling={"grad_scale": scale}, **start)
+    if str(dialect) != "mindspore":
+        return
+    cases: list[tuple[dict[str, Any], dict[str, Any]]] = [
+        ({"loss_scale": 0.7, "weight_decay": lambda step: 0.9}, {}),
+        ({"loss_scale": 0.9, "weight_decay": 0.7}, {}),
+        ({"learning_rate": [0.7, 0.9, 0.6]}, {}),
+        ({"learning_rate": [0.7, 0.9, 0.6]}, {"lr": 0.7}),
+        ({"learning_rate": lambda step: 0.7 / (1 + step)}, {"lr": 0.7}),
+    ]
+    for options, group in cases:
+        every: dict[str, Any] = {**start, **options}
+        assert_unchanged(dialect, dtype, "normal", *UPWARDS, group=group, **every)
+
+
+def test_loading_casts_in_any_mode(dialect: Dialect, tmp_path: Path) -> None:
+    saved = dialect.make([np.ones(3)])
+    dialect.accumulator(saved, 0)[...] = [0.7, 0.9, 1 / 3]
+    saved.save(tmp_path / "a")
+
+    def load() -> Array:
+        optimizer = dialect.make([np.ones(3, np.float32)])
+        optimizer.load(tmp_path / "a")
+        return dialect.accumulator(optimizer, 0)
+
+    assert_same_bits(in_thread(lambda: (libm.fesetround(UPWARD), load())[1]), load())
 
 
 def test_functional_forms_in_a_thread_that_flushes() -> None:

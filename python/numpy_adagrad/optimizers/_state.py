@@ -170,11 +170,15 @@ class OptimizerState(ABC):
         if dtype != param.dtype and not (is_half and dtype == np.float32):
             allowed = f"{param.dtype} or float32" if is_half else f"{param.dtype}"
             raise TypeError(f"state_dtype: expected {allowed} for a {param.dtype} parameter, got {dtype}")
+        with _core.IeeeBlock(), np.errstate(all="ignore"):
+            filled = np.array(value, dtype)
+        if np.isfinite(value) and not np.isfinite(filled):
+            raise ValueError(f"{self._accumulator}: expected an initial value within {dtype}, got {value.real}")
         if self._allocate is not None:
             return self._allocate(param, dtype, value)
         order: Literal["C", "F"] = "F" if param.flags.fnc else "C"
         accumulator = np.empty(param.shape, dtype, order)
-        _core.fill(accumulator, np.array(value, dtype))
+        _core.fill(accumulator, filled)
         return accumulator
 
     def add_param_group(self, param_group: Mapping[str, Any]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .. import _core
 from ..inputs.containers import read_group
 from ..inputs.types import Array, Group, Params
 from ..inputs.validation import number
@@ -142,8 +143,9 @@ class MindSporeAdagrad(MindSporeCheckpoints):
             raise TypeError(type_text("loss_scale", "float", loss_scale))
         if number(loss_scale, "loss_scale") <= 0:
             raise ValueError(value_text("loss_scale", "> 0", loss_scale))
-        check_range("loss_scale", float(loss_scale))
-        self.accum, self._update_slots, self._norm_divisor = float(accum), update_slots, float(loss_scale)
+        loss_scale = number(loss_scale, "loss_scale")
+        check_range("loss_scale", loss_scale)
+        self.accum, self._update_slots, self._norm_divisor = float(accum), update_slots, loss_scale
         self.defaults = {"lr": read_rate(learning_rate), "weight_decay": read_decay(weight_decay)}
         if isinstance(params, Iterator):
             params = list(params)
@@ -151,7 +153,9 @@ class MindSporeAdagrad(MindSporeCheckpoints):
         self._next_group = len(list(params)) if self._grouped else 1  # the number of the next group
         single = isinstance(params, np.ndarray)
         super().__init__(groups, single_param=single, state_dtype=state_dtype, allocate=allocate)
-        self._rule_options = {"update_slots": update_slots, "unscale": 1 / self._norm_divisor}
+        with _core.IeeeBlock():
+            unscale = 1 / self._norm_divisor
+        self._rule_options = {"update_slots": update_slots, "unscale": unscale}
         self._list_length = list_length(self.param_groups, None)
 
     def _checked_group(self, group: Group) -> Group:
