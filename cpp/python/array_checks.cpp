@@ -54,13 +54,23 @@ constexpr Combo COMBOS[] = {
     {Dtype::C64, Dtype::C64, Dtype::C64, F32},          {Dtype::C128, Dtype::C128, Dtype::C128, F64},
 };
 
+// What repr() shows; a name that is no text is shown, too.
+std::string shown(const py::handle &name) {
+    const auto text = py::reinterpret_steal<py::object>(PyObject_Repr(name.ptr()));
+    if (!text) throw py::error_already_set();
+    const auto bytes =
+        py::reinterpret_steal<py::bytes>(PyUnicode_AsEncodedString(text.ptr(), "utf-8", "backslashreplace"));
+    if (!bytes) throw py::error_already_set();
+    return bytes;
+}
+
 }  // namespace
 
 std::string Label::text() const {
     if (index < 0) return role + part;
     std::string text = role + "[" + std::to_string(index) + "]";
     const auto name = static_cast<std::size_t>(index - first_name);
-    if (name < names->size()) text += " ('" + (*names)[name].cast<std::string>() + "')";
+    if (name < names->size()) text += " (" + shown((*names)[name]) + ")";
     return text + part;
 }
 

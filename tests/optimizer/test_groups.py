@@ -59,10 +59,12 @@ def test_params_of_a_group(dialect: Dialect, make: Callable[[], Any], error: typ
 
 
 def test_group_without_params(dialect: Dialect) -> None:
+    """The type is that of both frameworks."""
     group = {dialect.group_rate: 0.1}
-    raises(KeyError, "params", lambda: dialect.optimizer([group]))
+    message = f"param_groups: expected groups with an entry 'params', got the keys ['{dialect.group_rate}']"
+    raises(KeyError, message, lambda: dialect.optimizer([group]))
     optimizer, _ = start(dialect)
-    raises_unchanged(optimizer, KeyError, "params", lambda: optimizer.add_param_group(group))
+    raises_unchanged(optimizer, KeyError, message, lambda: optimizer.add_param_group(group))
 
 
 def test_name_that_is_taken(dialect: Dialect) -> None:

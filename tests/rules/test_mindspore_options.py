@@ -91,6 +91,7 @@ def same_groups(make: Make) -> list[Group]:
 
 
 MIXED = "params: expected groups only or arrays only, got some of each"
+NO_PARAMS = "param_groups: expected groups with an entry 'params', got the keys ['lr']"
 ONE_ORDER = "order_params: expected one group with that key alone, got"
 # Made of the parameters that `make()` returns, in our form and in MindSpore's.
 PARAMS: list[tuple[Callable[[Make], Any], type[Exception], str]] = [
@@ -99,7 +100,7 @@ PARAMS: list[tuple[Callable[[Make], Any], type[Exception], str]] = [
     (lambda make: [], ValueError, "params: expected at least one array, got none"),
     (lambda make: [make(), {"params": [make()]}], TypeError, MIXED),
     (lambda make: [{"params": [make()]}, make()], TypeError, MIXED),
-    (lambda make: [{"lr": 0.1}], KeyError, "'params'"),
+    (lambda make: [{"lr": 0.1}], KeyError, repr(NO_PARAMS)),
     (
         lambda make: [{"params": [make()], "lr": [0.1, 0.2]}, {"params": [make()], "lr": [0.1]}],
         ValueError,

@@ -197,7 +197,10 @@ def test_dense_and_sparse_in_turn() -> None:
 def test_weight_decay_is_an_error_as_in_torch() -> None:
     w = np.full((3, 1), 2.0)
     optimizer, grad = TorchAdagrad([w], weight_decay=0.5), RowSparse([0], np.ones((1, 1)))
-    message = "weight_decay option is not compatible with sparse gradients"
+    message = (
+        "weight_decay option is not compatible with sparse gradients; "
+        "sparse_weight_decay='touched' decays the rows that a gradient covers"
+    )
     raises_unchanged(optimizer, RuntimeError, message, lambda: optimizer.step([grad]))
 
 

@@ -75,9 +75,9 @@ def adagrad(
     scale = 1.0 if grad_scale is None else positive_scale(grad_scale)
     options = {
         "lr": number(lr, "lr"),
-        "lr_decay": lr_decay,
-        "eps": eps,
-        "weight_decay": weight_decay,
+        "lr_decay": number(lr_decay, "lr_decay"),
+        "eps": number(eps, "eps"),
+        "weight_decay": number(weight_decay, "weight_decay"),
         "maximize": maximize,
         "decays_sparse": False,
     }

@@ -24,6 +24,8 @@ def read_groups(params: Any) -> list[Group]:
 
 def read_group(group: Mapping[str, Any]) -> Group:
     """Convert the `params` of one group, in any form except groups, into a list."""
+    if "params" not in group:
+        raise KeyError(f"param_groups: expected groups with an entry 'params', got the keys {list(group)}")
     arrays, names = members(group["params"])
     read = {**group, "params": arrays}
     if names is not None:

@@ -62,6 +62,10 @@ class Optimizer(Checkpoints):
             if is_scheduled:
                 self._scheduled[index, key] = value
             options[key] = value
+        for key in self._required_keys:
+            value = group.get(key)
+            if key not in options and hasattr(value, "__array__"):
+                options[key] = number(value, key)
         return options
 
     # The step
@@ -157,7 +161,9 @@ class Optimizer(Checkpoints):
                 self._skipped_steps += 1
         return loss
 
-    __call__ = step
+    def __call__(self, grads: Grads | None = None, **options: Any) -> Any:
+        """Call `step`, also that of a subclass."""
+        return self.step(grads, **options)
 
     def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a closure or schedule. Meanwhile, it must not call the optimizer."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 
+from .. import _core
 from ..inputs.containers import members, read_group
 from ..inputs.tensors import to_array
 from ..inputs.types import Group
@@ -86,6 +87,8 @@ def check_names(groups: list[Group], known: Mapping[str, int], *, grouped: bool)
     """Raise an error for names that mean something else in a checkpoint; `known` has the names of earlier groups."""
     names = dict.fromkeys(name for group in groups for name in group["param_names"])
     for name in names:
+        if not isinstance(name, str):
+            raise TypeError(f"params: expected names that are text, got {name!r}")
         accumulator = name.removeprefix(ACCUM)
         is_accumulator = accumulator != name and (accumulator in names or accumulator in known)
         is_rate = name == SHARED_RATE or (grouped and GROUP_RATE.fullmatch(name))
@@ -113,15 +116,17 @@ def read_rate(rate: Any) -> Any:
     if isinstance(rate, (bool, int, float)):
         check_range("learning rate", float(rate))
         return float(rate)
+    kind = type(rate).__name__
+    if isinstance(rate, Iterable) and not hasattr(rate, "__array__"):
+        rate = list(rate)  # MindSpore takes any iterable
     array = np.asarray(to_array(rate) if rate is not None else rate)
     if rate is None or array.dtype.kind not in "biufV":
         raise TypeError(
-            "learning_rate: expected a number, a sequence, a 1-dimensional array or a callable, got "
-            f"{type(rate).__name__}"
+            f"learning_rate: expected a number, a sequence, a 1-dimensional array or a callable, got {kind}"
         )
     if array.ndim > 1:
         raise ValueError(f"learning_rate: expected an array of 0 or 1 dimensions, got {array.ndim}")
-    with np.errstate(all="ignore"):
+    with _core.IeeeBlock(), np.errstate(all="ignore"):
         return array.astype(np.float32) if array.ndim else float(array)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,15 @@ from ..inputs.types import Array, Group, Params, Rate
 from ..inputs.validation import number
 from ._base import Optimizer
 from ._state import Allocate, Slot
+
+# Like torch, a group keeps keys that the rule does not read, but these are MindSpore's names for an option.
+HINTS = {
+    "learning_rate": "lr",
+    "accum": "initial_accumulator_value",
+    "loss_scale": "nothing: give `grad_scale` to each step",
+    "update_slots": "nothing: it always updates the accumulators",
+    "grad_centralization": "nothing: centralize the gradients yourself",
+}
 
 
 class TorchAdagrad(Optimizer):
@@ -140,6 +150,10 @@ class TorchAdagrad(Optimizer):
         self._rule_options = {"decays_sparse": sparse_weight_decay is not None}
 
     def _checked_group(self, group: Group) -> Group:
+        for key in group:
+            if key in HINTS:
+                text = f"param_groups: TorchAdagrad does not read the key {key!r}; torch calls it {HINTS[key]}"
+                warnings.warn(text, UserWarning, stacklevel=2)
         filled = {**self.defaults, **group}
         initial = number(filled["initial_accumulator_value"], "initial_accumulator_value")
         if initial != self.defaults["initial_accumulator_value"]:
@@ -151,7 +165,7 @@ class TorchAdagrad(Optimizer):
         return filled
 
     def _new_state(self, param: Array) -> dict[str, Array]:
-        initial = float(self.defaults["initial_accumulator_value"])
+        initial = number(self.defaults["initial_accumulator_value"], "initial_accumulator_value")
         value = complex(initial, initial) if param.dtype.kind == "c" else initial
         return {"step": np.zeros((), np.float32), "sum": self._new_accumulator(param, value)}
 

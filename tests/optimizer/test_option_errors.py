@@ -1,0 +1,187 @@
+"""Options and names in forms that are easily mistaken: each is accepted everywhere or raises an error at once."""
+
+import warnings
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.bits import assert_same_bits
+from helpers.dialects import RATE, Dialect
+from helpers.errors import raises
+from helpers.mindspore_arrays import parameter
+from helpers.values import bfloat16
+from mindspore import nn
+from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
+from numpy_adagrad.inputs.types import Array
+
+# Names that are no text
+
+
+@pytest.mark.parametrize(
+    ("name", "shown"),
+    [(1, "1"), (("a", "W"), "('a', 'W')"), (None, "None"), (b"a", "b'a'"), ("\udc80", "'\\udc80'"), ("é", "'é'")],
+)
+def test_errors_show_any_name(name: Any, shown: str) -> None:
+    """torch's rule takes any key of a mapping, as for example the tuples of flattened trees."""
+    message = f"params[0] ({shown}): expected a NumPy array, got list"
+    raises(TypeError, message, lambda: TorchAdagrad({name: [1.0]}))
+    optimizer = TorchAdagrad({name: np.ones(3)}, lr=1.0, eps=0)
+    message = f"grads[0] ({shown}): expected shape (3,), got (2,)"
+    raises(ValueError, message, lambda: optimizer.step({name: np.ones(2)}))
+    optimizer.step({name: np.ones(3)})
+    assert_same_bits(optimizer.param_groups[0]["params"][0], np.zeros(3))
+
+
+def test_mindspore_names_are_text() -> None:
+    names: list[Any] = [1, ("a", "W"), None, b"a"]
+    for name in names:
+        message = f"params: expected names that are text, got {name!r}"
+        raises(TypeError, message, partial(MindSporeAdagrad, {name: np.ones(3)}))
+
+
+# Numbers in arrays of one element
+
+
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1)])
+@pytest.mark.parametrize("late", [False, True])
+def test_every_number_may_be_an_array_of_one_element(dialect: Dialect, shape: tuple[int, ...], late: bool) -> None:
+    numbers = {dialect.rate: 0.5, "weight_decay": 0.25, "lr_decay": 0.125, "eps": 0.0625}
+    numbers = {key: value for key, value in numbers.items() if key in dialect._arguments}
+    of_groups = {dialect.group_rate if key == dialect.rate else key: value for key, value in numbers.items()}
+    arrays: dict[str, Any] = {key: np.full(shape, value) for key, value in numbers.items()}
+    if dialect.rate != dialect.group_rate:
+        arrays[dialect.rate] = np.array(0.5)  # MindSpore takes an array of one dimension as a rate for each step
+    params = [np.ones(3), np.ones(3)]
+    expected = dialect.make([params[0]], **numbers)
+    optimizer = dialect.make([params[1]], **({} if late else arrays))
+    if late:
+        renamed = dict(zip(of_groups, arrays.values(), strict=True))
+        optimizer.param_groups[0].update(renamed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(2):
+            expected.step([np.full(3, 2.0)])
+            optimizer.step([np.full(3, 2.0)])
+    assert_same_bits(params[1], params[0])
+
+
+def test_arrays_of_more_elements_raise_at_once() -> None:
+    for key in ("lr_decay", "weight_decay", "eps", "initial_accumulator_value"):
+        option: dict[str, Any] = {key: np.ones(2)}
+        message = f"{key}: expected a number, got an array of shape (2,) and dtype float64"
+        raises(TypeError, message, partial(TorchAdagrad, [np.ones(3)], **option))
+
+
+def test_the_start_of_accumulators_may_be_an_array() -> None:
+    optimizer = TorchAdagrad([np.ones(3)], initial_accumulator_value=np.array([0.5]))  # type: ignore[arg-type]
+    assert_same_bits(optimizer.state[0]["sum"], np.full(3, 0.5))
+
+
+def test_mindspore_loss_scale_may_be_an_array() -> None:
+    assert MindSporeAdagrad([np.ones(3)], loss_scale=np.array([2.0])).loss_scale == 2.0  # type: ignore[arg-type]
+
+
+# The start of accumulators
+
+
+@pytest.mark.parametrize("dtype", ["float16", bfloat16, "float32", "float64"])
+def test_a_start_beyond_the_dtype_raises(dialect: Dialect, dtype: Any) -> None:
+    start = dialect.start
+    if start is None:
+        return
+    largest = {"float16": 65504.0, "float32": float(np.finfo("f4").max)}.get(str(np.dtype(dtype)), 3e38)
+    accumulator = dialect.accumulator(dialect.make([np.ones(3, dtype)], **{start: largest}), 0)
+    assert np.isfinite(accumulator).all()
+    name = dialect.optimizer._accumulator
+    if dtype != "float64":
+        beyond = 1e5 if dtype == "float16" else 1e39
+        message = f"{name}: expected an initial value within {np.dtype(dtype)}, got {beyond}"
+        raises(ValueError, message, lambda: dialect.make([np.ones(3, dtype)], **{start: beyond}))
+    if dtype == "float16":
+        wide = dialect.make([np.ones(3, dtype)], state_dtype=np.float32, **{start: 1e5})
+        assert_same_bits(dialect.accumulator(wide, 0), np.full(3, 1e5, np.float32))
+
+
+# Groups
+
+
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("learning_rate", "lr"),
+        ("accum", "initial_accumulator_value"),
+        ("loss_scale", "nothing: give `grad_scale` to each step"),
+    ],
+)
+def test_mindspores_names_in_a_group_of_torch_warn(key: str, hint: str) -> None:
+    group = {"params": [np.ones(3)], key: 0.1}
+    message = f"param_groups: TorchAdagrad does not read the key '{key}'; torch calls it {hint}"
+    with pytest.warns(UserWarning, match=key) as caught:
+        optimizer = TorchAdagrad([group])
+    assert [str(warning.message) for warning in caught] == [message]
+    assert optimizer.param_groups[0][key] == 0.1
+    with pytest.warns(UserWarning, match=key) as caught:
+        optimizer.add_param_group({"params": [np.ones(3)], key: 0.1})
+    assert [str(warning.message) for warning in caught] == [message]
+
+
+def test_other_keys_of_a_group_are_kept_without_a_warning() -> None:
+    """As in torch, whose users keep their own entries there: names, scales, what schedulers need."""
+    own: dict[str, Any] = {"name": "head", "initial_lr": 0.1, "lr_scale": 2.0, "layer": 3}
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        optimizer = TorchAdagrad([{"params": [np.ones(3)], **own}])
+    assert own.items() <= optimizer.param_groups[0].items()
+
+
+# Learning rates of MindSpore
+
+
+@pytest.mark.parametrize("form", ["generator", "values", "range", "iterator", "tuple", "mapping"])
+def test_a_learning_rate_is_any_iterable_as_in_mindspore(form: str) -> None:
+    rates = [0.5, 0.25, 0.125]
+
+    def make() -> Any:
+        forms: dict[str, Any] = {
+            "generator": (rate for rate in rates),
+            "values": dict(enumerate(rates)).values(),
+            "range": range(1, 4),
+            "iterator": iter(rates),
+            "tuple": tuple(rates),
+            "mapping": dict.fromkeys(rates),
+        }
+        return forms[form]
+
+    theirs = nn.Adagrad([parameter("w", np.ones(3, np.float32))], learning_rate=make())
+    expected = theirs.learning_rate.learning_rate.asnumpy() if hasattr(theirs.learning_rate, "learning_rate") else None
+    for optimizer in (
+        MindSporeAdagrad([np.ones(3, np.float32)], learning_rate=make()),
+        MindSporeAdagrad([{"params": [np.ones(3, np.float32)], "lr": make()}]),
+    ):
+        found = optimizer.param_groups[0]["lr"]
+        assert_same_bits(found, np.array(list(make()), np.float32))
+        if expected is not None:
+            assert_same_bits(found, expected)
+        for _ in range(3):
+            optimizer.step([np.ones(3, np.float32)])
+
+
+# Steps
+
+
+def test_a_call_is_a_step_also_of_a_subclass(dialect: Dialect) -> None:
+    calls: list[tuple[Any, dict[str, Any]]] = []
+    optimizer_class: Any = dialect.optimizer
+
+    class Counting(optimizer_class):  # type: ignore[misc]
+        def step(self, grads: Any = None, **options: Any) -> Any:
+            calls.append((grads, options))
+            return super().step(grads, **options)
+
+    param: Array = np.ones(3)
+    optimizer, grads = Counting([param]), [np.ones(3)]
+    optimizer(grads, max_norm=1.0)
+    assert optimizer(closure=lambda: (RATE, grads)) == RATE
+    assert [options.keys() for _, options in calls] == [{"max_norm"}, {"closure"}]
+    assert calls[0][0] is grads
