@@ -1,0 +1,48 @@
+"""The build stops at compiler and linker flags that change results."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from helpers.sources import ROOT
+
+# The environment, the options of CMake, the variable that the message names, the flag.
+FLAGS: dict[str, tuple[dict[str, str], list[str], str, str]] = {
+    "CXXFLAGS": ({"CXXFLAGS": "-O2 -ffast-math -g"}, [], "CMAKE_CXX_FLAGS", "-ffast-math"),
+    "LDFLAGS": ({"LDFLAGS": "-s -mdaz-ftz"}, [], "CMAKE_EXE_LINKER_FLAGS", "-mdaz-ftz"),
+    "CXX": ({"CXX": "c++ -ffinite-math-only"}, [], "CMAKE_CXX_COMPILER_ARG1", "-ffinite-math-only"),
+    "release": ({}, ["-DCMAKE_CXX_FLAGS_RELEASE=-Ofast"], "CMAKE_CXX_FLAGS_RELEASE", "-Ofast"),
+    "module": (
+        {},
+        ["-DCMAKE_MODULE_LINKER_FLAGS=-funsafe-math-optimizations"],
+        "CMAKE_MODULE_LINKER_FLAGS",
+        "-funsafe-math-optimizations",
+    ),
+    "associative": ({}, ["-DCMAKE_CXX_FLAGS=-fassociative-math"], "CMAKE_CXX_FLAGS", "-fassociative-math"),
+    "reciprocal": ({}, ["-DCMAKE_CXX_FLAGS=-freciprocal-math"], "CMAKE_CXX_FLAGS", "-freciprocal-math"),
+}
+EXPECTED = "expected flags that change no result, got"
+
+
+def configure(folder: Path, environment: dict[str, str], options: list[str]) -> subprocess.CompletedProcess[str]:
+    """Run CMake as far as it comes; the errors are in stderr."""
+    kept = {name: value for name, value in os.environ.items() if name not in ("CXXFLAGS", "LDFLAGS", "CXX")}
+    command = ["cmake", "-S", str(ROOT), "-B", str(folder), *options]
+    return subprocess.run(command, env={**kept, **environment}, capture_output=True, text=True)
+
+
+@pytest.mark.parametrize(("environment", "options", "name", "flag"), FLAGS.values(), ids=FLAGS)
+def test_flags_that_change_results(
+    tmp_path: Path, environment: dict[str, str], options: list[str], name: str, flag: str
+) -> None:
+    done = configure(tmp_path, environment, options)
+    assert done.returncode != 0
+    assert f" {name}: {EXPECTED} {flag}\n" in done.stderr
+
+
+def test_other_flags(tmp_path: Path) -> None:
+    flags = "-O2 -march=x86-64 -fno-fast-math -DNOTE=-ffast-math-is-off"
+    done = configure(tmp_path, {"CXXFLAGS": flags, "LDFLAGS": "-s"}, [])
+    assert "Found Python" in done.stdout  # the line after the check
+    assert EXPECTED not in done.stderr
