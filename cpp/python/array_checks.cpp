@@ -1,6 +1,7 @@
 #include "python/array_checks.hpp"
 
 #include <atomic>
+#include <cstring>
 
 namespace adagrad::arrays {
 namespace {
@@ -160,6 +161,30 @@ StridedView view_of(PyArrayObject *array, bool reversed) {
     }
     if (pairs) axes.push_back({2, itemsize});
     return StridedView::over(data, itemsize, axes);
+}
+
+py::object mapping_of(const py::object &array) {
+    if (!PyArray_Check(array.ptr())) return py::none();
+    PyObject *base = PyArray_BASE(array_of(array));
+    static std::atomic<PyTypeObject *> mmap_type{nullptr};
+    if (mmap_type == nullptr)
+        mmap_type = reinterpret_cast<PyTypeObject *>(py::object(py::module_::import("mmap").attr("mmap")).release().ptr());
+    py::object owner;  // keeps the result of an attribute alive
+    while (base != nullptr) {
+        if (PyObject_TypeCheck(base, mmap_type.load()))
+            return py::reinterpret_borrow<py::object>(base);
+        if (PyArray_Check(base)) {
+            base = PyArray_BASE(reinterpret_cast<PyArrayObject *>(base));
+        } else if (PyMemoryView_Check(base)) {
+            base = PyMemoryView_GET_BUFFER(base)->obj;
+        } else if (std::strcmp(Py_TYPE(base)->tp_name, "DummyArray") == 0) {  // made by as_strided
+            owner = py::handle(base).attr("base");
+            base = owner.ptr();
+        } else {
+            break;
+        }
+    }
+    return py::none();
 }
 
 Snapshot::Snapshot(PyArrayObject *array)

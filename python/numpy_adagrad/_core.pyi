@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from mmap import mmap
 from typing import Any
 
 from .inputs.types import Array, Group
@@ -16,6 +17,7 @@ DONE: int
 SKIPPED: int
 STALE: int
 
+def mapping_of(array: Any) -> mmap | None: ...
 def max_threads() -> int: ...
 def check_params(rule: str, params: list[Any], names: list[str], first: int = 0) -> None: ...
 def commit(pairs: list[tuple[Any, Any]]) -> None: ...

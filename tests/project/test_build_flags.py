@@ -10,9 +10,10 @@ from helpers.sources import ROOT
 # The environment, the options of CMake, the variable that the message names, the flag.
 FLAGS: dict[str, tuple[dict[str, str], list[str], str, str]] = {
     "CXXFLAGS": ({"CXXFLAGS": "-O2 -ffast-math -g"}, [], "CMAKE_CXX_FLAGS", "-ffast-math"),
-    "LDFLAGS": ({"LDFLAGS": "-s -mdaz-ftz"}, [], "CMAKE_EXE_LINKER_FLAGS", "-mdaz-ftz"),
+    "LDFLAGS": ({"LDFLAGS": "-s -ffast-math"}, [], "CMAKE_EXE_LINKER_FLAGS", "-ffast-math"),
     "CXX": ({"CXX": "c++ -ffinite-math-only"}, [], "CMAKE_CXX_COMPILER_ARG1", "-ffinite-math-only"),
     "release": ({}, ["-DCMAKE_CXX_FLAGS_RELEASE=-Ofast"], "CMAKE_CXX_FLAGS_RELEASE", "-Ofast"),
+    "denormals": ({}, ["-DCMAKE_CXX_FLAGS_RELEASE=-mdaz-ftz"], "CMAKE_CXX_FLAGS_RELEASE", "-mdaz-ftz"),
     "module": (
         {},
         ["-DCMAKE_MODULE_LINKER_FLAGS=-funsafe-math-optimizations"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import _core
+from ..inputs.memmap import check_arrays
 from ..inputs.types import Array
 from ..inputs.validation import number
 
@@ -53,4 +54,5 @@ def apply_adagrad(var: Array, accum: Array, lr: float | Array, grad: Array, upda
         "unscale": 1.0,
         "grad_centralization": False,
     }
+    check_arrays([("var", var), ("accum", accum)])
     plan.step(groups, [grad], lambda index, steps: options, _core.StepOptions())

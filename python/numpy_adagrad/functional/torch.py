@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .. import _core
+from ..inputs.memmap import check_arrays
 from ..inputs.types import Array
 from ..inputs.validation import number, positive_scale
 from ..optimizers.torch import check_path
@@ -89,6 +90,8 @@ def adagrad(
         if grad is None:
             raise TypeError(f"grads[{i}]: expected a NumPy array, got NoneType")
     groups = [{"params": list(params)}]
+    names["params"] = groups[0]["params"]
+    check_arrays((f"{name}[{i}]", array) for name, arrays in names.items() for i, array in enumerate(arrays))
     roles = ("params", "state_sums", "grads", "state_steps")
     index = np.zeros(len(params), np.int32)
     plan = _core.Plan("torch", roles)

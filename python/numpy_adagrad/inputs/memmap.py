@@ -1,14 +1,13 @@
-"""Memory-mapped arrays: detect truncated files before a step would raise SIGBUS."""
+"""Arrays in memory-mapped files: detect truncated files before a step would raise SIGBUS."""
 
 from __future__ import annotations
 
 import mmap
+import re
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import numpy as np
-
-from .types import Array
+from .. import _core
 
 
 class MappedFile(NamedTuple):
@@ -19,17 +18,15 @@ class MappedFile(NamedTuple):
     label: str
 
 
-def mapped_files(arrays: Iterable[tuple[str, Array]]) -> list[MappedFile]:
-    """Find the arrays that are memory-mapped, from pairs of label and array."""
+def mapped_files(arrays: Iterable[tuple[str, Any]]) -> list[MappedFile]:
+    """Find the arrays that lie in an `mmap.mmap`, from pairs of label and array, and the files."""
     found: list[MappedFile] = []
     for label, array in arrays:
-        base, start = array, 0
-        while isinstance(base, np.ndarray):
-            if isinstance(base, np.memmap):
-                start = base.offset - base.offset % mmap.ALLOCATIONGRANULARITY
-            base = base.base  # type: ignore[assignment]
-        if isinstance(base, mmap.mmap):
-            found.append(MappedFile(base, start + len(base), label))
+        mapping = _core.mapping_of(array)
+        if mapping is not None:
+            # The text of a mapping is the only place where Python says at which offset of the file it begins.
+            offset = re.search(r"offset=(\d+)", mmap.mmap.__repr__(mapping))
+            found.append(MappedFile(mapping, len(mapping) + (int(offset[1]) if offset else 0), label))
     return found
 
 
@@ -41,8 +38,13 @@ def check_files(files: Iterable[MappedFile]) -> None:
     """
     for file in files:
         try:
-            size = file.map.size()
+            size = mmap.mmap.size(file.map)
         except (OSError, ValueError):  # anonymous memory, which has no size
             continue
         if size < file.end:
             raise ValueError(f"{file.label}: expected a file of {file.end} bytes, got one cut short to {size}")
+
+
+def check_arrays(arrays: Iterable[tuple[str, Any]]) -> None:
+    """Raise ValueError if one of the arrays, given as pairs of label and array, lies in a file cut short."""
+    check_files(mapped_files(arrays))

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .memmap import check_arrays
 from .types import Array
 
 
@@ -95,6 +96,8 @@ class RowSparse:
         """
         if not is_scipy(matrix):
             raise TypeError(f"matrix: expected a sparse array of SciPy, got {type(matrix).__name__}")
+        if len(matrix.shape) != 2:
+            raise ValueError(f"matrix: expected two dimensions, got shape {matrix.shape}")
         indices, values = scipy_elements(matrix, matrix.shape, "matrix")
         columns = matrix.shape[1]
         rows, places = np.unique(indices // max(columns, 1), return_inverse=True)
@@ -165,6 +168,7 @@ def parts_of(grad: Any, shape: tuple[int, ...], label: str) -> tuple[Array, Arra
     For anything else, return None.
     """
     if isinstance(grad, RowSparse):
+        check_arrays([(f"{label}.indices", grad.indices), (f"{label}.values", grad.values)])
         return grad.indices, grad.values, False
     if is_scipy(grad):
         return *scipy_elements(grad, shape, label), True
@@ -175,9 +179,46 @@ def scipy_elements(matrix: Any, shape: tuple[int, ...], label: str) -> tuple[Arr
     """Return the flat indices (in C order) and the values of the stored entries, in the order of storage."""
     if matrix.format not in ("csr", "csc", "coo"):
         raise TypeError(f"{label}: expected the format csr, csc or coo, got {matrix.format}")
-    if len(matrix.shape) != 2:
-        raise ValueError(f"{label}: expected two dimensions, got shape {matrix.shape}")
     if matrix.shape != shape:
         raise ValueError(f"{label}: expected shape {shape}, got {matrix.shape}")
+    check_arrays([(f"{label}.data", matrix.data)])
+    if matrix.format == "coo":
+        check_arrays((f"{label}.coords[{axis}]", places) for axis, places in enumerate(coordinates(matrix)))
+    else:
+        check_arrays([(f"{label}.indices", matrix.indices), (f"{label}.indptr", matrix.indptr)])
+        check_compressed(matrix, label)
     entries = matrix.tocoo(copy=False)
-    return entries.row.astype(np.int64) * shape[1] + entries.col, entries.data
+    indices = np.zeros(len(entries.data), np.int64)
+    for axis, (size, places) in enumerate(zip(shape, coordinates(entries), strict=True)):
+        if places.shape != indices.shape:
+            raise ValueError(f"{label}.coords[{axis}]: expected shape {indices.shape}, got {places.shape}")
+        check_range(places, size, f"{label}.coords[{axis}]")
+        indices *= size
+        indices += places
+    return indices, entries.data
+
+
+def coordinates(matrix: Any) -> tuple[Array, ...]:
+    """Return the indices of a coo array along each axis. SciPy before 1.13 has no name for all of them."""
+    return matrix.coords if hasattr(matrix, "coords") else (matrix.row, matrix.col)
+
+
+def check_compressed(matrix: Any, label: str) -> None:
+    """Check the index arrays of a csr or csc array: where they are wrong, SciPy reads and writes beyond them."""
+    shape = matrix.shape if matrix.format == "csr" else matrix.shape[::-1]
+    lines, count = (shape[0] if len(shape) == 2 else 1), len(matrix.indices)
+    indptr = matrix.indptr
+    if indptr.shape != (lines + 1,):
+        raise ValueError(f"{label}.indptr: expected shape ({lines + 1},), got {indptr.shape}")
+    if (indptr[1:] < indptr[:-1]).any():
+        raise ValueError(f"{label}.indptr: expected ascending values, got a descent")
+    if indptr[0] != 0 or indptr[-1] != count:
+        raise ValueError(f"{label}.indptr: expected values from 0 to {count}, got {indptr[0]} to {indptr[-1]}")
+    check_range(matrix.indices, shape[-1], f"{label}.indices")
+
+
+def check_range(places: Array, size: int, label: str) -> None:
+    """Raise IndexError for the first index that is not in [0, size)."""
+    if len(places) and not 0 <= places.min() <= places.max() < size:
+        position = int(np.argmax((places < 0) | (places >= size)))
+        raise IndexError(f"{label}: expected indices in [0, {size}), got {places[position]} at position {position}")
