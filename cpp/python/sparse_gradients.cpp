@@ -102,8 +102,8 @@ void Plan::group_rows(std::size_t index, const py::object &given, bool elementwi
     const std::ptrdiff_t position = sparse->groups.build(data, itemsize, count, rows);
     sparse->grouped_indices = position == count ? data : nullptr;
     if (position != count)
-        throw py::index_error(label.text() + ": expected " + (elementwise ? "elements" : "rows") + " below " +
-                              std::to_string(rows) + ", got " +
+        throw py::index_error(label.text() + ": expected " + (elementwise ? "elements" : "rows") + " in [0, " +
+                              std::to_string(rows) + "), got " +
                               std::string(py::str(py::object(indices[py::int_(position)]))) + " at position " +
                               std::to_string(position));
 }

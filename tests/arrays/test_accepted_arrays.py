@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import ml_dtypes
 import numpy as np
@@ -133,6 +133,36 @@ def test_views_of_complex_arrays(dialect: Dialect) -> None:
         a = normal(6, 8, dtype=np.complex128)
         params = [a[:, ::2], a[::-1, 1::4], a[:, 3::4].T]
         check_step(dialect, params, like(params), weight_decay=0.1)
+
+
+class Quantity(np.ndarray[Any, Any]):
+    """An array with a unit, which raises an error for arithmetic with another unit, like astropy's."""
+
+    unit: str
+
+    def __new__(cls, values: Array, unit: str) -> "Quantity":
+        made = values.view(cls)
+        made.unit = unit
+        return made
+
+    def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
+        units = {item.unit for item in inputs if isinstance(item, Quantity)}
+        if len(units) > 1:
+            raise TypeError(f"different units: {units}")
+        return getattr(ufunc, method)(*(np.asarray(item) for item in inputs), **options)
+
+
+def test_units_are_ignored(dialect: Dialect) -> None:
+    """As docs/guide/parameters-and-gradients.md says: the numbers are updated as those of plain arrays."""
+    values, grad = normal(5), normal(5)
+    expected = values.copy()
+    dialect.make([expected]).step([grad])
+    length, mass = Quantity(values, "m"), Quantity(grad, "kg")
+    with pytest.raises(TypeError, match="different units"):
+        length - mass
+    dialect.make([length]).step([mass])
+    assert_same_bits(values, expected)
+    assert (length.unit, mass.unit) == ("m", "kg")
 
 
 def test_memmap(dialect: Dialect, tmp_path: Path) -> None:

@@ -11,15 +11,32 @@ from numpy_adagrad import RowSparse
 from scipy import sparse
 
 ONES = np.ones((2, 3), np.float32)
+
+
+def coo(rows: list[int], columns: list[int]) -> sparse.coo_array:
+    """With coordinates set by hand, which SciPy does not check."""
+    matrix = sparse.coo_array((4, 3), dtype=np.float32)
+    matrix.coords, matrix.data = (np.array(rows), np.array(columns)), np.ones(2, np.float32)
+    return matrix
+
+
+def compressed(format: str, **parts: list[int]) -> Any:
+    """Two stored entries, with index arrays set by hand."""
+    matrix = sparse.coo_array((np.ones(2, np.float32), ([0, 2], [1, 2])), (4, 3)).asformat(format)
+    for name, values in parts.items():
+        setattr(matrix, name, np.array(values, np.int32))
+    return matrix
+
+
 # The gradient of a table of shape (4, 3), the exception, the message after the gradient's label.
 CSR = sparse.csr_array(np.ones((4, 3), np.float32))
 GRADIENTS = {
-    "index too high": (RowSparse([0, 4], ONES), IndexError, ".indices: expected rows below 4, got 4 at position 1"),
-    "index negative": (RowSparse([-1, 9], ONES), IndexError, ".indices: expected rows below 4, got -1 at position 0"),
+    "index too high": (RowSparse([0, 4], ONES), IndexError, ".indices: expected rows in [0, 4), got 4 at position 1"),
+    "index negative": (RowSparse([-1, 9], ONES), IndexError, ".indices: expected rows in [0, 4), got -1 at position 0"),
     "index far": (
         RowSparse(np.array([1, -(2**63)]), ONES),
         IndexError,
-        f".indices: expected rows below 4, got {-(2**63)} at position 1",
+        f".indices: expected rows in [0, 4), got {-(2**63)} at position 1",
     ),
     "indices of two dimensions": (
         RowSparse(np.zeros((2, 1), int), ONES),
@@ -54,6 +71,46 @@ GRADIENTS = {
     ),
     "matrix shape": (CSR.T.tocsr(), ValueError, ": expected shape (4, 3), got (3, 4)"),
     "matrix format": (CSR.tolil(), TypeError, ": expected the format csr, csc or coo, got lil"),
+    "column too high": (coo([0, 1], [0, 3]), IndexError, ".coords[1]: expected indices in [0, 3), got 3 at position 1"),
+    "column negative": (
+        coo([1, 1], [-1, 0]),
+        IndexError,
+        ".coords[1]: expected indices in [0, 3), got -1 at position 0",
+    ),
+    "row too high": (coo([0, 4], [0, 0]), IndexError, ".coords[0]: expected indices in [0, 4), got 4 at position 1"),
+    "row negative": (coo([-1, 4], [5, 0]), IndexError, ".coords[0]: expected indices in [0, 4), got -1 at position 0"),
+    "coordinates too few": (coo([0], [0, 1]), ValueError, ".coords[0]: expected shape (2,), got (1,)"),
+    "csr column": (
+        compressed("csr", indices=[0, 3]),
+        IndexError,
+        ".indices: expected indices in [0, 3), got 3 at position 1",
+    ),
+    "csc row": (
+        compressed("csc", indices=[0, -2]),
+        IndexError,
+        ".indices: expected indices in [0, 4), got -2 at position 1",
+    ),
+    "indptr too long": (
+        compressed("csr", indptr=[0, 1, 1, 2, 2, 2]),
+        ValueError,
+        ".indptr: expected shape (5,), got (6,)",
+    ),
+    "indptr too high": (
+        compressed("csr", indptr=[0, 1, 1, 2, 9]),
+        ValueError,
+        ".indptr: expected values from 0 to 2, got 0 to 9",
+    ),
+    "indptr too low": (
+        compressed("csc", indptr=[0, 0, 1, 1]),
+        ValueError,
+        ".indptr: expected values from 0 to 2, got 0 to 1",
+    ),
+    "indptr descending": (
+        compressed("csr", indptr=[0, 2, 1, 2, 2]),
+        ValueError,
+        ".indptr: expected ascending values, got a descent",
+    ),
+    "one dimension": (sparse.coo_array(np.ones(3, np.float32)), ValueError, ": expected shape (4, 3), got (3,)"),
     "matrix dtype": (
         CSR.astype(np.float64),
         TypeError,

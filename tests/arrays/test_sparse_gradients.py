@@ -163,6 +163,26 @@ def test_a_file_cut_short(dialect: Dialect) -> None:
     ]
 
 
+@pytest.mark.parametrize("form", ["coo", "csr"])
+def test_one_dimensional_scipy_gradient(dialect: Dialect, form: str) -> None:
+    """It has the shape of its parameter, like any gradient."""
+    grad = sparse.coo_array((np.array([2.0, 3.0]), (np.array([3, 1]),)), (5,)).asformat(form)
+    assert grad.shape == (5,)
+    w = np.arange(5.0)
+    assert_same_bits(stepped(dialect, w, grad), stepped(dialect, w, RowSparse([1, 3], np.array([3.0, 2.0]))))
+    with pytest.raises(ValueError, match=r"expected shape \(5,\), got \(5, 1\)"):
+        dialect.make([w]).step([sparse.csr_array(np.ones((5, 1)))])
+
+
+def test_scipy_gradient_of_a_parameter_with_three_dimensions(dialect: Dialect) -> None:
+    w = np.arange(24.0).reshape(2, 3, 4)
+    places = np.array([1, 0]), np.array([2, 1]), np.array([3, 0])
+    flat = sparse.coo_array((np.ones(2), (places[0], places[1] * 4 + places[2])), (2, 12))
+    expected = stepped(dialect, w.reshape(2, 12), flat).reshape(w.shape)
+    assert np.count_nonzero(expected != w) == 2
+    assert_same_bits(stepped(dialect, w, sparse.coo_array((np.ones(2), places), w.shape)), expected)
+
+
 def test_from_scipy() -> None:
     entries = sparse.coo_array((np.array([1.0, 2, 4, 8]), ([3, 0, 3, 3], [1, 2, 1, 0])), (5, 3))
     rows = RowSparse.from_scipy(entries)

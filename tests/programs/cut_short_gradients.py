@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 from helpers.dialects import DIALECTS
+from numpy.lib.stride_tricks import as_strided
 from numpy_adagrad import RowSparse
 from numpy_adagrad.inputs.types import Array
-from numpy.lib.stride_tricks import as_strided
 from scipy import sparse
 
 SHAPE, PAGE = (4096, 8), mmap.ALLOCATIONGRANULARITY

@@ -1,6 +1,7 @@
 """Memory: how much a step takes beside the arrays, and on which pages accumulators lie."""
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from helpers.errors import raises
 from helpers.interpreters import program
 from helpers.values import bfloat16
 from numpy_adagrad import _core
+from numpy_adagrad.inputs.sparse import parts_of
 from numpy_adagrad.inputs.types import Array
+from scipy import sparse
 
 SETTING = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
@@ -21,6 +24,22 @@ SETTING = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 @pytest.mark.parametrize("options", [{}, {"max_norm": 1.0}, {"grad_scale": 3.0}], ids=str)
 def test_a_step_on_1e8_elements_takes_less_than_a_megabyte(dialect: Dialect, options: dict[str, Any]) -> None:
     assert int(program("peak_memory", dialect, json.dumps(options))) < 1e6
+
+
+@pytest.mark.parametrize("form", ["coo", "csr", "csc"])
+@pytest.mark.parametrize("index_dtype", [np.int32, np.int64])
+def test_a_scipy_gradient_takes_up_to_16_bytes_an_entry(form: str, index_dtype: npt.DTypeLike) -> None:
+    count = 1_000_000
+    places = (np.arange(count, dtype=index_dtype) // 100, np.arange(count, dtype=index_dtype) % 100)
+    matrix = sparse.coo_array((np.ones(count), places), (count // 100, 100)).asformat(form)
+    tracemalloc.start()
+    try:
+        parts = parts_of(matrix, matrix.shape, "grad")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert parts is not None
+    assert peak < 16 * count + 200_000
 
 
 def test_accumulators_lie_on_huge_pages_where_the_system_gives_them(dialect: Dialect) -> None:
