@@ -1,6 +1,7 @@
 """Every error of a parameter's array, with its whole message."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import ml_dtypes
@@ -13,6 +14,7 @@ from helpers.errors import raises, raises_unchanged
 from helpers.two_groups import start
 from helpers.values import bfloat16, misaligned, read_only, zeros
 from numpy.lib.stride_tricks import as_strided
+from numpy_adagrad.inputs.types import Array
 
 NO_FLOATS = "expected a real or complex floating-point array of at most 64 bits a part, got "
 LONG, LONG_COMPLEX = np.dtype(np.longdouble).name, np.dtype(np.clongdouble).name
@@ -75,6 +77,60 @@ def test_complex_parameter(dialect: Dialect) -> None:
     else:
         message = "params[1] ('b'): expected a real array, got a complex one"
         raises(TypeError, message, lambda: dialect.optimizer({"w": zeros(), "b": zeros(3, np.complex64)}))
+
+
+class Dataset:
+    """Like a dataset of h5py or zarr: each row that it returns is a copy."""
+
+    def __init__(self, rows: int) -> None:
+        self.stored = np.ones((rows, 3))
+
+    def __len__(self) -> int:
+        return len(self.stored)
+
+    def __getitem__(self, index: int) -> Array:
+        return self.stored[index].copy()
+
+    def __iter__(self) -> Iterator[Array]:
+        return (self[i] for i in range(len(self)))
+
+
+class Views(dict[str, Array]):
+    """New views of the same memory at each look-up."""
+
+    def __getitem__(self, name: str) -> Array:
+        return super().__getitem__(name)[:]
+
+    def values(self) -> Any:
+        return [self[name] for name in self]
+
+
+def test_containers_that_make_new_arrays(dialect: Dialect, tmp_path: Path) -> None:
+    """Nobody would see their updates."""
+    path = tmp_path / "w.npz"
+    np.savez(path, w=zeros())
+    message = "params: expected the same arrays at each look-up, got a {} that makes a new array 0"
+    with np.load(path) as loaded:
+        optimizer = dialect.optimizer([{"params": dict(loaded)}])
+        for params, kind in ((loaded, "NpzFile"), (Dataset(2), "Dataset")):
+            group: dict[str, Any] = {"params": params}
+            raises(TypeError, message.format(kind), lambda: dialect.optimizer(params))  # noqa: B023
+            raises(TypeError, message.format(kind), lambda: dialect.optimizer([group]))  # noqa: B023
+            raises_unchanged(
+                optimizer,
+                TypeError,
+                message.format(kind),
+                lambda: optimizer.add_param_group(group),  # noqa: B023
+            )
+
+
+def test_containers_that_make_new_views(dialect: Dialect) -> None:
+    """The memory is the user's, so the updates are seen."""
+    w = zeros()
+    for params in (Views(w=w), {"w": w}.values(), (w[:] for _ in range(1))):
+        before = w.copy()
+        dialect.make(params).step([np.ones_like(w)])
+        assert (w < before).all()
 
 
 STATE_DTYPES = {

@@ -9,6 +9,7 @@ import numpy as np
 
 from .sparse import RowSparse, is_sparse
 from .types import Array, Group
+from .validation import same_memory
 
 Grads: TypeAlias = Array | RowSparse | Mapping[str, Any] | Iterable[Any]
 
@@ -38,12 +39,16 @@ def members(params: Any, role: str = "params") -> tuple[list[Any], list[str] | N
     if isinstance(params, np.ndarray):
         return [params], None
     if isinstance(params, Mapping):
-        return list(params.values()), list(params)
+        arrays = list(params.values())
+        check_same_arrays(arrays, (params[name] for name in params), params, role)
+        return arrays, list(params)
     if isinstance(params, (set, frozenset)):
         raise TypeError(f"{role}: expected an ordered collection, got a set, whose order changes between runs")
     if isinstance(params, (str, bytes)) or not isinstance(params, Iterable):
         raise TypeError(f"{role}: expected an array, a mapping, or a sequence of arrays, got {type(params).__name__}")
     items = list(params)
+    if not isinstance(params, (list, tuple, Iterator)):
+        check_same_arrays(items, params, params, role)
     named = [isinstance(item, tuple) for item in items]
     if not any(named):
         return items, None
@@ -53,6 +58,21 @@ def members(params: Any, role: str = "params") -> tuple[list[Any], list[str] | N
         if len(item) != 2 or not isinstance(item[0], str):
             raise TypeError(f"{role}: expected pairs (name, array), got {item!r:.60}")
     return [array for _, array in items], [name for name, _ in items]
+
+
+def check_same_arrays(arrays: list[Any], again: Iterable[Any], params: Any, role: str) -> None:
+    """Raise TypeError if `params` makes new arrays each time it is read: nobody would see their updates.
+
+    New views of the same memory are fine.
+    """
+    for i, (array, other) in enumerate(zip(arrays, again, strict=True)):
+        if isinstance(array, tuple) and isinstance(other, tuple) and array and other:  # a pair of name and array
+            array, other = array[-1], other[-1]
+        if array is not other and isinstance(array, np.ndarray) and not same_memory(array, other):
+            kind = type(params).__name__
+            raise TypeError(
+                f"{role}: expected the same arrays at each look-up, got a {kind} that makes a new array {i}"
+            )
 
 
 def read_names(groups: Sequence[Group], earlier: Sequence[Group] = (), known: Mapping[str, int] = {}) -> dict[str, int]:
