@@ -1,6 +1,7 @@
 """functional.adagrad beside torch.optim.adagrad.adagrad, bit for bit."""
 
 import importlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,19 @@ CHANGES: list[dict[str, Any]] = [
     {"found_inf": np.ones((), np.float32), "grad_scale": np.array(3.7, np.float32)},
     {"found_inf": np.ones((), np.float32)},
 ]
+
+
+class Rows(Sequence[Array]):
+    """The rows of a matrix, in which each look-up makes a new view."""
+
+    def __init__(self, matrix: Array) -> None:
+        self._matrix = matrix
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._matrix[index]
+
+    def __len__(self) -> int:
+        return len(self._matrix)
 
 
 def draw_state(dtype: npt.DTypeLike, kind: str) -> tuple[list[Array], list[Array], list[Array], list[Array]]:
@@ -52,3 +66,18 @@ def test_adagrad(dtype: npt.DTypeLike, kind: str, change: dict[str, Any]) -> Non
             for i, array in enumerate(arrays):
                 expected = grads[i] if name == "grads" else to_numpy(others[i])
                 assert_same_bits(array, expected, f"{name}[{i}], step {step}")
+
+
+@pytest.mark.parametrize("form", [np.asarray, tuple, Rows])
+def test_sequences_that_make_views_as_they_are_read(form: Any) -> None:
+    """A two-dimensional array is a sequence of its rows."""
+    memory = [draw(np.random.default_rng(seed), (3, 4), "float32", "normal") for seed in range(3)]
+    memory[2] = abs(memory[2])
+    expected = [array.copy() for array in memory]
+    steps, expected_steps = ([np.zeros((), np.float32) for _ in range(3)] for _ in range(2))
+    adagrad(*(form(array) for array in memory), steps, **OPTIONS)
+    adagrad(*(list(array) for array in expected), expected_steps, **OPTIONS)
+    for name, array, other in zip(("params", "grads", "sums"), memory, expected, strict=True):
+        assert_same_bits(array, other, name)
+    assert steps == expected_steps == [1, 1, 1]
+    assert (memory[0] != draw(np.random.default_rng(0), (3, 4), "float32", "normal")).all()

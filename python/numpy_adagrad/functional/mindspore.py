@@ -55,4 +55,5 @@ def apply_adagrad(var: Array, accum: Array, lr: float | Array, grad: Array, upda
         "grad_centralization": False,
     }
     check_arrays([("var", var), ("accum", accum)])
-    plan.step(groups, [grad], lambda index, steps: options, _core.StepOptions())
+    if plan.step(groups, [grad], lambda index, steps: options, _core.StepOptions()) != _core.DONE:
+        raise RuntimeError("var: expected the same array throughout a step, got another")

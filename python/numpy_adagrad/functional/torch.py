@@ -82,19 +82,23 @@ def adagrad(
         "maximize": maximize,
         "decays_sparse": False,
     }
-    names: dict[str, Sequence[Array]] = {"grads": grads, "state_sums": state_sums, "state_steps": state_steps}
+    # Each is read once: a sequence may make a new view at every look-up.
+    params, grads, state_sums, state_steps = (list(arrays) for arrays in (params, grads, state_sums, state_steps))
+    names = {"grads": grads, "state_sums": state_sums, "state_steps": state_steps}
     for name, arrays in names.items():
         if len(arrays) != len(params):
             raise ValueError(f"{name}: expected {len(params)} arrays, one for each parameter, got {len(arrays)}")
     for i, grad in enumerate(grads):
         if grad is None:
             raise TypeError(f"grads[{i}]: expected a NumPy array, got NoneType")
-    groups = [{"params": list(params)}]
-    names["params"] = groups[0]["params"]
-    check_arrays((f"{name}[{i}]", array) for name, arrays in names.items() for i, array in enumerate(arrays))
+    groups = [{"params": params}]
+    checked = {"params": params, **names}
+    check_arrays((f"{name}[{i}]", array) for name, arrays in checked.items() for i, array in enumerate(arrays))
     roles = ("params", "state_sums", "grads", "state_steps")
     index = np.zeros(len(params), np.int32)
     plan = _core.Plan("torch", roles)
-    plan.add_groups(groups, list(state_sums), list(state_steps), [], index)
+    plan.add_groups(groups, state_sums, state_steps, [], index)
     if found_inf is None or number(found_inf, "found_inf") == 0:
-        plan.step(groups, grads, lambda index, steps: options, _core.StepOptions(scale))
+        outcome = plan.step(groups, grads, lambda index, steps: options, _core.StepOptions(scale))
+        if outcome != _core.DONE:
+            raise RuntimeError("params: expected the same arrays throughout a step, got others")
