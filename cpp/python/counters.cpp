@@ -41,6 +41,7 @@ void Counters::add(const py::list &objects, std::size_t params, const std::strin
         if (!fits(object, form)) throw py::type_error(label.text() + ": expected a writeable " + form.text);
         outputs.emplace_back(array_of(object), label);
         counters.data.push_back(PyArray_DATA(array_of(object)));
+        seen_.emplace_back(array_of(object));
         objects_.push_back(py::reinterpret_borrow<py::object>(object));
     }
 }
@@ -48,14 +49,12 @@ void Counters::add(const py::list &objects, std::size_t params, const std::strin
 void Counters::resize(std::size_t count) {
     counters.data.resize(count);
     objects_.resize(count);
+    seen_.resize(count);
 }
 
 bool Counters::are_current() const {
-    for (std::size_t i = 0; i < objects_.size(); ++i) {
-        PyArrayObject *const array = array_of(objects_[i]);
-        if (PyArray_DATA(array) != counters.data[i] || PyArray_SIZE(array) != 1 || !PyArray_ISWRITEABLE(array))
-            return false;
-    }
+    for (std::size_t i = 0; i < objects_.size(); ++i)
+        if (!seen_[i].matches(array_of(objects_[i]))) return false;
     return true;
 }
 

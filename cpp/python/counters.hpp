@@ -20,13 +20,14 @@ class Counters {
     // Removes all but the first `count`.
     void resize(std::size_t count);
 
-    // Whether each array still has the memory that was checked.
+    // Whether each array is still as it was checked.
     bool are_current() const;
 
     StepCounters counters;
 
   private:
     std::vector<py::object> objects_;
+    std::vector<arrays::Snapshot> seen_;
 };
 
 }  // namespace adagrad

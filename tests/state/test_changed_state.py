@@ -1,6 +1,7 @@
 """Accumulators, counters and gradients that change between two steps."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,6 +40,26 @@ def test_counter_changed_by_its_owner(dialect: Dialect) -> None:
     opt.step([normal(6)])
     assert set(dialect.steps(opt)) <= {1}
     assert (w != normal(6)).all()
+
+
+@pytest.mark.filterwarnings("ignore:Setting the (shape|dtype) on a NumPy array:DeprecationWarning")
+@pytest.mark.parametrize(
+    "change", [lambda d: d.newbyteorder("S"), lambda d: np.dtype(f"u{d.itemsize}"), lambda d: "S4"]
+)
+def test_counter_with_another_dtype(dialect: Dialect, change: Callable[[Any], Any]) -> None:
+    """Of the same size: its memory would be read as numbers of the wrong kind."""
+    opt = dialect.make([normal(6)])
+    opt.step([normal(6)])
+    label = f"{dialect.optimizer._counter}[0]" if dialect.counts_each else dialect.optimizer._counter
+    for counter in counters(opt):
+        right = counter.dtype
+        message = f"{label}: expected a writeable {right} array of shape {counter.shape}"
+        counter.dtype = change(right)
+        for _ in range(2):
+            raises_unchanged(opt, TypeError, message, lambda: opt.step([normal(6)]))
+        counter.dtype = right
+    opt.step([normal(6)])
+    assert set(dialect.steps(opt)) == {2}
 
 
 # Each changes a gradient of shape (6,) after a step with it; the error of the next step with it.
