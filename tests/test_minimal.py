@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from numpy_adagrad import MindSporeAdagrad, TorchAdagrad, functional, show_config
+from numpy_adagrad import MindSporeAdagrad, RowSparse, TorchAdagrad, functional, show_config
 from numpy_adagrad.inputs.types import Array
 
 DTYPES = [np.float16, np.float32, np.float64]
@@ -82,6 +82,21 @@ def test_scaling_and_clipping() -> None:
     assert opt.grad_norm == 5
     factor = 2.5 / (5 + 1e-6)
     assert same(opt.state[0]["sum"], [(3 * factor) ** 2, (4 * factor) ** 2])
+
+
+def test_sparse_gradients() -> None:
+    """Row 2 gets 1 + 2 = 3 and row 0 gets -4: both move by the rate, against the sign; row 1 stays."""
+    for rule, options in ((TorchAdagrad, {"lr": 0.5, "eps": 0}), (MindSporeAdagrad, {"learning_rate": 0.5})):
+        table = np.ones((3, 2))
+        opt: Any = rule({"table": table}, **options)
+        opt.step([RowSparse(np.array([2, 0, 2]), np.array([[1.0, 1.0], [-4.0, -4.0], [2.0, 2.0]]))])
+        accumulated = opt.state[0][opt._accumulator]
+        start = 0 if rule is TorchAdagrad else 0.1
+        assert same(accumulated, np.array([[16 + start] * 2, [start] * 2, [9 + start] * 2]))
+        assert np.allclose(table, 1) is False
+        assert (table[1] == 1).all()
+        assert (table[0] > 1).all()
+        assert (table[2] < 1).all()
 
 
 def test_large_arrays_are_shared_among_threads() -> None:
