@@ -31,12 +31,6 @@ bool strides_nest(PyArrayObject *array) {
     return true;
 }
 
-void check_strides(PyArrayObject *array, const Label &label) {
-    if (!strides_nest(array))
-        throw py::value_error(label.text() + ": expected its own memory for each element, got strides " +
-                              std::string(py::str(py::handle(reinterpret_cast<PyObject *>(array)).attr("strides"))));
-}
-
 [[noreturn]] void throw_overlap(const LabelledArray &array, const LabelledArray &output) {
     throw py::value_error(array.second.text() + ": expected its own memory, got " +
                           (array.first == output.first ? "the same array as " : "an overlap with ") +
@@ -44,6 +38,12 @@ void check_strides(PyArrayObject *array, const Label &label) {
 }
 
 }  // namespace
+
+void check_strides(PyArrayObject *array, const Label &label) {
+    if (PyArray_SIZE(array) != 0 && !strides_nest(array))
+        throw py::value_error(label.text() + ": expected its own memory for each element, got strides " +
+                              std::string(py::str(py::handle(reinterpret_cast<PyObject *>(array)).attr("strides"))));
+}
 
 MemoryOverlap::Bounds MemoryOverlap::bounds_of(PyArrayObject *array) {
     const char *low = static_cast<const char *>(PyArray_DATA(array)), *high = low + PyArray_ITEMSIZE(array);

@@ -10,6 +10,9 @@ namespace adagrad::arrays {
 
 using LabelledArray = std::pair<PyArrayObject *, Label>;
 
+// Throws ValueError for an array that overlaps itself.
+void check_strides(PyArrayObject *array, const Label &label);
+
 // The memory that a step writes.
 class MemoryOverlap {
   public:

@@ -51,9 +51,11 @@ py::tuple as_tuple(const py::handle &sequence) {
 }  // namespace
 
 void check_params(const std::string &rule, const py::list &params, const py::list &names, std::size_t first) {
-    for (std::size_t i = 0; i < params.size(); ++i)
-        checked_param(find_rule(rule), params[i],
-                      {"params", static_cast<Py_ssize_t>(first + i), &names, static_cast<Py_ssize_t>(first)});
+    for (std::size_t i = 0; i < params.size(); ++i) {
+        const arrays::Label label = {"params", static_cast<Py_ssize_t>(first + i), &names,
+                                     static_cast<Py_ssize_t>(first)};
+        arrays::check_strides(checked_param(find_rule(rule), params[i], label), label);
+    }
 }
 
 arrays::Label Plan::label(const std::string &role, std::size_t index) const {

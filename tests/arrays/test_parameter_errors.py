@@ -164,3 +164,16 @@ def test_result_of_allocate(dialect: Dialect) -> None:
         ([1.0] * 3, TypeError, "expected a NumPy array, got list"),
     ):
         raises(error, f"{label}: {message}", lambda: dialect.optimizer([w], allocate=lambda *_: made))  # noqa: B023
+
+
+@pytest.mark.parametrize("shape", [(10**12,), (10**6, 10**6)])
+def test_windows_raise_before_accumulators_are_made(dialect: Dialect, shape: tuple[int, ...]) -> None:
+    """These would take terabytes."""
+    strides = (4,) * len(shape) if len(shape) > 1 else (0,)
+    window = as_strided(zeros(2 * 10**6), shape, strides)
+    message = f"params[1] ('f'): {OWN_ELEMENTS}{strides}"
+    raises(ValueError, message, lambda: dialect.optimizer({"w": zeros(), "f": window}))
+    optimizer, _ = start(dialect)
+    group = {"params": {"g": zeros(), "f": window}}
+    message = f"params[6] ('f'): {OWN_ELEMENTS}{strides}"
+    raises_unchanged(optimizer, ValueError, message, lambda: optimizer.add_param_group(group))
