@@ -35,6 +35,18 @@ PyObject *params_of(const py::handle &group, const py::str &key) {
     return params != nullptr && (PyList_Check(params) || PyTuple_Check(params)) ? params : nullptr;
 }
 
+// Whether a group has these names for its parameters, the first of which has the flat index `start`. Names are compared
+// by identity: at worst, equal ones are read again.
+bool names_match(const py::handle &group, const py::str &key, const py::list &known, Py_ssize_t start, Py_ssize_t count) {
+    PyObject *const names = PyDict_GetItemWithError(group.ptr(), key.ptr());
+    if (names == nullptr) return known.empty();
+    if ((!PyList_Check(names) && !PyTuple_Check(names)) || PySequence_Fast_GET_SIZE(names) != count) return false;
+    if (start + count > static_cast<Py_ssize_t>(known.size())) return false;
+    for (Py_ssize_t i = 0; i < count; ++i)
+        if (PySequence_Fast_GET_ITEM(names, i) != PyList_GET_ITEM(known.ptr(), start + i)) return false;
+    return true;
+}
+
 bool is_sequence_of_arrays(const py::handle &grads) {
     if (!PyList_CheckExact(grads.ptr()) && !PyTuple_CheckExact(grads.ptr())) return false;
     const bool has_names =
@@ -143,7 +155,9 @@ bool Plan::is_current(const py::list &groups) const {
     auto size = group_sizes_.begin();
     for (const py::handle group : groups) {
         PyObject *const params = params_of(group, params_key_);
-        if (params == nullptr || PySequence_Fast_GET_SIZE(params) != *size) return false;
+        if (params == nullptr || PySequence_Fast_GET_SIZE(params) != *size ||
+            !names_match(group, names_key_, names_, entry - entries_.begin(), *size))
+            return false;
         for (Py_ssize_t i = 0; i < *size; ++i, ++entry)
             if (PySequence_Fast_GET_ITEM(params, i) != entry->param.ptr() ||
                 !entry->param_seen.matches(array_of(entry->param)) ||

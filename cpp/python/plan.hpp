@@ -44,7 +44,7 @@ class Plan {
     // tuple without names.
     int try_step(const py::list &groups, const py::object &grads, const py::object &hyperparameters);
 
-    // Whether `groups` has the parameters that the plan was made for, unchanged, in the same groups.
+    // Whether `groups` has the parameters that the plan was made for, unchanged, in the same groups, with the same names.
     bool is_current(const py::list &groups) const;
 
     std::optional<double> grad_norm() const { return executor_.norm; }
@@ -75,6 +75,7 @@ class Plan {
     arrays::Label label(const std::string &role, std::size_t index) const;
 
     const py::str params_key_ = py::reinterpret_steal<py::str>(PyUnicode_InternFromString("params"));
+    const py::str names_key_ = py::reinterpret_steal<py::str>(PyUnicode_InternFromString("param_names"));
     const RuleInfo &rule_;
     py::list names_;
     Roles roles_;

@@ -87,6 +87,9 @@ def read_names(groups: Sequence[Group], earlier: Sequence[Group] = (), known: Ma
         raise ValueError("all optimizer params should be with/without names. Some param names are missing")
     names: dict[str, int] = {}
     for k, group in enumerate(groups, len(earlier)):
+        if not isinstance(group["param_names"], (list, tuple)):
+            got = type(group["param_names"]).__name__
+            raise TypeError(f"param_groups[{k}]['param_names']: expected a list, got {got}")
         params, own = len(group["params"]), len(group["param_names"])
         if own != params:
             raise ValueError(f"param_groups[{k}]['param_names']: expected {params} names, got {own}")

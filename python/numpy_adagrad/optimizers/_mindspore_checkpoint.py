@@ -66,6 +66,7 @@ class MindSporeCheckpoints(Optimizer):
         ['accum.w', 'global_step', 'learning_rate']
         """
         with self._lock:
+            self._refresh_plan()
             return to_checkpoint(self.names, self._slots, self.param_groups, self.global_step, parameters=parameters)
 
     def load_state_dict(self, state_dict: Mapping[str, Any], *, parameters: bool = False) -> None:

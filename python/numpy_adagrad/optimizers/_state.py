@@ -113,7 +113,7 @@ class OptimizerState(ABC):
     @property
     def names(self) -> list[str]:
         """The parameters' names, in flat order; empty if they have none."""
-        return list(self._bound.names)
+        return [name for group in self._bound.groups for name in group.get("param_names", ())]
 
     @property
     def state(self) -> Mapping[int, Mapping[str, Array]]:
