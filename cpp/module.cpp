@@ -93,5 +93,6 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
         .def("is_current", &Plan::is_current, "groups"_a)
         .def("step", &Plan::step, "groups"_a, "grads"_a, "hyperparameters"_a, "options"_a)
         .def("try_step", &Plan::try_step, "groups"_a, "grads"_a, "hyperparameters"_a)
+        .def_property_readonly("is_stepping", &Plan::is_stepping)
         .def_property_readonly("grad_norm", &Plan::grad_norm);
 }

@@ -54,6 +54,14 @@ bool is_sequence_of_arrays(const py::handle &grads) {
     return !has_names;
 }
 
+struct Stepping {
+    explicit Stepping(bool &flag) : flag(flag) { flag = true; }
+    ~Stepping() { flag = false; }
+    Stepping(const Stepping &) = delete;
+    Stepping &operator=(const Stepping &) = delete;
+    bool &flag;
+};
+
 py::tuple as_tuple(const py::handle &sequence) {
     auto tuple = py::reinterpret_steal<py::tuple>(PySequence_Tuple(sequence.ptr()));
     if (!tuple) throw py::error_already_set();
@@ -170,7 +178,8 @@ bool Plan::is_current(const py::list &groups) const {
 
 int Plan::step(const py::list &groups, const py::object &grads, const py::object &hyperparameters,
                const StepOptions &options) {
-    if (!is_current(groups)) return STALE;
+    if (stepping_ || !is_current(groups)) return STALE;
+    const Stepping stepping(stepping_);
     // Our own tuple keeps the gradients alive while the GIL is released.
     const py::tuple own_grads = as_tuple(grads);
     find_active(own_grads);

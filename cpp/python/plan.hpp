@@ -36,7 +36,8 @@ class Plan {
                     const py::object &group_index, const py::list &pairs);
 
     // One update. `hyperparameters` is called as GroupOptions::read says, if a watched value has changed. Returns
-    // STALE, with nothing changed, if the parameters in `groups` are not current: then a new plan is needed.
+    // STALE, with nothing changed, if the parameters in `groups` are not current: then a new plan is needed. So too if
+    // this plan is stepping already.
     int step(const py::list &groups, const py::object &grads, const py::object &hyperparameters,
              const StepOptions &options);
 
@@ -46,6 +47,9 @@ class Plan {
 
     // Whether `groups` has the parameters that the plan was made for, unchanged, in the same groups, with the same names.
     bool is_current(const py::list &groups) const;
+
+    // Whether the caller is inside a step: schedules and sparse gradients run other people's code there.
+    bool is_stepping() const { return stepping_; }
 
     std::optional<double> grad_norm() const { return executor_.norm; }
 
@@ -80,6 +84,7 @@ class Plan {
     py::list names_;
     Roles roles_;
     std::vector<Py_ssize_t> group_sizes_;
+    bool stepping_ = false;
     std::vector<Entry> entries_;
     Counters counters_;
     arrays::MemoryOverlap memory_;

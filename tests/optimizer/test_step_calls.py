@@ -1,7 +1,5 @@
 """How a step is called: forms of gradients, closures, options. A call with an error changes nothing."""
 
-import copy
-import threading
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
@@ -140,56 +138,3 @@ def test_a_closure_that_fails(dialect: Dialect) -> None:
 
     raises_unchanged(optimizer, ZeroDivisionError, "in the closure", lambda: optimizer.step(closure=closure))
     optimizer.step(gradients())
-
-
-def calls_from_inside(optimizer: Any) -> dict[str, Callable[[], object]]:
-    group, saved = {"params": [ones(5)]}, copy.deepcopy(optimizer.state_dict())
-    return {
-        "step": lambda: optimizer.step([ones(), None]),
-        "call": lambda: optimizer([ones(), None]),
-        "load_state_dict": lambda: optimizer.load_state_dict(saved),
-        "add_param_group": lambda: optimizer.add_param_group(group),
-    }
-
-
-@pytest.mark.parametrize("name", ["step", "call", "load_state_dict", "add_param_group"])
-def test_calls_from_inside_a_step(dialect: Dialect, name: str) -> None:
-    """From a closure and from a schedule, which may read the state but not change it."""
-    message = f"{dialect.optimizer.__name__}: called from inside one of its own steps"
-    active: list[Callable[[], object]] = []
-
-    def schedule(step: int) -> float:
-        if active:
-            active[0]()
-        return 0.5
-
-    optimizer = dialect.optimizer([{"params": [ones()]}, {"params": [ones(2)], dialect.group_rate: schedule}])
-    call = calls_from_inside(optimizer)[name]
-
-    def closure() -> tuple[int, list[Array]]:
-        assert optimizer.state_dict()
-        call()
-        return 0, [ones(), ones(2)]
-
-    raises_unchanged(optimizer, RuntimeError, message, lambda: optimizer.step(closure=closure))
-    active.append(call)
-    raises_unchanged(optimizer, RuntimeError, message, lambda: optimizer.step([ones(), ones(2)]))
-    active.clear()
-    call()
-
-
-def test_another_thread_waits_for_a_closure(dialect: Dialect) -> None:
-    optimizer, reference = dialect.optimizer([ones()]), dialect.optimizer([ones()])
-    other = threading.Thread(target=optimizer.step, args=([2 * ones()],))
-
-    def closure() -> tuple[int, list[Array]]:
-        other.start()
-        other.join(0.1)
-        assert other.is_alive()
-        return 0, [ones()]
-
-    optimizer.step(closure=closure)
-    other.join(30)
-    reference.step([ones()])
-    reference.step([2 * ones()])
-    assert contents(optimizer) == contents(reference)

@@ -281,13 +281,12 @@ def test_file_and_folder_are_on_the_disk_before_save_returns(tmp_path: Path, mon
     assert calls == ["fsync", "replace", "fsync folder"]
 
 
-def test_calls_from_inside_a_step_raise(dialect: Dialect, tmp_path: Path) -> None:
+def test_loading_inside_a_step_raises(dialect: Dialect, tmp_path: Path) -> None:
     optimizer = stepped(dialect.make)
     optimizer.save(tmp_path / "a")
     message = f"{dialect.optimizer.__name__}: called from inside one of its own steps"
-    for call in (optimizer.save, optimizer.load):
-        step = partial(optimizer.step, closure=partial(call, tmp_path / "a"))
-        raises_unchanged(optimizer, RuntimeError, message, step)
+    step = partial(optimizer.step, closure=partial(optimizer.load, tmp_path / "a"))
+    raises_unchanged(optimizer, RuntimeError, message, step)
 
 
 def test_each_file_holds_a_state_between_two_steps(dialect: Dialect, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -52,11 +53,7 @@ class Optimizer(Checkpoints):
             value = group[key]
             is_scheduled = callable(value)
             if is_scheduled:
-                self._busy = True
-                try:
-                    value = value(steps)
-                finally:
-                    self._busy = False
+                value = value(steps)
             if type(value) is not float:
                 value = number(value, key)
             if is_scheduled:
@@ -91,7 +88,7 @@ class Optimizer(Checkpoints):
             (). A `RowSparse` updates selected rows of its parameter; sparse arrays of SciPy (csr, csc, coo) update only
             their stored entries.
         closure : callable, optional
-            Called in place of `grads`; returns ``(loss, grads)``.
+            Called in place of `grads`; returns ``(loss, grads)``. Other threads may use the optimizer meanwhile.
         grad_scale : float, optional
             Divides each gradient `g` first: ``u = g / float32(grad_scale)``.
         max_norm : float, optional
@@ -116,8 +113,8 @@ class Optimizer(Checkpoints):
         IndexError
             For a row of a sparse gradient that its parameter does not have.
         RuntimeError
-            If a closure or schedule of this optimizer calls it, and for weight decay with a sparse gradient where torch
-            raises it.
+            If a closure, a schedule or a sparse gradient of this optimizer calls it, and for weight decay with a sparse
+            gradient where torch raises it.
 
         Examples
         --------
@@ -131,16 +128,20 @@ class Optimizer(Checkpoints):
         >>> opt.grad_norm
         5.0
         """
+        if closure is not None:
+            if grads is not None:
+                raise TypeError("step: expected either grads or closure")
+            return self._step_with(closure, grad_scale, max_norm, on_nonfinite)
         with self._lock:
-            if self._busy:
+            if self._closures or self._scheduled:
                 self._check_reentry()
+                self._scheduled.clear()  # of a step that failed
             groups, _, _, plan, files = self._bound
             if files:
                 check_files(files)
             # Fast path: no options, the same arrays as in the last step, and gradients in their order.
             if (
-                closure is None
-                and grad_scale is None
+                grad_scale is None
                 and max_norm is None
                 and on_nonfinite == "propagate"
                 and plan.try_step(groups, grads, self._hyperparameters) == DONE
@@ -149,29 +150,36 @@ class Optimizer(Checkpoints):
                     self._last_scheduled.update(self._scheduled)
                     self._scheduled.clear()
                 return None
-            if (grads is None) == (closure is None):
+            self._check_reentry()
+            if grads is None:
                 raise TypeError("step: expected either grads or closure")
-            options = self._step_options(grad_scale, max_norm, on_nonfinite)
-            loss = None
-            if closure is not None:
-                loss, grads = self._call(closure)
-            if self._update(grads, options) == SKIPPED:
-                if on_nonfinite == "raise":
-                    raise FloatingPointError(f"grads: expected finite values, got a norm of {self.grad_norm}")
-                self._skipped_steps += 1
-        return loss
+            self._update(grads, self._step_options(grad_scale, max_norm, on_nonfinite), on_nonfinite)
+        return None
 
     def __call__(self, grads: Grads | None = None, **options: Any) -> Any:
         """Call `step`, also that of a subclass."""
         return self.step(grads, **options)
 
-    def _call(self, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a closure or schedule. Meanwhile, it must not call the optimizer."""
-        self._busy = True
+    def _step_with(
+        self, closure: Callable[[], tuple[Any, Grads]], grad_scale: Any, max_norm: Any, on_nonfinite: str
+    ) -> Any:
+        """Call the closure, without the lock, as it may wait for a thread that needs it; then update."""
+        with self._lock:
+            self._check_reentry()
+            check_files(self._bound.files)
+            options = self._step_options(grad_scale, max_norm, on_nonfinite)
+        thread = threading.get_ident()
         try:
-            return function(*arguments)
+            self._closures.add(thread)
+            loss, grads = closure()
         finally:
-            self._busy = False
+            self._closures.discard(thread)
+        with self._lock:
+            self._check_reentry()
+            self._scheduled.clear()
+            check_files(self._bound.files)
+            self._update(grads, options, on_nonfinite)
+        return loss
 
     def _step_options(self, grad_scale: Any, max_norm: Any, on_nonfinite: str) -> _core.StepOptions:
         if on_nonfinite not in ON_NONFINITE:
@@ -183,7 +191,7 @@ class Optimizer(Checkpoints):
             on_nonfinite != "propagate",
         )
 
-    def _update(self, grads: Any, options: _core.StepOptions) -> int:
+    def _update(self, grads: Any, options: _core.StepOptions, on_nonfinite: str) -> None:
         if type(grads) is not list or (grads and type(grads[0]) is tuple):
             # Gradients by name must match the names as they are now.
             self._refresh_plan()
@@ -192,19 +200,26 @@ class Optimizer(Checkpoints):
             bound = self._bound
             outcome = bound.plan.step(bound.groups, grads, self._hyperparameters, options)
             if outcome != STALE:
-                if outcome == DONE:
-                    self._last_scheduled.update(self._scheduled)
-                self._scheduled.clear()
-                return outcome
+                break
+            self._scheduled.clear()
             self._rebind()
-        raise RuntimeError("params: expected the same arrays throughout a step, got others from another thread")
+        else:
+            raise RuntimeError("params: expected the same arrays throughout a step, got others from another thread")
+        if outcome == DONE:
+            self._last_scheduled.update(self._scheduled)
+        self._scheduled.clear()
+        if outcome == SKIPPED:
+            if on_nonfinite == "raise":
+                raise FloatingPointError(f"grads: expected finite values, got a norm of {self.grad_norm}")
+            self._skipped_steps += 1
 
     # Results of the last step
 
     @property
     def grad_norm(self) -> float | None:
         """The norm `N` of the gradients of the last step; None if that step did not compute it."""
-        return self._bound.plan.grad_norm
+        with self._lock:
+            return self._bound.plan.grad_norm
 
     @property
     def skipped_steps(self) -> int:

@@ -75,7 +75,8 @@ class Checkpoints(SavedState):
 
         The new file is made beside the old one and then replaces it, so that a failure leaves the old file as it was.
         The new file has the mode of the old one; a symbolic link stays, and its target is replaced. Only a file that is
-        mounted by itself, which no system replaces, is overwritten. Steps in other threads wait meanwhile. Requires
+        mounted by itself, which no system replaces, is overwritten. Steps in other threads wait meanwhile. A closure, a
+        schedule or a signal handler may save too: the file has the state before the step. Requires
         ``pip install "numpy-adagrad[checkpoint]"``; the file holds no pickle.
 
         Parameters
@@ -92,8 +93,6 @@ class Checkpoints(SavedState):
         TypeError, ValueError
             For a name or an option that the file cannot hold, for a step counter that is not a whole number of
             at least 0, or for a path that is a FIFO, a socket or a device.
-        RuntimeError
-            If a closure or schedule of this optimizer makes the call.
 
         Notes
         -----
@@ -168,6 +167,7 @@ class Checkpoints(SavedState):
         from .. import checkpoint
 
         with self._lock:
+            self._check_reentry()
             self._prepare_transfer()
             path = os.fsdecode(path)
             with checkpoint.naming(path):

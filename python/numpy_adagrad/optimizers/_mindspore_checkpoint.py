@@ -85,6 +85,7 @@ class MindSporeCheckpoints(Optimizer):
             For an entry that is missing, unknown or does not fit; nothing has changed then.
         """
         with self._lock:
+            self._check_reentry()
             self._prepare_transfer()
             _core.commit(self._checkpoint_pairs(state_dict, parameters=parameters))
 

@@ -91,6 +91,7 @@ class SavedState(OptimizerState):
             For an entry that is missing or does not fit; nothing has changed then.
         """
         with self._lock:
+            self._check_reentry()
             self._prepare_transfer()
             _core.commit(self._loading_pairs(state_dict))
 

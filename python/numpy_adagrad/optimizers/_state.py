@@ -150,6 +150,7 @@ class OptimizerState(ABC):
         bound.plan.add_groups(groups, accumulators, counters, list(names), group_index, [*parts, *pairs])
 
     def _rebind(self) -> None:
+        self._check_reentry(closures=False)
         self._bind(self._bound.groups, self._bound.slots)
 
     def _refresh_plan(self) -> None:
@@ -158,8 +159,7 @@ class OptimizerState(ABC):
             self._rebind()
 
     def _prepare_transfer(self) -> None:
-        """Prepare to read or write the whole state: no step may be running, and all arrays must be there."""
-        self._check_reentry()
+        """Prepare to read or write the whole state: all arrays must be there."""
         self._refresh_plan()
         check_files(self._bound.files)
 
@@ -214,18 +214,19 @@ class OptimizerState(ABC):
 
     def _renew_lock(self) -> None:
         self._lock = threading.RLock()
-        self._busy = False
+        self._closures: set[int] = set()  # the threads that run a closure
         _optimizers[id(self)] = weakref.ref(self)
 
-    def _check_reentry(self) -> None:
-        if self._busy:
+    def _check_reentry(self, *, closures: bool = True) -> None:
+        """Raise RuntimeError inside a step, and inside a closure of this thread: it must not change its optimizer."""
+        if self._bound.plan.is_stepping or (closures and threading.get_ident() in self._closures):
             raise RuntimeError(f"{type(self).__name__}: called from inside one of its own steps")
 
     # Copies
 
     def __getstate__(self) -> dict[str, Any]:
         with self._lock:
-            kept = {key: value for key, value in self.__dict__.items() if key not in ("_lock", "_busy", "_bound")}
+            kept = {key: value for key, value in self.__dict__.items() if key not in ("_lock", "_closures", "_bound")}
             return {**kept, "groups": self._bound.groups, "slots": self._bound.slots}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

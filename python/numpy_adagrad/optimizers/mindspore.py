@@ -241,7 +241,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
     def _scheduled_value(self, k: int, key: str, at: Callable[[Any, int], float], steps: int) -> float:
         # A schedule is called once, for the parameters that decay and those that do not.
         if (k, key) not in self._scheduled:
-            self._scheduled[k, key] = self._call(at, self._bound.groups[k][key], steps)
+            self._scheduled[k, key] = at(self._bound.groups[k][key], steps)
         return self._scheduled[k, key]
 
     def _shifts_rates(self) -> bool:

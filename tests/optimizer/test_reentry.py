@@ -1,0 +1,224 @@
+"""Calls of an optimizer while one of its steps runs other code, and from other threads meanwhile."""
+
+import copy
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.bits import assert_same_bits
+from helpers.contents import contents
+from helpers.dialects import Dialect
+from helpers.errors import raises_unchanged
+from helpers.values import ones
+from numpy_adagrad.inputs.types import Array
+from scipy.sparse import csr_array
+
+
+def calls_from_inside(optimizer: Any) -> dict[str, Callable[[], object]]:
+    group, saved = {"params": [ones(5)]}, copy.deepcopy(optimizer.state_dict())
+    return {
+        "step": lambda: optimizer.step([ones(), None]),
+        "call": lambda: optimizer([ones(), None]),
+        "load_state_dict": lambda: optimizer.load_state_dict(saved),
+        "add_param_group": lambda: optimizer.add_param_group(group),
+    }
+
+
+@pytest.mark.parametrize("name", ["step", "call", "load_state_dict", "add_param_group"])
+def test_calls_from_inside_a_step(dialect: Dialect, name: str) -> None:
+    """From a closure and from a schedule, which may read the state but not change it."""
+    message = f"{dialect.optimizer.__name__}: called from inside one of its own steps"
+    active: list[Callable[[], object]] = []
+
+    def schedule(step: int) -> float:
+        if active:
+            active[0]()
+        return 0.5
+
+    optimizer = dialect.optimizer([{"params": [ones()]}, {"params": [ones(2)], dialect.group_rate: schedule}])
+    call = calls_from_inside(optimizer)[name]
+
+    def closure() -> tuple[int, list[Array]]:
+        assert optimizer.state_dict()
+        call()
+        return 0, [ones(), ones(2)]
+
+    raises_unchanged(optimizer, RuntimeError, message, lambda: optimizer.step(closure=closure))
+    active.append(call)
+    raises_unchanged(optimizer, RuntimeError, message, lambda: optimizer.step([ones(), ones(2)]))
+    active.clear()
+    call()
+
+
+def in_a_thread(call: Callable[[], Any]) -> Any:
+    """Wait for a call in another thread; return its result."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(call).result(30)
+
+
+def test_a_closure_may_wait_for_other_threads(dialect: Dialect) -> None:
+    """They read the state, and even take a step before its own."""
+    optimizer, reference = dialect.optimizer([ones()]), dialect.optimizer([ones()])
+
+    def closure() -> tuple[int, list[Array]]:
+        assert in_a_thread(optimizer.state_dict).keys() == optimizer.state_dict().keys()
+        assert in_a_thread(lambda: copy.deepcopy(optimizer).names) == optimizer.names
+        in_a_thread(lambda: optimizer.step(closure=lambda: (0, [2 * ones()])))
+        return 0, [ones()]
+
+    optimizer.step(closure=closure)
+    reference.step([2 * ones()])
+    reference.step([ones()])
+    assert contents(optimizer) == contents(reference)
+
+
+def test_closures_that_use_each_others_optimizer(dialect: Dialect) -> None:
+    """In two threads, each in its closure before the other optimizer is used."""
+    pair = [dialect.optimizer([ones()]), dialect.optimizer([ones()])]
+    both = threading.Barrier(2)
+
+    def train(own: int) -> None:
+        def closure() -> tuple[int, list[Array]]:
+            both.wait(30)
+            assert pair[1 - own].state_dict()
+            pair[1 - own].step([2 * ones()])
+            both.wait(30)
+            return 0, [ones()]
+
+        pair[own].step(closure=closure)
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(train, own) for own in (0, 1)]:
+            done.result(30)
+    reference = dialect.optimizer([ones()])
+    reference.step([2 * ones()])
+    reference.step([ones()])
+    assert [contents(one) for one in pair] == [contents(reference)] * 2
+
+
+class Calling(csr_array):
+    """A gradient whose own code runs while a step reads it."""
+
+    call: Callable[[], object]
+
+    def tocoo(self, copy: bool = True) -> Any:
+        self.call()
+        return super().tocoo(copy=copy)
+
+
+@pytest.mark.parametrize("options", [{}, {"max_norm": 1.0}])
+@pytest.mark.parametrize("name", ["step", "call", "load_state_dict", "add_param_group"])
+def test_calls_from_inside_a_sparse_gradient(dialect: Dialect, name: str, options: dict[str, Any]) -> None:
+    optimizer = dialect.optimizer([{"params": [ones((4, 4))]}, {"params": [ones((4, 4))]}])
+    plain = csr_array(np.eye(4, dtype=np.float32))
+    calling = Calling(plain)
+    calling.call = calls_from_inside(optimizer)[name]
+    optimizer.step([plain, plain], **options)
+    message = f"{dialect.optimizer.__name__}: called from inside one of its own steps"
+    raises_unchanged(optimizer, RuntimeError, message, lambda: optimizer.step([plain, calling], **options))
+    calling.call = optimizer.state_dict
+    optimizer.step([plain, calling], **options)
+    calling.call()
+
+
+def test_groups_rearranged_inside_a_sparse_gradient(dialect: Dialect) -> None:
+    """Then no call may read the state until the step has followed; the step follows."""
+    optimizer, reference = (
+        dialect.optimizer([{"params": [ones((4, 4))]}, {"params": [ones((4, 4))], dialect.group_rate: 0.5}])
+        for _ in range(2)
+    )
+    plain = csr_array(np.eye(4, dtype=np.float32))
+    calling = Calling(plain)
+
+    def rearrange() -> None:
+        calling.call = lambda: None
+        for one in (optimizer, reference):
+            one.param_groups.reverse()
+        with pytest.raises(RuntimeError, match="called from inside one of its own steps"):
+            optimizer.state_dict()
+
+    calling.call = rearrange
+    optimizer.step([plain, calling])
+    reference.step([plain, plain])
+    assert contents(optimizer) == contents(reference)
+
+
+def test_a_step_that_failed_leaves_no_rate_behind(dialect: Dialect) -> None:
+    """The next step asks the schedule that the group has then."""
+    optimizer, reference = (
+        dialect.optimizer([{"params": [ones()], dialect.group_rate: rate}]) for rate in (lambda step: 0.5, 0.25)
+    )
+    with pytest.raises(ValueError, match="shape"):
+        optimizer.step([ones(4)])
+    optimizer.param_groups[0][dialect.group_rate] = lambda step: 0.25
+    optimizer.step([ones()])
+    reference.step([ones()])
+    for one, other in zip(*(o.param_groups[0]["params"] for o in (optimizer, reference)), strict=True):
+        assert_same_bits(one, other, "parameter")
+
+
+@pytest.mark.parametrize("case", ["plain", "max_norm", "grad_scale", "on_nonfinite", "schedule", "closure", "sparse"])
+def test_a_signal_handler_saves(dialect: Dialect, case: str, tmp_path: Path) -> None:
+    """Whenever Python runs it: during a step, in a schedule, a closure or a sparse gradient. The step goes on."""
+    path, saved, active = tmp_path / "a.safetensors", [], []
+
+    def raise_signal(*_: Any) -> float:
+        signal.raise_signal(signal.SIGUSR1)
+        return 0.5
+
+    rate = raise_signal if case == "schedule" else 0.5
+    optimizer = dialect.make([{"params": [ones((64, 64))], dialect.group_rate: rate}])
+    grad: Any = ones((64, 64))
+    if case == "sparse":
+        grad = Calling(csr_array(np.eye(64, dtype=np.float32)))
+        grad.call = raise_signal
+    options: dict[str, Any] = {
+        "max_norm": {"max_norm": 1.0},
+        "grad_scale": {"grad_scale": 2.0},
+        "on_nonfinite": {"on_nonfinite": "skip"},
+        "closure": {"closure": lambda: (raise_signal(), [grad])},
+    }.get(case, {})
+
+    def handler(*_: Any) -> None:
+        if active:
+            return  # the signal came again
+        active.append(True)
+        optimizer.save(path, parameters=True)
+        saved.append(path.read_bytes())
+        active.clear()
+
+    def repeat() -> None:
+        for _ in range(200):
+            optimizer.step(None if case == "closure" else [grad], **options)
+
+    before = signal.signal(signal.SIGUSR1, handler)
+    main, stop = threading.get_ident(), threading.Event()
+
+    def send() -> None:
+        while not stop.wait(0.002):
+            signal.pthread_kill(main, signal.SIGUSR1)
+
+    sender = threading.Thread(target=send)
+    sender.start()
+    try:
+        while len(saved) < 5:
+            repeat()
+    finally:
+        stop.set()
+        sender.join(30)
+        signal.signal(signal.SIGUSR1, before)
+    path.write_bytes(saved[-1])
+    loaded, undisturbed = (dialect.make([{"params": [ones((64, 64))], dialect.group_rate: 0.5}]) for _ in range(2))
+    loaded.load(path, parameters=True)
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    for _ in range(dialect.steps(loaded)[0]):
+        undisturbed.step(None if case == "closure" else [grad], **options)
+    signal.signal(signal.SIGUSR1, before)
+    one, other = (contents(optimizer) for optimizer in (loaded, undisturbed))
+    assert one["state"] == other["state"]
+    assert [group["params"] for group in one["param_groups"]] == [group["params"] for group in other["param_groups"]]
