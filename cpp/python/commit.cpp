@@ -1,8 +1,9 @@
 #include "python/commit.hpp"
 
+#include <algorithm>
 #include <string>
 
-#include "python/array_checks.hpp"
+#include "python/overlap.hpp"
 
 namespace adagrad {
 namespace {
@@ -28,6 +29,33 @@ void check_pair(const py::handle &target, const py::handle &value, const std::st
         throw py::type_error(label + ": expected the dtype of the target");
 }
 
+bool is_nonempty_array(const py::tuple &pair) {
+    return kind_of(pair[0]) == Kind::ARRAY && PyArray_SIZE(array_of(pair[0])) != 0;
+}
+
+// The memory of all array targets, as bounds in order that do not meet.
+std::vector<arrays::Bounds> target_bounds(const std::vector<py::tuple> &pairs) {
+    std::vector<arrays::Bounds> bounds;
+    for (const py::tuple &pair : pairs)
+        if (is_nonempty_array(pair)) bounds.push_back(arrays::bounds_of(array_of(pair[0])));
+    std::sort(bounds.begin(), bounds.end(), [](const auto &a, const auto &b) { return a.low < b.low; });
+    std::vector<arrays::Bounds> merged;
+    for (const arrays::Bounds &one : bounds) {
+        if (merged.empty() || merged.back().high <= one.low)
+            merged.push_back(one);
+        else
+            merged.back().high = std::max(merged.back().high, one.high);
+    }
+    return merged;
+}
+
+// Not a subclass, which could run its own code.
+py::object plain_copy(PyArrayObject *array) {
+    auto copy = py::reinterpret_steal<py::object>(PyArray_NewLikeArray(array, NPY_KEEPORDER, nullptr, 0));
+    if (!copy || PyArray_CopyInto(array_of(copy), array) != 0) throw py::error_already_set();
+    return copy;
+}
+
 int write_pair(PyObject *target, PyObject *value) {
     switch (kind_of(target)) {
     case Kind::DICT: return PyDict_Update(target, value);
@@ -49,6 +77,20 @@ Commit::Commit(const py::list &pairs) {
         const auto target = py::reinterpret_borrow<py::dict>(pair[0]);
         for (const auto &[key, value] : py::reinterpret_borrow<py::dict>(pair[1]))
             replaced_.push_back(py::reinterpret_borrow<py::object>(PyDict_GetItemWithError(target.ptr(), key.ptr())));
+    }
+    copy_values_in_targets();
+}
+
+void Commit::copy_values_in_targets() {
+    const std::vector<arrays::Bounds> targets = target_bounds(pairs_);
+    for (py::tuple &pair : pairs_) {
+        if (!is_nonempty_array(pair)) continue;
+        const arrays::Bounds value = arrays::bounds_of(array_of(pair[1]));
+        // The first target that ends after the value begins.
+        const auto target = std::upper_bound(targets.begin(), targets.end(), value.low,
+                                             [](const char *low, const auto &one) { return low < one.high; });
+        if (target != targets.end() && target->low < value.high)
+            pair = py::make_tuple(pair[0], plain_copy(array_of(pair[1])));
     }
 }
 

@@ -9,10 +9,11 @@ namespace adagrad {
 namespace py = pybind11;
 
 // Takes (target, value) pairs: an array is filled with an array of its shape and dtype, a dict is updated with a dict,
-// a list is extended by a list.
+// a list is extended by a list. The values written are those from before the first write, also where they lie in the
+// memory of a target.
 class Commit {
   public:
-    // Checks all pairs.
+    // Checks all pairs, and copies each value that may share memory with a target.
     explicit Commit(const py::list &pairs);
 
     // Writes all pairs. No bytecode runs between two writes, so that neither Ctrl-C nor a destructor can fall between
@@ -20,6 +21,8 @@ class Commit {
     void write() const;
 
   private:
+    void copy_values_in_targets();
+
     std::vector<py::tuple> pairs_;
     std::vector<py::object> replaced_;  // in dicts; released when all is written, as a destructor may run any code
 };

@@ -45,7 +45,7 @@ void check_strides(PyArrayObject *array, const Label &label) {
                               std::string(py::str(py::handle(reinterpret_cast<PyObject *>(array)).attr("strides"))));
 }
 
-MemoryOverlap::Bounds MemoryOverlap::bounds_of(PyArrayObject *array) {
+Bounds bounds_of(PyArrayObject *array) {
     const char *low = static_cast<const char *>(PyArray_DATA(array)), *high = low + PyArray_ITEMSIZE(array);
     for (int i = 0; i < PyArray_NDIM(array); ++i) {
         const npy_intp span = (PyArray_DIM(array, i) - 1) * PyArray_STRIDE(array, i);

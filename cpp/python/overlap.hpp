@@ -13,6 +13,12 @@ using LabelledArray = std::pair<PyArrayObject *, Label>;
 // Throws ValueError for an array that overlaps itself.
 void check_strides(PyArrayObject *array, const Label &label);
 
+// The addresses between which all elements of an array lie.
+struct Bounds {
+    const char *low, *high;
+};
+Bounds bounds_of(PyArrayObject *array);
+
 // The memory that a step writes.
 class MemoryOverlap {
   public:
@@ -22,15 +28,11 @@ class MemoryOverlap {
     void check_disjoint(PyArrayObject *input, const Label &label) const;
 
   private:
-    struct Bounds {
-        const char *low, *high;
-    };
     struct Interval {
         const char *low, *reach;  // reach: the highest end among the intervals up to this one
         std::size_t output;
     };
 
-    static Bounds bounds_of(PyArrayObject *array);
     const LabelledArray *find_overlap(PyArrayObject *array, std::size_t outputs) const;
     void sort();
     void insert(std::size_t output);

@@ -223,9 +223,11 @@ def _write(values: list[tuple[str, Any, Array]]) -> None:
             unshared.append((parameter, value))
         elif not same_memory(array, value):
             pairs.append((array, value))
-    _core.commit([*pairs])
+    copies = []
     if unshared:
         import mindspore
 
-        for parameter, value in unshared:
-            parameter.set_data(mindspore.Tensor(value))
+        copies = [(parameter, mindspore.Tensor(value)) for parameter, value in unshared]
+    _core.commit([*pairs])
+    for parameter, tensor in copies:
+        parameter.set_data(tensor)
