@@ -101,7 +101,7 @@ def test_closures_that_use_each_others_optimizer(dialect: Dialect) -> None:
     assert [contents(one) for one in pair] == [contents(reference)] * 2
 
 
-class Calling(csr_array):
+class Calling(csr_array):  # type: ignore[misc]
     """A gradient whose own code runs while a step reads it."""
 
     call: Callable[[], object]
@@ -165,7 +165,9 @@ def test_a_step_that_failed_leaves_no_rate_behind(dialect: Dialect) -> None:
 @pytest.mark.parametrize("case", ["plain", "max_norm", "grad_scale", "on_nonfinite", "schedule", "closure", "sparse"])
 def test_a_signal_handler_saves(dialect: Dialect, case: str, tmp_path: Path) -> None:
     """Whenever Python runs it: during a step, in a schedule, a closure or a sparse gradient. The step goes on."""
-    path, saved, active = tmp_path / "a.safetensors", [], []
+    path = tmp_path / "a.safetensors"
+    saved: list[bytes] = []
+    active: list[bool] = []
 
     def raise_signal(*_: Any) -> float:
         signal.raise_signal(signal.SIGUSR1)
@@ -177,12 +179,13 @@ def test_a_signal_handler_saves(dialect: Dialect, case: str, tmp_path: Path) -> 
     if case == "sparse":
         grad = Calling(csr_array(np.eye(64, dtype=np.float32)))
         grad.call = raise_signal
-    options: dict[str, Any] = {
+    by_case: dict[str, dict[str, Any]] = {
         "max_norm": {"max_norm": 1.0},
         "grad_scale": {"grad_scale": 2.0},
         "on_nonfinite": {"on_nonfinite": "skip"},
         "closure": {"closure": lambda: (raise_signal(), [grad])},
-    }.get(case, {})
+    }
+    options = by_case.get(case, {})
 
     def handler(*_: Any) -> None:
         if active:

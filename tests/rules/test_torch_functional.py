@@ -75,8 +75,10 @@ def test_sequences_that_make_views_as_they_are_read(form: Any) -> None:
     memory[2] = abs(memory[2])
     expected = [array.copy() for array in memory]
     steps, expected_steps = ([np.zeros((), np.float32) for _ in range(3)] for _ in range(2))
-    adagrad(*(form(array) for array in memory), steps, **OPTIONS)
-    adagrad(*(list(array) for array in expected), expected_steps, **OPTIONS)
+    params, grads, sums = memory
+    adagrad(form(params), form(grads), form(sums), steps, **OPTIONS)
+    params, grads, sums = expected
+    adagrad(list(params), list(grads), list(sums), expected_steps, **OPTIONS)
     for name, array, other in zip(("params", "grads", "sums"), memory, expected, strict=True):
         assert_same_bits(array, other, name)
     assert steps == expected_steps == [1, 1, 1]

@@ -51,6 +51,7 @@ def test_counter_with_another_dtype(dialect: Dialect, change: Callable[[Any], An
     opt = dialect.make([normal(6)])
     opt.step([normal(6)])
     label = f"{dialect.optimizer._counter}[0]" if dialect.counts_each else dialect.optimizer._counter
+    counter: Any
     for counter in counters(opt):
         right = counter.dtype
         message = f"{label}: expected a writeable {right} array of shape {counter.shape}"
