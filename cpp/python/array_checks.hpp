@@ -55,8 +55,8 @@ DtypeCombo dtype_combo(PyArrayObject *param, PyArrayObject *state, PyArrayObject
 // In C order, or in Fortran order if `reversed`; complex elements become pairs of reals.
 StridedView view_of(PyArrayObject *array, bool reversed);
 
-// The `mmap.mmap` that the elements of an array lie in, found through any chain of views; None for other memory, and for
-// objects that are no arrays.
+// The `mmap.mmap` that the elements of an array lie in, found through any chain of views; None for other memory, and
+// for objects that are no arrays.
 py::object mapping_of(const py::object &array);
 
 // Sets every element of a new array to the one of `value`.

@@ -34,13 +34,13 @@ bool is_nonempty_array(const py::tuple &pair) {
 }
 
 // The memory of all array targets, as bounds in order that do not meet.
-std::vector<arrays::Bounds> target_bounds(const std::vector<py::tuple> &pairs) {
-    std::vector<arrays::Bounds> bounds;
+std::vector<arrays::Extent> target_bounds(const std::vector<py::tuple> &pairs) {
+    std::vector<arrays::Extent> bounds;
     for (const py::tuple &pair : pairs)
         if (is_nonempty_array(pair)) bounds.push_back(arrays::bounds_of(array_of(pair[0])));
     std::sort(bounds.begin(), bounds.end(), [](const auto &a, const auto &b) { return a.low < b.low; });
-    std::vector<arrays::Bounds> merged;
-    for (const arrays::Bounds &one : bounds) {
+    std::vector<arrays::Extent> merged;
+    for (const arrays::Extent &one : bounds) {
         if (merged.empty() || merged.back().high <= one.low)
             merged.push_back(one);
         else
@@ -82,10 +82,10 @@ Commit::Commit(const py::list &pairs) {
 }
 
 void Commit::copy_values_in_targets() {
-    const std::vector<arrays::Bounds> targets = target_bounds(pairs_);
+    const std::vector<arrays::Extent> targets = target_bounds(pairs_);
     for (py::tuple &pair : pairs_) {
         if (!is_nonempty_array(pair)) continue;
-        const arrays::Bounds value = arrays::bounds_of(array_of(pair[1]));
+        const arrays::Extent value = arrays::bounds_of(array_of(pair[1]));
         // The first target that ends after the value begins.
         const auto target = std::upper_bound(targets.begin(), targets.end(), value.low,
                                              [](const char *low, const auto &one) { return low < one.high; });

@@ -1,6 +1,9 @@
 #include "python/overlap.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <numeric>
 
 namespace adagrad::arrays {
 namespace {
@@ -16,19 +19,49 @@ bool share_memory(PyArrayObject *one, PyArrayObject *other) {
         .cast<bool>();
 }
 
-// Whether each axis steps over all that the shorter axes span, as in every ordinary view. Other strides, made by hand,
-// are not worth a search for two elements in one place.
-bool strides_nest(PyArrayObject *array) {
+// The axes of more than one element, from the shortest stride to the longest.
+std::vector<Axis> sorted_axes(PyArrayObject *array) {
     std::vector<Axis> axes;
     for (int i = 0; i < PyArray_NDIM(array); ++i)
         if (PyArray_DIM(array, i) > 1) axes.push_back({PyArray_DIM(array, i), std::abs(PyArray_STRIDE(array, i))});
     std::sort(axes.begin(), axes.end(), [](const Axis &a, const Axis &b) { return a.stride < b.stride; });
+    return axes;
+}
+
+// Whether each axis steps over all that the shorter axes span, as in every ordinary view. Other strides, made by hand,
+// are not worth a search for two elements in one place.
+bool strides_nest(PyArrayObject *array) {
     npy_intp span = PyArray_ITEMSIZE(array);
-    for (const Axis &axis : axes) {
+    for (const Axis &axis : sorted_axes(array)) {
         if (axis.stride < span) return false;
         span += (axis.extent - 1) * axis.stride;
     }
     return true;
+}
+
+// The axes that lie without a gap make a block; all other strides are multiples of the period.
+void find_blocks(PyArrayObject *array, Extent &extent) {
+    extent.block = PyArray_ITEMSIZE(array);
+    for (const Axis &axis : sorted_axes(array))
+        if (extent.period == 0 && axis.stride == extent.block)
+            extent.block *= axis.extent;
+        else
+            extent.period = std::gcd(extent.period, axis.stride);
+    if (extent.block < extent.period) return;
+    extent.period = 0;
+    extent.block = extent.high - extent.low;
+}
+
+npy_intp residue_of(const char *address, npy_intp period) {
+    return period == 0 ? 0 : static_cast<npy_intp>(reinterpret_cast<std::uintptr_t>(address) % period);
+}
+
+// Whether no block of one can meet a block of the other: they lie apart modulo the common period.
+bool are_apart(const Extent &one, const Extent &other) {
+    const npy_intp period = std::gcd(one.period, other.period);
+    if (period == 0) return false;
+    const npy_intp distance = (residue_of(other.low, period) - residue_of(one.low, period) + period) % period;
+    return distance >= one.block && distance + other.block <= period;
 }
 
 [[noreturn]] void throw_overlap(const LabelledArray &array, const LabelledArray &output) {
@@ -39,13 +72,7 @@ bool strides_nest(PyArrayObject *array) {
 
 }  // namespace
 
-void check_strides(PyArrayObject *array, const Label &label) {
-    if (PyArray_SIZE(array) != 0 && !strides_nest(array))
-        throw py::value_error(label.text() + ": expected its own memory for each element, got strides " +
-                              std::string(py::str(py::handle(reinterpret_cast<PyObject *>(array)).attr("strides"))));
-}
-
-Bounds bounds_of(PyArrayObject *array) {
+Extent bounds_of(PyArrayObject *array) {
     const char *low = static_cast<const char *>(PyArray_DATA(array)), *high = low + PyArray_ITEMSIZE(array);
     for (int i = 0; i < PyArray_NDIM(array); ++i) {
         const npy_intp span = (PyArray_DIM(array, i) - 1) * PyArray_STRIDE(array, i);
@@ -54,43 +81,94 @@ Bounds bounds_of(PyArrayObject *array) {
     return {low, high};
 }
 
+void check_strides(PyArrayObject *array, const Label &label) {
+    if (PyArray_SIZE(array) != 0 && !strides_nest(array))
+        throw py::value_error(label.text() + ": expected its own memory for each element, got strides " +
+                              std::string(py::str(py::handle(reinterpret_cast<PyObject *>(array)).attr("strides"))));
+}
+
+void Intervals::add(const std::vector<Interval> &intervals) {
+    if (intervals.size() <= intervals_.size()) {
+        for (const Interval &interval : intervals) insert(interval);
+        return;
+    }
+    intervals_.insert(intervals_.end(), intervals.begin(), intervals.end());
+    std::stable_sort(intervals_.begin(), intervals_.end(),
+                     [](const Interval &a, const Interval &b) { return a.low < b.low; });
+    lows_.clear();
+    const char *reach = nullptr;
+    for (Interval &interval : intervals_) {
+        lows_.push_back(interval.low);
+        interval.reach = reach = std::max(reach, interval.high);
+    }
+}
+
+void Intervals::insert(const Interval &interval) {
+    const auto place = std::upper_bound(lows_.begin(), lows_.end(), interval.low) - lows_.begin();
+    const char *const before = place == 0 ? nullptr : intervals_[place - 1].reach;
+    lows_.insert(lows_.begin() + place, interval.low);
+    intervals_.insert(intervals_.begin() + place, interval);
+    intervals_[place].reach = std::max(before, interval.high);
+    for (std::size_t i = place + 1; i < intervals_.size() && intervals_[i].reach < interval.high; ++i)
+        intervals_[i].reach = interval.high;
+}
+
+bool Intervals::any_meets(const Extent &extent) const {
+    if (extent.high <= lows_.front() || intervals_.back().reach <= extent.low) return false;
+    const std::size_t i = std::lower_bound(lows_.begin(), lows_.end(), extent.high) - lows_.begin();
+    return i > 0 && intervals_[i - 1].reach > extent.low;
+}
+
+template <class Visit> void Intervals::each_meeting(const Extent &extent, Visit visit) const {
+    std::size_t i = std::lower_bound(lows_.begin(), lows_.end(), extent.high) - lows_.begin();
+    while (i-- > 0 && intervals_[i].reach > extent.low)
+        if (intervals_[i].high > extent.low) visit(intervals_[i].output);
+}
+
 // Returns the first among so many outputs that overlaps the array, or null.
 const LabelledArray *MemoryOverlap::find_overlap(PyArrayObject *array, std::size_t outputs) const {
-    const Bounds bounds = bounds_of(array);
-    if (bounds.high <= lows_.front() || intervals_.back().reach <= bounds.low) return nullptr;
+    Extent extent = bounds_of(array);
     std::size_t found = outputs;
-    std::size_t i = std::lower_bound(lows_.begin(), lows_.end(), bounds.high) - lows_.begin();
-    while (i-- > 0 && intervals_[i].reach > bounds.low) {
-        const std::size_t output = intervals_[i].output;
-        if (output < found && bounds_[output].high > bounds.low && share_memory(array, outputs_[output].first))
+    const auto visit = [&](std::size_t output) {
+        if (output < found && !are_apart(extent, extents_[output]) && share_memory(array, outputs_[output].first))
             found = output;
+    };
+    for (const auto &[period, lattice] : lattices_) {
+        if (!lattice.all.any_meets(extent)) continue;
+        if (extent.block == 0) find_blocks(array, extent);
+        if (period == 0 || period != extent.period) {
+            lattice.all.each_meeting(extent, visit);
+            continue;
+        }
+        // Blocks that meet begin less than a block before or after each other, also where the period starts again.
+        const npy_intp residue = residue_of(extent.low, period);
+        for (const npy_intp around : {residue - period, residue, residue + period}) {
+            auto i = lattice.by_residue.upper_bound(around - lattice.widest);
+            for (; i != lattice.by_residue.end() && i->first < around + extent.block; ++i)
+                i->second.each_meeting(extent, visit);
+        }
     }
     return found == outputs ? nullptr : &outputs_[found];
 }
 
-// Sorts all outputs into the intervals.
-void MemoryOverlap::sort() {
-    intervals_.clear();
-    lows_.clear();
-    for (std::size_t i = 0; i < outputs_.size(); ++i) intervals_.push_back({bounds_[i].low, nullptr, i});
-    std::stable_sort(intervals_.begin(), intervals_.end(),
-                     [](const Interval &a, const Interval &b) { return a.low < b.low; });
-    const char *reach = nullptr;
-    for (Interval &interval : intervals_) {
-        lows_.push_back(interval.low);
-        interval.reach = reach = std::max(reach, bounds_[interval.output].high);
+// Adds all outputs from the first one given to the lattices.
+void MemoryOverlap::index(std::size_t first) {
+    std::map<npy_intp, std::map<npy_intp, std::vector<Intervals::Interval>>> added;
+    for (std::size_t i = first; i < outputs_.size(); ++i) {
+        const Extent &extent = extents_[i];
+        added[extent.period][residue_of(extent.low, extent.period)].push_back({extent.low, extent.high, nullptr, i});
+        npy_intp &widest = lattices_[extent.period].widest;
+        widest = std::max(widest, extent.block);
     }
-}
-
-// Inserts an output into the intervals.
-void MemoryOverlap::insert(std::size_t output) {
-    const Bounds bounds = bounds_[output];
-    const auto place = std::upper_bound(lows_.begin(), lows_.end(), bounds.low) - lows_.begin();
-    const char *const before = place == 0 ? nullptr : intervals_[place - 1].reach;
-    lows_.insert(lows_.begin() + place, bounds.low);
-    intervals_.insert(intervals_.begin() + place, {bounds.low, std::max(before, bounds.high), output});
-    for (std::size_t i = place + 1; i < intervals_.size() && intervals_[i].reach < bounds.high; ++i)
-        intervals_[i].reach = bounds.high;
+    for (const auto &[period, by_residue] : added) {
+        Lattice &lattice = lattices_[period];
+        std::vector<Intervals::Interval> all;
+        for (const auto &[residue, intervals] : by_residue) {
+            all.insert(all.end(), intervals.begin(), intervals.end());
+            if (period != 0) lattice.by_residue[residue].add(intervals);
+        }
+        lattice.all.add(all);
+    }
 }
 
 void MemoryOverlap::add_outputs(const std::vector<LabelledArray> &arrays) {
@@ -98,11 +176,10 @@ void MemoryOverlap::add_outputs(const std::vector<LabelledArray> &arrays) {
     for (const LabelledArray &array : arrays) {
         if (PyArray_SIZE(array.first) == 0) continue;
         outputs_.push_back(array);
-        bounds_.push_back(bounds_of(array.first));
+        extents_.push_back(bounds_of(array.first));
+        find_blocks(array.first, extents_.back());
     }
-    const bool mostly_new = outputs_.size() > 2 * before;
-    if (mostly_new) sort();
-    for (std::size_t i = before; i < outputs_.size() && !mostly_new; ++i) insert(i);
+    index(before);
     try {
         for (std::size_t i = before; i < outputs_.size(); ++i) {
             check_strides(outputs_[i].first, outputs_[i].second);
@@ -111,8 +188,9 @@ void MemoryOverlap::add_outputs(const std::vector<LabelledArray> &arrays) {
         }
     } catch (...) {
         outputs_.resize(before);
-        bounds_.resize(before);
-        sort();
+        extents_.resize(before);
+        lattices_.clear();
+        index(0);
         throw;
     }
 }

@@ -1,6 +1,7 @@
 // Overlap in memory. A step writes parameters and accumulators in any order and on any thread, so they must be
 // disjoint, and no gradient may overlap them.
 #pragma once
+#include <map>
 #include <utility>
 #include <vector>
 
@@ -13,11 +14,35 @@ using LabelledArray = std::pair<PyArrayObject *, Label>;
 // Throws ValueError for an array that overlaps itself.
 void check_strides(PyArrayObject *array, const Label &label);
 
-// The addresses between which all elements of an array lie.
-struct Bounds {
+// Where an array lies: in [low, high), and there only in blocks of so many bytes that repeat with a period, the first
+// of them at `low`. A dense array is one block, with period 0.
+struct Extent {
     const char *low, *high;
+    npy_intp period = 0, block = 0;
 };
-Bounds bounds_of(PyArrayObject *array);
+
+// The extent of an array as if it had no gaps.
+Extent bounds_of(PyArrayObject *array);
+
+// Outputs by their extents, for a search.
+class Intervals {
+  public:
+    struct Interval {
+        const char *low, *high, *reach;  // reach: the highest end among the intervals up to this one
+        std::size_t output;
+    };
+
+    void add(const std::vector<Interval> &intervals);
+    bool any_meets(const Extent &extent) const;
+    // Calls visit(output) for each output whose extent meets this one.
+    template <class Visit> void each_meeting(const Extent &extent, Visit visit) const;
+
+  private:
+    void insert(const Interval &interval);
+
+    std::vector<Interval> intervals_;  // by their low ends
+    std::vector<const char *> lows_;   // the low ends alone, close together for a search
+};
 
 // The memory that a step writes.
 class MemoryOverlap {
@@ -28,19 +53,20 @@ class MemoryOverlap {
     void check_disjoint(PyArrayObject *input, const Label &label) const;
 
   private:
-    struct Interval {
-        const char *low, *reach;  // reach: the highest end among the intervals up to this one
-        std::size_t output;
+    // The outputs with one period. Columns of one table have the same period, and all their extents meet: among them,
+    // only those with blocks at the same places need a closer look.
+    struct Lattice {
+        Intervals all;
+        std::map<npy_intp, Intervals> by_residue;  // of the address divided by the period
+        npy_intp widest = 0;                       // block
     };
 
     const LabelledArray *find_overlap(PyArrayObject *array, std::size_t outputs) const;
-    void sort();
-    void insert(std::size_t output);
+    void index(std::size_t first);
 
-    std::vector<LabelledArray> outputs_;  // in the order given
-    std::vector<Bounds> bounds_;          // of each output
-    std::vector<Interval> intervals_;     // by their low ends
-    std::vector<const char *> lows_;      // the low ends alone, close together for a search
+    std::vector<LabelledArray> outputs_;    // in the order given
+    std::vector<Extent> extents_;           // of each output
+    std::map<npy_intp, Lattice> lattices_;  // by their periods
 };
 
 }  // namespace adagrad::arrays

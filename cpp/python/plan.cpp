@@ -37,7 +37,8 @@ PyObject *params_of(const py::handle &group, const py::str &key) {
 
 // Whether a group has these names for its parameters, the first of which has the flat index `start`. Names are compared
 // by identity: at worst, equal ones are read again.
-bool names_match(const py::handle &group, const py::str &key, const py::list &known, Py_ssize_t start, Py_ssize_t count) {
+bool names_match(const py::handle &group, const py::str &key, const py::list &known, Py_ssize_t start,
+                 Py_ssize_t count) {
     PyObject *const names = PyDict_GetItemWithError(group.ptr(), key.ptr());
     if (names == nullptr) return known.empty();
     if ((!PyList_Check(names) && !PyTuple_Check(names)) || PySequence_Fast_GET_SIZE(names) != count) return false;
@@ -183,7 +184,8 @@ int Plan::step(const py::list &groups, const py::object &grads, const py::object
     // Our own tuple keeps the gradients alive while the GIL is released.
     const py::tuple own_grads = as_tuple(grads);
     find_active(own_grads);
-    // Other code may run while files are checked, sparse gradients are unpacked and options are read, and change anything.
+    // Other code may run while files are checked, sparse gradients are unpacked and options are read, and change
+    // anything.
     bool may_have_changed = check_files(own_grads);
     may_have_changed |= unpack_sparse(own_grads);
     if (!group_options_.unchanged(groups)) {

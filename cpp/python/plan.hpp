@@ -45,7 +45,8 @@ class Plan {
     // tuple without names.
     int try_step(const py::list &groups, const py::object &grads, const py::object &hyperparameters);
 
-    // Whether `groups` has the parameters that the plan was made for, unchanged, in the same groups, with the same names.
+    // Whether `groups` has the parameters that the plan was made for, unchanged, in the same groups, with the same
+    // names.
     bool is_current(const py::list &groups) const;
 
     // Whether the caller is inside a step: schedules and sparse gradients run other people's code there.

@@ -1,5 +1,6 @@
 """Errors of arrays that share memory, with their whole messages."""
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -117,3 +118,70 @@ def test_gradient_among_many_strided_parameters(dialect: Dialect) -> None:
     optimizer.step([free] * 20)
     message = f"{dialect.label('grads', 0)}: {OWN}an overlap with {dialect.label('params', 7)}"
     raises_unchanged(optimizer, ValueError, message, lambda: optimizer.step([taken] + [free] * 19))
+
+
+COLUMNS: dict[str, Callable[[int], list[Array]]] = {
+    "columns": lambda n: list(zeros((5, n)).T),
+    "reversed": lambda n: list(zeros((5, n))[::-1, ::-1].T),
+    "pairs": lambda n: [pair.T for pair in np.split(zeros((5, 2 * n)).T, n)],
+    "of_two_kinds": lambda n: (lambda a: [*a[::2].T, *a[1::2, : n // 2].T])(zeros((10, n))),
+    "last_axis": lambda n: list(np.moveaxis(zeros((4, 3, n))[:, :2], -1, 0)),
+    "middle_axis": lambda n: list(np.moveaxis(zeros((4, n, 3)), 1, 0)),
+    "of_many_tables": lambda n: [column for _ in range(n // 10) for column in zeros((5, 10)).T],
+}
+
+
+@pytest.mark.parametrize("make", COLUMNS.values(), ids=COLUMNS)
+def test_columns_are_found_disjoint_by_their_strides(
+    dialect: Dialect, make: Callable[[int], list[Array]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NumPy's search compares two arrays at a time: for all pairs of 1,000 columns it would take a second."""
+    calls: list[Any] = []
+
+    def shares_memory(*arrays: Any) -> bool:
+        calls.append(arrays)
+        return True
+
+    monkeypatch.setattr(np, "shares_memory", shares_memory)
+    params = make(1000)
+    optimizer = dialect.optimizer([{"params": params[::2]}])
+    for param in params[1:100:2]:
+        optimizer.add_param_group({"params": [param]})
+    optimizer.step([*make(1000)[::2], *make(1000)[1:100:2]])
+    assert not calls
+
+
+def random_view(rng: np.random.Generator, table: Array) -> Array:
+    """Any part of a table of three axes, or of its transpose."""
+    index: list[Any] = []
+    for extent in table.shape:
+        begin, step = int(rng.integers(extent)), int(rng.choice([1, 1, 2, 3, -1, -2]))
+        end = begin + int(rng.integers(1, extent + 1)) * (1 if step > 0 else -1)
+        index.append(slice(begin, None if end < 0 else end, step) if rng.random() < 0.6 else begin)
+    return table[(*index, ...)].T
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_random_views_of_one_table(dialect: Dialect, seed: int) -> None:
+    """Exactly those that share no element with a parameter are accepted as parameters and as gradients."""
+    rng = np.random.default_rng(seed)
+    table = zeros((6, 7, 8))
+    optimizer = dialect.optimizer([{"params": [zeros()]}])
+    params: list[Array] = []
+    for _ in range(150):
+        view = random_view(rng, table)
+        shared = [i for i, param in enumerate(params) if np.shares_memory(view, param)]
+        if shared:
+            first = dialect.label("params", shared[0] + 1)
+            with pytest.raises(ValueError, match=re.escape(first) + "$"):
+                optimizer.add_param_group({"params": [view]})
+        else:
+            optimizer.add_param_group({"params": [view]})
+            params.append(view)
+        if shared and params[0].shape == view.shape:
+            with pytest.raises(ValueError, match=re.escape(first) + "$"):
+                optimizer.step([None, view] + [None] * (len(params) - 1))
+    assert len(params) > 5
+    together = dialect.optimizer(params)
+    together.step([np.ones_like(param) for param in params])
+    assert np.count_nonzero(table) == sum(param.size for param in params)
