@@ -166,13 +166,12 @@ StridedView view_of(PyArrayObject *array, bool reversed) {
 py::object mapping_of(const py::object &array) {
     if (!PyArray_Check(array.ptr())) return py::none();
     PyObject *base = PyArray_BASE(array_of(array));
-    static std::atomic<PyTypeObject *> mmap_type{nullptr};
-    if (mmap_type == nullptr)
-        mmap_type =
-            reinterpret_cast<PyTypeObject *>(py::object(py::module_::import("mmap").attr("mmap")).release().ptr());
+    static std::atomic<PyObject *> mmap_type{nullptr};
+    if (mmap_type == nullptr) mmap_type = py::object(py::module_::import("mmap").attr("mmap")).release().ptr();
     py::object owner;  // keeps the result of an attribute alive
     while (base != nullptr) {
-        if (PyObject_TypeCheck(base, mmap_type.load())) return py::reinterpret_borrow<py::object>(base);
+        if (PyObject_TypeCheck(base, reinterpret_cast<PyTypeObject *>(mmap_type.load())))
+            return py::reinterpret_borrow<py::object>(base);
         if (PyArray_Check(base)) {
             base = PyArray_BASE(reinterpret_cast<PyArrayObject *>(base));
         } else if (PyMemoryView_Check(base)) {

@@ -184,8 +184,7 @@ int Plan::step(const py::list &groups, const py::object &grads, const py::object
     // Our own tuple keeps the gradients alive while the GIL is released.
     const py::tuple own_grads = as_tuple(grads);
     find_active(own_grads);
-    // Other code may run while files are checked, sparse gradients are unpacked and options are read, and change
-    // anything.
+    // Other code may run while files are checked, sparse gradients unpacked and options read, and change anything.
     bool may_have_changed = check_files(own_grads);
     may_have_changed |= unpack_sparse(own_grads);
     if (!group_options_.unchanged(groups)) {

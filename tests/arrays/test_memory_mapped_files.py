@@ -3,6 +3,7 @@
 import copy
 import pickle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def test_functional_forms_with_a_file_cut_short(tmp_path: Path, position: int) -
     param, accum, grad = arrays
     short = "expected a file of 16384 bytes, got one cut short to 100"
     label = ("params[0]", "state_sums[0]", "grads[0]")[position]
-    options = {"lr": 0.1, "weight_decay": 0.0, "lr_decay": 0.0, "eps": 1e-10, "maximize": False}
+    options: dict[str, Any] = {"lr": 0.1, "weight_decay": 0.0, "lr_decay": 0.0, "eps": 1e-10, "maximize": False}
     steps = [np.zeros((), np.float32)]
     raises(ValueError, f"{label}: {short}", lambda: functional.adagrad([param], [grad], [accum], steps, **options))
     label = ("var", "accum", "grad")[position]

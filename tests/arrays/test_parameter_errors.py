@@ -83,13 +83,13 @@ class Dataset:
     """Like a dataset of h5py or zarr: each row that it returns is a copy."""
 
     def __init__(self, rows: int) -> None:
-        self.stored = np.ones((rows, 3))
+        self.stored: Array = np.ones((rows, 3))
 
     def __len__(self) -> int:
         return len(self.stored)
 
     def __getitem__(self, index: int) -> Array:
-        return self.stored[index].copy()
+        return np.array(self.stored[index])
 
     def __iter__(self) -> Iterator[Array]:
         return (self[i] for i in range(len(self)))
