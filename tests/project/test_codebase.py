@@ -88,7 +88,8 @@ def test_no_flag_that_changes_the_meaning_of_arithmetic() -> None:
     files = [ROOT / "CMakeLists.txt", ROOT / "pyproject.toml", *CPP.rglob("*.[ch]pp")]
     assert len(files) > 10
     for path in files:
-        for number, line in enumerate(path.read_text().splitlines(), 1):
+        text = re.sub(r"set\(VALUE_CHANGING_FLAGS[^)]*\)", "", path.read_text())  # the flags that stop the build
+        for number, line in enumerate(text.splitlines(), 1):
             code = re.split(r"#\s|//", line)[0]
             assert not wrong.search(code), f"{path.name}:{number}: {line}"
     assert "-ffp-contract=off" in kernel_flags("baseline")
