@@ -16,6 +16,7 @@ from ..optimizers._mindspore_arguments import SHARED_RATE
 from ..optimizers._mindspore_checkpoint import rate_array
 from ..optimizers.mindspore import MindSporeAdagrad
 from .mindspore_options import ParameterOptions, default_rate, read_options, read_rate
+from .shared_memory import SharedMemory
 
 
 def from_mindspore(optimizer: Any) -> MindSporeAdagrad:
@@ -53,8 +54,9 @@ def from_mindspore(optimizer: Any) -> MindSporeAdagrad:
 
     Notes
     -----
-    ``Parameter.set_data`` and ``mindspore.load_param_into_net`` give a parameter new memory: call `from_mindspore`
-    again after them. Later changes of a rate in MindSpore's optimizer have no effect here.
+    ``Parameter.set_data`` and ``mindspore.load_param_into_net`` give a parameter new memory. After one of these, the
+    next call of the new optimizer raises ValueError before it changes anything: call `from_mindspore` again. Later
+    changes of a rate in MindSpore's optimizer have no effect here.
 
     Examples
     --------
@@ -85,6 +87,7 @@ def from_mindspore(optimizer: Any) -> MindSporeAdagrad:
     if optimizer.is_group_lr:
         _name_rates(ours, options)
     ours._rebind()
+    ours._check_shared = _shared_memory(optimizer).check
     return ours
 
 
@@ -137,6 +140,13 @@ def _memory(parameter: Any) -> tuple[Array, bool]:
     """Return a parameter's values, and whether they are its own memory."""
     array: Array = parameter.asnumpy()
     return array, array.flags.writeable and same_memory(array, parameter.asnumpy())
+
+
+def _shared_memory(optimizer: Any) -> SharedMemory:
+    parameters = [*optimizer.parameters, *optimizer.accum, optimizer.global_step]
+    shared = [parameter for parameter in parameters if _memory(parameter)[1]]
+    labels = [parameter.name for parameter in shared]
+    return SharedMemory("from_mindspore", labels, lambda: shared, lambda parameter: parameter.data_ptr())
 
 
 def _arrays(parameters: Iterable[Any]) -> list[Array]:

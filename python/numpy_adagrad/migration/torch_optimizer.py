@@ -12,6 +12,7 @@ from ..inputs.tensors import to_array
 from ..inputs.types import Array
 from ..inputs.validation import check_fit, check_kind, check_same, number, same_memory
 from ..optimizers.torch import TorchAdagrad
+from .shared_memory import SharedMemory
 
 NUMBERS = ("lr_decay", "eps", "weight_decay")
 Pair: TypeAlias = "tuple[Array, Array] | tuple[dict[Any, Any], dict[Any, Any]]"
@@ -54,6 +55,10 @@ def from_torch(optimizer: Any) -> TorchAdagrad:
     `param_groups` of the new optimizer, or call `from_torch` again. Hooks of torch's optimizer are not called. Autograd
     does not notice the updates: take no step between a forward pass and its backward pass.
 
+    Some calls give torch's tensors new memory, among them ``model.share_memory()``, ``parameter.data = ...``,
+    ``vector_to_parameters`` and ``load_state_dict`` of torch's optimizer. After one of these, the next call of the new
+    optimizer raises ValueError before it changes anything: call `from_torch` again.
+
     Examples
     --------
     >>> import torch
@@ -90,6 +95,7 @@ def from_torch(optimizer: Any) -> TorchAdagrad:
         slot.state["step"] = state["step"].numpy()
     ours._rebind()
     optimizer.state.update(zip(tensors, states, strict=True))
+    ours._check_shared = _shared_memory(optimizer).check
     return ours
 
 
@@ -184,6 +190,31 @@ def shared(tensor: Any, label: str) -> Array:
         raise ValueError(f"{label}: expected a tensor with its own values, got a conjugated or negated view")
     array: Array = to_array(tensor)
     return array
+
+
+def _shared_memory(optimizer: Any) -> SharedMemory:
+    import torch
+
+    groups = optimizer.param_groups
+    rates = [
+        (f"param_groups[{k}][{key!r}]", value)
+        for k, group in enumerate(groups)
+        for key, value in group.items()
+        if isinstance(value, torch.Tensor)
+    ]
+
+    def tensors() -> list[Any]:
+        params = [tensor for group in optimizer.param_groups for tensor in group["params"]]
+        states = [optimizer.state.get(tensor, {}) for tensor in params]
+        return [*params, *(state.get(key) for key in ("sum", "step") for state in states), *(rate for _, rate in rates)]
+
+    count = sum(len(group["params"]) for group in groups)
+    labels = [f"{role}[{i}]" for role in ("params", "sum", "step") for i in range(count)]
+    return SharedMemory("from_torch", [*labels, *(label for label, _ in rates)], tensors, _place)
+
+
+def _place(tensor: Any) -> Any:
+    return tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype
 
 
 def _own_state(optimizer: Any, tensor: Any) -> dict[str, Any]:

@@ -139,6 +139,8 @@ class Optimizer(Checkpoints):
             groups, _, _, plan, files = self._bound
             if files:
                 check_files(files)
+            if self._check_shared is not None:
+                self._check_shared()
             # Fast path: no options, the same arrays as in the last step, and gradients in their order.
             if (
                 grad_scale is None
@@ -176,6 +178,7 @@ class Optimizer(Checkpoints):
             self._closures.discard(thread)
         with self._lock:
             self._check_reentry()
+            self._check_tensors()
             self._scheduled.clear()
             check_files(self._bound.files)
             self._update(grads, options, on_nonfinite)

@@ -66,6 +66,7 @@ class MindSporeCheckpoints(Optimizer):
         ['accum.w', 'global_step', 'learning_rate']
         """
         with self._lock:
+            self._check_tensors()
             self._refresh_plan()
             return to_checkpoint(self.names, self._slots, self.param_groups, self.global_step, parameters=parameters)
 

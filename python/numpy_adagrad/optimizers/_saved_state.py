@@ -59,6 +59,7 @@ class SavedState(OptimizerState):
             as a step counter, have entries of their own.
         """
         with self._lock:
+            self._check_tensors()
             self._refresh_plan()
             convert = to_tensor if tensors else identity
             groups: list[Group] = []

@@ -71,6 +71,8 @@ class OptimizerState(ABC):
     _counter: ClassVar[str]  # the step counter's key in `state`, or its name if all parameters share it
     _counter_dtype: ClassVar[type[np.generic] | None] = None  # set if all parameters share a counter
     _bound: Bound
+    # Raises an error if arrays lie in tensors of a framework, which have other memory now; set by `migration`.
+    _check_shared: Callable[[], None] | None
 
     def __init__(
         self, groups: list[Group], *, single_param: bool, state_dtype: npt.DTypeLike | None, allocate: Allocate | None
@@ -80,6 +82,7 @@ class OptimizerState(ABC):
         self._state_dtype = None if state_dtype is None else np.dtype(state_dtype)
         if self._counter_dtype is not None:
             self._steps: Array = np.zeros(1, self._counter_dtype)
+        self._check_shared = None
         self._renew_lock()
         self._bind([self._checked_group(group) for group in groups], [])
 
@@ -160,8 +163,13 @@ class OptimizerState(ABC):
 
     def _prepare_transfer(self) -> None:
         """Prepare to read or write the whole state: all arrays must be there."""
+        self._check_tensors()
         self._refresh_plan()
         check_files(self._bound.files)
+
+    def _check_tensors(self) -> None:
+        if self._check_shared is not None:
+            self._check_shared()
 
     def _new_accumulator(self, param: Array, value: complex) -> Array:
         """Create an accumulator in the layout of its parameter, so that both are walked in the same order."""
@@ -226,12 +234,15 @@ class OptimizerState(ABC):
 
     def __getstate__(self) -> dict[str, Any]:
         with self._lock:
-            kept = {key: value for key, value in self.__dict__.items() if key not in ("_lock", "_closures", "_bound")}
+            self._check_tensors()
+            own = ("_lock", "_closures", "_bound", "_check_shared")
+            kept = {key: value for key, value in self.__dict__.items() if key not in own}
             return {**kept, "groups": self._bound.groups, "slots": self._bound.slots}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         groups, slots = state.pop("groups"), state.pop("slots")
         self.__dict__.update(state)
+        self._check_shared = None  # a copy has arrays of its own
         self._renew_lock()
         self._bind(groups, slots)
 
