@@ -1,12 +1,15 @@
 """Copies by copy.deepcopy and pickle train on as the original, with their own arrays or the user's copied ones."""
 
 import copy
+import os
 import pickle
 import threading
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeAlias
 
+import joblib
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -29,6 +32,28 @@ def pickled(value: Any, protocol: int) -> Any:
 COPIERS: dict[str, Copier] = {"deepcopy": copy.deepcopy}
 for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
     COPIERS[f"pickle {protocol}"] = partial(pickled, protocol=protocol)
+
+
+def received(value: Any, arrive: Callable[[bytes], Any]) -> Any:
+    """Arrays travel apart from the rest, as Ray and Dask send them."""
+    buffers: list[pickle.PickleBuffer] = []
+    data = pickle.dumps(value, 5, buffer_callback=buffers.append)
+    assert buffers
+    return pickle.loads(data, buffers=[arrive(buffer.raw().tobytes()) for buffer in buffers])
+
+
+def misaligned(data: bytes) -> memoryview:
+    return memoryview(bytearray(b" " + data))[1:]
+
+
+def misaligned_read_only(data: bytes) -> memoryview:
+    return memoryview(b" " + data)[1:]
+
+
+each_writeable_copier = pytest.mark.parametrize("duplicate", list(COPIERS.values()), ids=list(COPIERS))
+
+for arrive in (bytes, bytearray, misaligned, misaligned_read_only):
+    COPIERS[f"buffers: {arrive.__name__}"] = partial(received, arrive=arrive)
 each_copier = pytest.mark.parametrize("duplicate", COPIERS.values(), ids=COPIERS)
 
 SHAPES = [(), (0,), (7,), (4, 5)]
@@ -113,7 +138,7 @@ def test_a_copy_is_private_and_trains_on_alike(duplicate: Copier, make: Maker) -
 
 
 @each_maker
-@each_copier
+@each_writeable_copier
 def test_a_copy_made_with_its_arrays_updates_the_copied_arrays(duplicate: Copier, make: Maker) -> None:
     arrays = draw_all()
     optimizer = make(arrays)
@@ -212,3 +237,66 @@ def test_a_copy_made_in_another_thread(dialect: Dialect, duplicate: Copier) -> N
     step(optimizer, 1)
     step(twins[0], 1)
     assert contents(twins[0]) == contents(optimizer)
+
+
+def step_elsewhere(optimizer: Optimizer) -> tuple[Optimizer, int]:
+    step(optimizer, 1)
+    return optimizer, os.getpid()
+
+
+def test_joblib_sends_an_optimizer_to_a_process_and_back(dialect: Dialect) -> None:
+    """Its arrays arrive there in read-only maps of files."""
+    columns = np.asfortranarray(np.ones((90, 90)))
+    optimizer = named_groups(dialect, [np.ones(5000), np.ones((70, 80)), np.ones(3), columns])
+    step(optimizer)
+    try:
+        parallel = joblib.Parallel(n_jobs=2, max_nbytes=1000, mmap_mode="r")
+        results = parallel(joblib.delayed(step_elsewhere)(optimizer) for _ in range(2))
+    finally:
+        joblib.externals.loky.get_reusable_executor().shutdown(wait=True)
+    step(optimizer, 1)
+    for twin, pid in results:
+        assert pid != os.getpid()
+        assert contents(twin) == contents(optimizer)
+        step(twin, 2)
+
+
+@pytest.mark.parametrize("mode", [None, "r", "c"])
+def test_joblib_loads_an_optimizer_from_a_file(dialect: Dialect, mode: str | None, tmp_path: Path) -> None:
+    optimizer = named_groups(dialect, draw_all(["float32"] * 4))
+    step(optimizer)
+    path = str(tmp_path / "optimizer")
+    joblib.dump((members(optimizer), optimizer), path)
+    _, twin = joblib.load(path, mmap_mode=mode)
+    step(optimizer, 1)
+    step(twin, 1)
+    assert contents(twin) == contents(optimizer)
+
+
+def test_parameters_that_arrive_read_only_are_copied_once(dialect: Dialect) -> None:
+    twin = received(named_groups(dialect, draw_all()), bytes)
+    for i, param in enumerate(members(twin)):
+        assert param is twin._slots[i].param
+        assert param.flags.behaved
+
+
+def test_rates_arrive_writeable_and_shared() -> None:
+    optimizer = TorchAdagrad([{"params": [np.ones(3)]}, {"params": [np.ones(2)]}], lr=np.array(0.25), eps=0)
+    twin = received(optimizer, bytes)
+    twin.add_param_group({"params": [np.ones(1)]})
+    twin.param_groups[0]["lr"][...] = 0.5
+    twin.step([np.ones(3), np.ones(2), np.ones(1)])
+    assert [param.tolist() for param in members(twin)] == [[0.5] * 3, [0.5] * 2, [0.5]]
+
+
+@each_copier
+def test_views_of_one_array_are_copied_apart(dialect: Dialect, duplicate: Copier) -> None:
+    """As NumPy copies them: the twin's parameters do not lie in the twin of the array."""
+    flat = np.ones(6)
+    optimizer = dialect.make([flat[:4].reshape(2, 2), flat[4:]])
+    copied, twin = duplicate((flat, optimizer))
+    step(twin)
+    assert copied.tolist() == flat.tolist() == [1] * 6
+    assert not any(np.shares_memory(copied, param) for param in members(twin))
+    step(optimizer)
+    assert np.concatenate([param.ravel() for param in members(twin)]).tolist() == flat.tolist()

@@ -237,14 +237,42 @@ class OptimizerState(ABC):
             self._check_tensors()
             own = ("_lock", "_closures", "_bound", "_check_shared")
             kept = {key: value for key, value in self.__dict__.items() if key not in own}
-            return {**kept, "groups": self._bound.groups, "slots": self._bound.slots}
+            # Each parameter once: joblib.dump writes an array as often as it is named.
+            known = {id(slot.param): slot.state for slot in self._slots}
+            states = [known.get(id(param)) for group in self.param_groups for param in group["params"]]
+            return {**kept, "groups": self.param_groups, "states": states}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        groups, slots = state.pop("groups"), state.pop("slots")
-        self.__dict__.update(state)
+        groups, states = state.pop("groups"), state.pop("states")
+        own = _Owned()
+        for options in (*groups, *(value for value in state.values() if isinstance(value, dict))):
+            options.update({key: own(value) for key, value in options.items()})
+        for group in groups:
+            group["params"][:] = map(own, group["params"])
+        params = [param for group in groups for param in group["params"]]
+        slots = [
+            Slot(param, {key: own(array) for key, array in arrays.items()})
+            for param, arrays in zip(params, states, strict=True)
+            if arrays is not None
+        ]
+        self.__dict__.update({key: own(value) for key, value in state.items()})
         self._check_shared = None  # a copy has arrays of its own
         self._renew_lock()
         self._bind(groups, slots)
+
+
+class _Owned:
+    """Copy the arrays that arrive read-only or misaligned, as joblib, Ray and Dask send them, each of them once."""
+
+    def __init__(self) -> None:
+        self._copies: dict[int, tuple[Array, Array]] = {}  # with the originals, so that no other gets their ids
+
+    def __call__(self, value: Any) -> Any:
+        if not isinstance(value, np.ndarray) or value.flags.behaved:
+            return value
+        if id(value) not in self._copies:
+            self._copies[id(value)] = value, np.array(value, subok=False)
+        return self._copies[id(value)][1]
 
 
 # Not a WeakSet: it runs bytecode when an optimizer dies, and a Ctrl-C would be lost there. Addresses are reused, so
