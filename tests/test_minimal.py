@@ -86,9 +86,13 @@ def test_scaling_and_clipping() -> None:
 
 def test_sparse_gradients() -> None:
     """Row 2 gets 1 + 2 = 3 and row 0 gets -4: both move by the rate, against the sign; row 1 stays."""
-    for rule, options in ((TorchAdagrad, {"lr": 0.5, "eps": 0}), (MindSporeAdagrad, {"learning_rate": 0.5})):
+    cases: list[tuple[Any, dict[str, Any]]] = [
+        (TorchAdagrad, {"lr": 0.5, "eps": 0}),
+        (MindSporeAdagrad, {"learning_rate": 0.5}),
+    ]
+    for rule, options in cases:
         table = np.ones((3, 2))
-        opt: Any = rule({"table": table}, **options)
+        opt = rule({"table": table}, **options)
         opt.step([RowSparse(np.array([2, 0, 2]), np.array([[1.0, 1.0], [-4.0, -4.0], [2.0, 2.0]]))])
         accumulated = opt.state[0][opt._accumulator]
         start = 0 if rule is TorchAdagrad else 0.1

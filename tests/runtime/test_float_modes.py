@@ -129,7 +129,7 @@ def test_rates_in_either_mode(dialect: Dialect, rate: float, decay: float, dtype
 
 @pytest.mark.parametrize("dtype", DTYPES, ids=str)
 def test_numbers_that_are_rounded_in_python(dialect: Dialect, dtype: npt.DTypeLike) -> None:
-    """The float32 next to each of these lies below: the scale, the start of accumulators, rates and decays, also those of schedules."""
+    """The float32 next to each lies below: scale, start of accumulators, rates, decays, also those of schedules."""
     start: dict[str, Any] = {} if dialect.start is None else {dialect.start: 0.7}
     for scale in (0.7, 0.9):
         assert_unchanged(dialect, dtype, "normal", *UPWARDS, scaling={"grad_scale": scale}, **start)
