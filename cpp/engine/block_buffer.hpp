@@ -7,26 +7,36 @@
 
 namespace adagrad {
 
-// At most SUM_BLOCK elements of a view: the array's own memory where it is contiguous, otherwise a copy.
+// One thread's memory for copies of blocks. It lies on the heap: a thread's stack may be as small as 64 KiB.
+struct Scratch {
+    struct alignas(64) Block {
+        char bytes[SUM_BLOCK * sizeof(double)];
+    };
+    Block param, state, grad;
+    Block sum;  // of equal rows
+};
+
+// At most SUM_BLOCK elements of a view: the array's own memory where it is contiguous, otherwise a copy in a block of
+// `scratch`, which may be null where no copy is made.
 class BlockBuffer {
   public:
-    BlockBuffer(const StridedView &view, std::ptrdiff_t begin, std::ptrdiff_t count)
+    BlockBuffer(const StridedView &view, std::ptrdiff_t begin, std::ptrdiff_t count, Scratch *scratch,
+                Scratch::Block Scratch::*block)
         : view_(view), begin_(begin), count_(count) {
         if (view.contiguous())
             data_ = view.data + begin * view.itemsize;
         else
-            view.gather(begin, count, data_ = buffer_);
+            view.gather(begin, count, data_ = (scratch->*block).bytes);
     }
     void *data() const { return data_; }
     void write_back() const {
-        if (!view_.contiguous()) view_.scatter(begin_, count_, buffer_);
+        if (!view_.contiguous()) view_.scatter(begin_, count_, data_);
     }
 
   private:
     const StridedView &view_;
     std::ptrdiff_t begin_, count_;
     char *data_;
-    alignas(64) char buffer_[SUM_BLOCK * sizeof(double)];
 };
 
 // The loop that these arguments need.

@@ -4,7 +4,6 @@
 #include <cmath>
 #include <numeric>
 
-#include "engine/block_buffer.hpp"
 #include "engine/parallel.hpp"
 
 namespace adagrad {
@@ -19,7 +18,8 @@ template <class Block> double sum_blocks(std::ptrdiff_t begin, std::ptrdiff_t en
     return sum;
 }
 
-void update_span(const Tensor &tensor, std::ptrdiff_t begin, std::ptrdiff_t end, const KernelArgs &args) {
+void update_span(const Tensor &tensor, std::ptrdiff_t begin, std::ptrdiff_t end, const KernelArgs &args,
+                 Scratch *scratch) {
     const Update update = tensor.kernels->update[variant_for(args, tensor.preprocesses)];
     const StridedView &param = tensor.param, &state = tensor.state, &grad = tensor.grad;
     if (param.contiguous() && state.contiguous() && grad.contiguous()) {
@@ -29,16 +29,18 @@ void update_span(const Tensor &tensor, std::ptrdiff_t begin, std::ptrdiff_t end,
     }
     for (; begin < end; begin += SUM_BLOCK) {
         const std::ptrdiff_t count = std::min<std::ptrdiff_t>(SUM_BLOCK, end - begin);
-        const BlockBuffer params(param, begin, count), states(state, begin, count), grads(grad, begin, count);
+        const BlockBuffer params(param, begin, count, scratch, &Scratch::param);
+        const BlockBuffer states(state, begin, count, scratch, &Scratch::state);
+        const BlockBuffer grads(grad, begin, count, scratch, &Scratch::grad);
         update(params.data(), states.data(), grads.data(), count, args);
         params.write_back();
         states.write_back();
     }
 }
 
-double square_sum(const Tensor &tensor, std::ptrdiff_t block, const KernelArgs &args) {
+double square_sum(const Tensor &tensor, std::ptrdiff_t block, const KernelArgs &args, Scratch *scratch) {
     const std::ptrdiff_t first = block * SUM_BLOCK, count = std::min<std::ptrdiff_t>(SUM_BLOCK, tensor.count - first);
-    const BlockBuffer grads(tensor.ordered_grad, first, count);
+    const BlockBuffer grads(tensor.ordered_grad, first, count, scratch, &Scratch::grad);
     return square_sum_for(*tensor.kernels, args)(nullptr, grads.data(), count, args);
 }
 
@@ -60,12 +62,21 @@ std::ptrdiff_t sparse_buckets(const Tensor &tensor) {
     return tensor.has_sparse_grad ? tensor.sparse->groups.buckets() : 0;
 }
 
+// Whether a step may copy blocks of the tensor.
+bool needs_scratch(const Tensor &tensor) {
+    return tensor.has_sparse_grad || !(tensor.param.contiguous() && tensor.state.contiguous() &&
+                                       tensor.grad.contiguous() && tensor.ordered_grad.contiguous());
+}
+
 }  // namespace
 
 void Executor::prepare(const std::vector<Hyperparameters> &hyperparameters,
                        const std::vector<std::int32_t> &group_index, const StepOptions &options) {
     args_.clear();
     elements_ = 0;
+    std::ptrdiff_t blocks = 0, means = 0;
+    bool copies = false;
+    const bool takes_norm = options.max_norm || options.skip_nonfinite;
     const Hyperparameters *last_group = nullptr;
     double last_steps = 0;
     for (const std::size_t index : active) {
@@ -83,7 +94,22 @@ void Executor::prepare(const std::vector<Hyperparameters> &hyperparameters,
         tensor.mean_length = group.takes_row_mean ? tensor.row_length : 0;
         tensor.preprocesses = group.preprocesses || tensor.mean_length != 0;
         elements_ += tensor.has_sparse_grad ? tensor.sparse->elements() : tensor.count;
+        blocks += dense_blocks(tensor);
+        means += dense_means(tensor);
+        copies = copies || needs_scratch(tensor);
+        if (takes_norm && tensor.has_sparse_grad)
+            tensor.sparse->square_sums.reserve(static_cast<std::size_t>(tensor.sparse->groups.size()));
     }
+    starts_.reserve(active.size() + 1);
+    sums_.reserve(static_cast<std::size_t>(std::max(takes_norm ? blocks : 0, means)));
+    if (copies) reserve_scratch(threads_for(elements_));
+}
+
+void Executor::reserve_scratch(int threads) {
+    if (threads <= scratches_) return;
+    scratches_ = 0;
+    scratch_.reset(new Scratch[static_cast<std::size_t>(threads)]);
+    scratches_ = threads;
 }
 
 // Lays the active tensors end to end, each as long as `size` says.
@@ -92,29 +118,30 @@ template <class Size> void Executor::concatenate(Size size) {
     for (const std::size_t index : active) starts_.push_back(starts_.back() + size(tensors[index]));
 }
 
-// Divides the concatenation among the threads: body(slot, begin, end) for each part within one tensor.
+// Divides the concatenation among the threads: body(slot, begin, end, scratch) for each part within one tensor.
 template <class Body> void Executor::for_each_part(Body body) {
     if (starts_.back() == 0) return;
-    parallel_for(starts_.back(), elements_, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
+    parallel_for(starts_.back(), elements_, [&](int thread, std::ptrdiff_t begin, std::ptrdiff_t end) {
+        Scratch *const scratch = scratch_ == nullptr ? nullptr : &scratch_[static_cast<std::size_t>(thread)];
         std::size_t slot = std::upper_bound(starts_.begin(), starts_.end(), begin) - starts_.begin() - 1;
         for (; begin < end; ++slot) {
             const std::ptrdiff_t start = starts_[slot], stop = std::min(end, starts_[slot + 1]);
-            if (begin < stop) body(slot, begin - start, stop - start);
+            if (begin < stop) body(slot, begin - start, stop - start, scratch);
             begin = stop;
         }
     });
 }
 
-// Divides the sparse gradients among the threads: body(sparse, bucket, tensor).
+// Divides the sparse gradients among the threads: body(sparse, bucket, tensor, scratch).
 template <class Body> void Executor::for_each_bucket(Body body) {
     concatenate(sparse_buckets);
-    for_each_part([&](std::size_t slot, std::ptrdiff_t begin, std::ptrdiff_t end) {
+    for_each_part([&](std::size_t slot, std::ptrdiff_t begin, std::ptrdiff_t end, Scratch *scratch) {
         const Tensor &tensor = tensors[active[slot]];
-        for (std::ptrdiff_t bucket = begin; bucket < end; ++bucket) body(*tensor.sparse, bucket, tensor);
+        for (std::ptrdiff_t bucket = begin; bucket < end; ++bucket) body(*tensor.sparse, bucket, tensor, scratch);
     });
 }
 
-bool Executor::step(const StepOptions &options) {
+bool Executor::step(const StepOptions &options) noexcept {
     norm.reset();
     if (options.max_norm || options.skip_nonfinite) norm = grad_norm() / options.norm_divisor;
     if (options.skip_nonfinite && !std::isfinite(*norm)) return false;
@@ -132,15 +159,15 @@ bool Executor::step(const StepOptions &options) {
 double Executor::grad_norm() {
     for (const std::size_t index : active)
         if (tensors[index].has_sparse_grad) tensors[index].sparse->clear_square_sums();
-    for_each_bucket([this](SparseUpdate &sparse, std::ptrdiff_t bucket, const Tensor &tensor) {
-        sparse.sum_squares(bucket, args_[tensor.args]);
+    for_each_bucket([this](SparseUpdate &sparse, std::ptrdiff_t bucket, const Tensor &tensor, Scratch *scratch) {
+        sparse.sum_squares(bucket, args_[tensor.args], scratch);
     });
     concatenate(dense_blocks);
     sums_.resize(starts_.back());
-    for_each_part([this](std::size_t slot, std::ptrdiff_t begin, std::ptrdiff_t end) {
+    for_each_part([this](std::size_t slot, std::ptrdiff_t begin, std::ptrdiff_t end, Scratch *scratch) {
         const Tensor &tensor = tensors[active[slot]];
         for (std::ptrdiff_t block = begin; block < end; ++block)
-            sums_[starts_[slot] + block] = square_sum(tensor, block, args_[tensor.args]);
+            sums_[starts_[slot] + block] = square_sum(tensor, block, args_[tensor.args], scratch);
     });
     double total = 0;
     for (std::size_t slot = 0; slot < active.size(); ++slot) {
@@ -156,13 +183,14 @@ void Executor::take_row_means() {
     concatenate(dense_means);
     sums_.resize(starts_.back());
     for (std::size_t slot = 0; slot < active.size(); ++slot) tensors[active[slot]].means = sums_.data() + starts_[slot];
-    for_each_part([this](std::size_t slot, std::ptrdiff_t begin, std::ptrdiff_t end) {
+    for_each_part([this](std::size_t slot, std::ptrdiff_t begin, std::ptrdiff_t end, Scratch *scratch) {
         const Tensor &tensor = tensors[active[slot]];
         const std::ptrdiff_t length = tensor.mean_length;
         for (std::ptrdiff_t row = begin; row < end; ++row) {
             const double sum =
                 sum_blocks(row * length, (row + 1) * length, [&](std::ptrdiff_t first, std::ptrdiff_t count) {
-                    const BlockBuffer params(tensor.param, first, count), grads(tensor.grad, first, count);
+                    const BlockBuffer params(tensor.param, first, count, scratch, &Scratch::param);
+                    const BlockBuffer grads(tensor.grad, first, count, scratch, &Scratch::grad);
                     return tensor.kernels->row_sum(params.data(), grads.data(), count, args_[tensor.args]);
                 });
             sums_[starts_[slot] + row] = sum / static_cast<double>(length);
@@ -170,28 +198,28 @@ void Executor::take_row_means() {
     });
 }
 
-void Executor::update_range(const Tensor &tensor, std::ptrdiff_t begin, std::ptrdiff_t end) const {
+void Executor::update_range(const Tensor &tensor, std::ptrdiff_t begin, std::ptrdiff_t end, Scratch *scratch) const {
     const KernelArgs &args = args_[tensor.args];
     const std::ptrdiff_t length = tensor.mean_length;
-    if (length == 0) return update_span(tensor, begin, end, args);
+    if (length == 0) return update_span(tensor, begin, end, args, scratch);
     while (begin < end) {
         const std::ptrdiff_t row = begin / length, stop = std::min(end, (row + 1) * length);
         KernelArgs row_args = args;
         row_args.row_mean = tensor.means[row];
-        update_span(tensor, begin, stop, row_args);
+        update_span(tensor, begin, stop, row_args, scratch);
         begin = stop;
     }
 }
 
 void Executor::update() {
     take_row_means();
-    for_each_bucket([this](const SparseUpdate &sparse, std::ptrdiff_t bucket, const Tensor &tensor) {
-        sparse.update(bucket, args_[tensor.args], tensor.mean_length != 0, tensor.preprocesses);
+    for_each_bucket([this](const SparseUpdate &sparse, std::ptrdiff_t bucket, const Tensor &tensor, Scratch *scratch) {
+        sparse.update(bucket, args_[tensor.args], tensor.mean_length != 0, tensor.preprocesses, scratch);
     });
     concatenate(dense_elements);
-    for_each_part([this](std::size_t slot, std::ptrdiff_t begin, std::ptrdiff_t end) {
+    for_each_part([this](std::size_t slot, std::ptrdiff_t begin, std::ptrdiff_t end, Scratch *scratch) {
         const Tensor &tensor = tensors[active[slot]];
-        update_range(tensor, at_line(tensor, begin), at_line(tensor, end));
+        update_range(tensor, at_line(tensor, begin), at_line(tensor, end), scratch);
     });
     counters.advance(active);
 }

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "engine/block_buffer.hpp"
 #include "engine/rule_info.hpp"
 #include "engine/sparse_update.hpp"
 #include "engine/step_counters.hpp"
@@ -54,27 +55,31 @@ class Executor {
 
     // The caller of these two holds an FpEnvGuard.
     //
-    // Computes the kernel arguments of each active tensor. `group_index` gives the hyperparameters of each tensor.
+    // Computes the kernel arguments of each active tensor. `group_index` gives the hyperparameters of each tensor. All
+    // memory of the step is allocated here.
     void prepare(const std::vector<Hyperparameters> &hyperparameters, const std::vector<std::int32_t> &group_index,
                  const StepOptions &options);
     std::ptrdiff_t elements() const { return elements_; }  // of the active tensors
 
     // Updates parameters, accumulators and counters; returns false if it skips the step.
-    bool step(const StepOptions &options);
+    bool step(const StepOptions &options) noexcept;
 
   private:
     std::vector<KernelArgs> args_;
     std::ptrdiff_t elements_ = 0;
     std::vector<std::ptrdiff_t> starts_;
     std::vector<double> sums_;  // of blocks, or the means of rows
+    std::unique_ptr<Scratch[]> scratch_;  // one for each thread
+    int scratches_ = 0;
 
+    void reserve_scratch(int threads);
     template <class Size> void concatenate(Size size);
     template <class Body> void for_each_part(Body body);
     template <class Body> void for_each_bucket(Body body);
     double grad_norm();
     void take_row_means();
     void update();
-    void update_range(const Tensor &tensor, std::ptrdiff_t begin, std::ptrdiff_t end) const;
+    void update_range(const Tensor &tensor, std::ptrdiff_t begin, std::ptrdiff_t end, Scratch *scratch) const;
 };
 
 }  // namespace adagrad

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <new>
 
 #ifdef _OPENMP
 #include <omp.h>
@@ -26,18 +27,23 @@ int max_threads() {
 #endif
 }
 
-void parallel_for(std::ptrdiff_t work, std::ptrdiff_t elements, const ThreadPool::Body &body) {
-    if (elements < 2 * GRAIN_SIZE) return body(0, work);
+int threads_for(std::ptrdiff_t elements) {
+    if (elements < 2 * GRAIN_SIZE) return 1;
+    return static_cast<int>(std::min<std::ptrdiff_t>(max_threads(), elements / GRAIN_SIZE));
+}
+
+void parallel_for(std::ptrdiff_t work, std::ptrdiff_t elements, const ThreadPool::Body &body) noexcept {
+    const int threads = threads_for(elements);
+    if (threads == 1) return body(0, 0, work);
     using Clock = std::chrono::steady_clock;
-    static ThreadPool &pool = *new ThreadPool;  // never destroyed: its threads never end
+    alignas(ThreadPool) static char memory[sizeof(ThreadPool)];
+    static ThreadPool &pool = *new (memory) ThreadPool;  // never destroyed: its threads never end
     static std::atomic<Clock::duration> last_end{Clock::duration{}};
-    const auto threads = static_cast<int>(std::min<std::ptrdiff_t>(max_threads(), elements / GRAIN_SIZE));
-    if (threads == 1) return body(0, work);
     const bool wake = elements >= WAKE_THRESHOLD || Clock::now().time_since_epoch() - last_end.load() < BACK_TO_BACK;
     const std::ptrdiff_t chunks = std::min(elements / MIN_CHUNK, MAX_CHUNKS * threads);
     const bool done =
         (wake || pool.awake() > 0) && pool.run(work, std::max<std::ptrdiff_t>(1, work / chunks), threads, wake, body);
-    if (!done) body(0, work);
+    if (!done) body(0, 0, work);
     last_end = Clock::now().time_since_epoch();
 }
 

@@ -21,10 +21,13 @@ constexpr std::ptrdiff_t MIN_CHUNK = 8192, MAX_CHUNKS = 32;
 // The calling thread's limit (OMP_NUM_THREADS, threadpoolctl), or 1 in a forked child.
 int max_threads();
 
-// Calls body(begin, end) on chunks that together are [0, work). The work amounts to `elements` array elements; few
-// elements stay with the calling thread. The body must not throw. Workers run it in IEEE arithmetic; the
-// calling thread runs it in its own floating-point environment.
-void parallel_for(std::ptrdiff_t work, std::ptrdiff_t elements, const ThreadPool::Body &body);
+// The number of threads that share so many array elements: few elements stay with the calling thread.
+int threads_for(std::ptrdiff_t elements);
+
+// Calls body(thread, begin, end) on chunks that together are [0, work), with `thread` below threads_for(elements). The
+// work amounts to `elements` array elements. The body must not throw. Workers run it in IEEE arithmetic; the calling
+// thread runs it in its own floating-point environment.
+void parallel_for(std::ptrdiff_t work, std::ptrdiff_t elements, const ThreadPool::Body &body) noexcept;
 
 // Makes forked children serial. Called once, at import.
 void install_fork_handler();

@@ -41,7 +41,7 @@ template <class Index> std::ptrdiff_t RowGroups::sort(const Index *indices, std:
         for (std::ptrdiff_t c = begin; c < end; ++c)
             for (std::ptrdiff_t i = c * chunk; i < std::min(count, (c + 1) * chunk); ++i) body(i, c * buckets);
     };
-    parallel_for(chunks, count, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
+    parallel_for(chunks, count, [&](int, std::ptrdiff_t begin, std::ptrdiff_t end) {
         std::ptrdiff_t first = count;
         each_of(begin, end, [&](std::ptrdiff_t i, std::ptrdiff_t counters) {
             const std::int64_t row = rows_[i] = indices[i];
@@ -66,13 +66,13 @@ template <class Index> std::ptrdiff_t RowGroups::sort(const Index *indices, std:
         starts_.push_back(sum);
     }
     entries_.resize(static_cast<std::size_t>(count));
-    parallel_for(chunks, count, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
+    parallel_for(chunks, count, [&](int, std::ptrdiff_t begin, std::ptrdiff_t end) {
         each_of(begin, end, [&](std::ptrdiff_t i, std::ptrdiff_t counters) {
             entries_[next_[counters + (rows_[i] >> shift)]++] = {rows_[i], i};
         });
     });
     if (shift == 0) return count;  // each bucket is one row
-    parallel_for(buckets, count, [&](std::ptrdiff_t begin, std::ptrdiff_t end) {
+    parallel_for(buckets, count, [&](int, std::ptrdiff_t begin, std::ptrdiff_t end) {
         for (std::ptrdiff_t bucket = begin; bucket < end; ++bucket) {
             const auto first = entries_.begin() + starts_[bucket], last = entries_.begin() + starts_[bucket + 1];
             // They are when all are of one row: entries of a bucket come in the order given.

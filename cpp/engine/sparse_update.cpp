@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cstring>
 
-#include "engine/block_buffer.hpp"
-
 namespace adagrad {
 namespace {
 
@@ -38,24 +36,25 @@ template <class Body> void for_each_block(const SparseUpdate &update, Body body)
 // Calls body(grad) with the sum of a block of equal rows, added in the order given.
 template <class Body>
 void with_grad(const SparseUpdate &update, const IndexedRow *first, const IndexedRow *last, std::ptrdiff_t offset,
-               std::ptrdiff_t count, const KernelArgs &args, Body body) {
-    const BlockBuffer one(update.values, first->source * update.width + offset, count);
+               std::ptrdiff_t count, const KernelArgs &args, Scratch *scratch, Body body) {
+    const BlockBuffer one(update.values, first->source * update.width + offset, count, scratch, &Scratch::grad);
     if (last - first == 1) return body(one.data());
-    alignas(CACHE_LINE) char sum[SUM_BLOCK * sizeof(double)];
+    char *const sum = scratch->sum.bytes;
     std::memcpy(sum, one.data(), static_cast<std::size_t>(count * update.values.itemsize));
     while (++first != last) {
-        const BlockBuffer next(update.values, first->source * update.width + offset, count);
+        const BlockBuffer next(update.values, first->source * update.width + offset, count, scratch, &Scratch::grad);
         update.kernels->add(sum, next.data(), count, args);
     }
     body(sum);
 }
 
 // The mean of the rule's row_term over a row.
-double row_mean(const SparseUpdate &update, const IndexedRow *first, const IndexedRow *last, const KernelArgs &args) {
+double row_mean(const SparseUpdate &update, const IndexedRow *first, const IndexedRow *last, const KernelArgs &args,
+                Scratch *scratch) {
     double sum = 0;
     for_each_block(update, [&](std::ptrdiff_t offset, std::ptrdiff_t count) {
-        const BlockBuffer params(update.param, first->row * update.width + offset, count);
-        with_grad(update, first, last, offset, count, args,
+        const BlockBuffer params(update.param, first->row * update.width + offset, count, scratch, &Scratch::param);
+        with_grad(update, first, last, offset, count, args, scratch,
                   [&](const void *grad) { sum += update.kernels->row_sum(params.data(), grad, count, args); });
     });
     return sum / static_cast<double>(update.width);
@@ -63,18 +62,19 @@ double row_mean(const SparseUpdate &update, const IndexedRow *first, const Index
 
 }  // namespace
 
-void SparseUpdate::sum_squares(std::ptrdiff_t bucket, const KernelArgs &args) {
+void SparseUpdate::sum_squares(std::ptrdiff_t bucket, const KernelArgs &args, Scratch *scratch) {
     const Reduce reduce = square_sum_for(*kernels, args);
     for_each_row(*this, bucket, [&](const IndexedRow *first, const IndexedRow *last) {
         double &sum = square_sums[static_cast<std::size_t>(first - groups.begin(0))];
         for_each_block(*this, [&](std::ptrdiff_t offset, std::ptrdiff_t count) {
-            with_grad(*this, first, last, offset, count, args,
+            with_grad(*this, first, last, offset, count, args, scratch,
                       [&](const void *grad) { sum += reduce(nullptr, grad, count, args); });
         });
     });
 }
 
-void SparseUpdate::update(std::ptrdiff_t bucket, const KernelArgs &args, bool takes_mean, bool preprocesses) const {
+void SparseUpdate::update(std::ptrdiff_t bucket, const KernelArgs &args, bool takes_mean, bool preprocesses,
+                          Scratch *scratch) const {
     const IndexedRow *const end = groups.end(groups.buckets() - 1);
     const bool row_accumulator = kernels->accumulate != nullptr;
     const std::ptrdiff_t state_width = row_accumulator ? 1 : width;
@@ -88,17 +88,18 @@ void SparseUpdate::update(std::ptrdiff_t bucket, const KernelArgs &args, bool ta
             prefetch_row(param, entry->row, width);
             prefetch_row(state, entry->row, state_width);
         }
-        if (takes_mean) row_args.row_mean = row_mean(*this, first, last, args);
+        if (takes_mean) row_args.row_mean = row_mean(*this, first, last, args, scratch);
         if (row_accumulator) {
-            const BlockBuffer accumulator(state, first->row, 1);
+            const BlockBuffer accumulator(state, first->row, 1, scratch, &Scratch::state);
             kernels->accumulate(accumulator.data(), row_args);
             accumulator.write_back();
         }
         for_each_block(*this, [&](std::ptrdiff_t offset, std::ptrdiff_t count) {
             const std::ptrdiff_t begin = first->row * width + offset;
-            const BlockBuffer params(param, begin, count);
-            const BlockBuffer states(state, row_accumulator ? first->row : begin, row_accumulator ? 1 : count);
-            with_grad(*this, first, last, offset, count, args,
+            const BlockBuffer params(param, begin, count, scratch, &Scratch::param);
+            const BlockBuffer states(state, row_accumulator ? first->row : begin, row_accumulator ? 1 : count,
+                                     scratch, &Scratch::state);
+            with_grad(*this, first, last, offset, count, args, scratch,
                       [&](const void *grad) { update(params.data(), states.data(), grad, count, row_args); });
             params.write_back();
             if (!row_accumulator) states.write_back();

@@ -3,6 +3,7 @@
 #include <numeric>
 #include <vector>
 
+#include "engine/block_buffer.hpp"
 #include "engine/row_groups.hpp"
 #include "engine/strided_view.hpp"
 #include "kernels/kernels.hpp"
@@ -27,10 +28,11 @@ struct SparseUpdate {
     void clear_square_sums() { square_sums.assign(static_cast<std::size_t>(groups.size()), 0); }
     double total_square_sum() const { return std::accumulate(square_sums.begin(), square_sums.end(), 0.0); }
     // Fills in the square sums of a bucket.
-    void sum_squares(std::ptrdiff_t bucket, const KernelArgs &args);
+    void sum_squares(std::ptrdiff_t bucket, const KernelArgs &args, Scratch *scratch);
 
     // Updates the rows of a bucket. `takes_mean` computes KernelArgs::row_mean for each row.
-    void update(std::ptrdiff_t bucket, const KernelArgs &args, bool takes_mean, bool preprocesses) const;
+    void update(std::ptrdiff_t bucket, const KernelArgs &args, bool takes_mean, bool preprocesses,
+                Scratch *scratch) const;
 };
 
 }  // namespace adagrad

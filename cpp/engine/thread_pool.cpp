@@ -2,7 +2,8 @@
 
 #include <algorithm>
 #include <chrono>
-#include <system_error>
+#include <exception>
+#include <new>
 #include <thread>
 
 #include "engine/fp_env.hpp"
@@ -45,7 +46,8 @@ template <class Done> void spin_until(Done done) {
 }
 
 // Where OMP_PLACES or OMP_PROC_BIND bind threads, a new thread inherits the place of the thread that creates it.
-void move_to_place([[maybe_unused]] int thread) {
+// Without the memory for this, the thread stays there.
+void move_to_place([[maybe_unused]] int thread) try {
 #if defined(__linux__) && defined(_OPENMP)
     const int places = omp_get_num_places();
     if (places == 0) return;
@@ -56,6 +58,7 @@ void move_to_place([[maybe_unused]] int thread) {
     for (const int processor : processors) CPU_SET(processor, &set);
     sched_setaffinity(0, sizeof set, &set);
 #endif
+} catch (const std::bad_alloc &) {
 }
 
 // Blocks all signals while workers are created, so that Python's threads receive them.
@@ -82,7 +85,7 @@ void ThreadPool::add_workers(int workers) {
         ++awake_;
         try {
             std::thread(&ThreadPool::work, this, workers_ + 1).detach();
-        } catch (const std::system_error &) {  // the process may have no more threads: fewer then take part
+        } catch (const std::exception &) {  // no more threads or no memory for them: fewer then take part
             --awake_;
             return;
         }
@@ -90,14 +93,20 @@ void ThreadPool::add_workers(int workers) {
     }
 }
 
-bool ThreadPool::run(std::ptrdiff_t work, std::ptrdiff_t chunk, int threads, bool wake, const Body &body) {
+bool ThreadPool::resize_parts(int threads) try {
+    if (parts_.size() != static_cast<std::size_t>(threads))
+        parts_ = std::vector<Part>(static_cast<std::size_t>(threads));
+    return true;
+} catch (const std::bad_alloc &) {
+    return false;
+}
+
+bool ThreadPool::run(std::ptrdiff_t work, std::ptrdiff_t chunk, int threads, bool wake, const Body &body) noexcept {
     const std::unique_lock use(in_use_, std::try_to_lock);
-    if (!use) return false;
+    if (!use || !resize_parts(threads)) return false;
     add_workers(threads - 1);
     body_ = &body;
     chunk_ = chunk;
-    if (parts_.size() != static_cast<std::size_t>(threads))
-        parts_ = std::vector<Part>(static_cast<std::size_t>(threads));
     std::ptrdiff_t begin = 0;
     for (int thread = 0; thread < threads; ++thread) {
         parts_[thread].next = begin;
@@ -122,7 +131,7 @@ void ThreadPool::run_chunks(int thread) {
     for (std::size_t i = 0; i < threads; ++i) {
         Part &part = parts_[(static_cast<std::size_t>(thread) + i) % threads];
         for (std::ptrdiff_t begin; (begin = part.next.fetch_add(chunk_)) < part.end;)
-            (*body_)(begin, std::min(begin + chunk_, part.end));
+            (*body_)(thread, begin, std::min(begin + chunk_, part.end));
     }
 }
 

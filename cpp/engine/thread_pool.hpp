@@ -9,7 +9,6 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
-#include <functional>
 #include <mutex>
 #include <vector>
 
@@ -17,15 +16,31 @@ namespace adagrad {
 
 class ThreadPool {
   public:
-    using Body = std::function<void(std::ptrdiff_t, std::ptrdiff_t)>;
+    // Refers to a callable body(thread, begin, end), which outlives the call of `run`. `thread` is 0 for the calling
+    // thread. Unlike std::function, it allocates nothing.
+    class Body {
+      public:
+        template <class Function>
+        Body(const Function &function)
+            : function_(&function), call_([](const void *object, int thread, std::ptrdiff_t begin, std::ptrdiff_t end) {
+                  (*static_cast<const Function *>(object))(thread, begin, end);
+              }) {}
+        void operator()(int thread, std::ptrdiff_t begin, std::ptrdiff_t end) const {
+            call_(function_, thread, begin, end);
+        }
+
+      private:
+        const void *function_;
+        void (*call_)(const void *, int, std::ptrdiff_t, std::ptrdiff_t);
+    };
 
     // The number of workers that spin, and so take part at once.
     int awake() const { return awake_; }
 
-    // Calls body(begin, end) on chunks of at most `chunk` that together are [0, work). The calling thread and `threads`
-    // - 1 workers take part; `wake` wakes those that sleep. Returns false, with nothing done, while another thread uses
-    // the pool. The body must not throw.
-    bool run(std::ptrdiff_t work, std::ptrdiff_t chunk, int threads, bool wake, const Body &body);
+    // Calls body(thread, begin, end) on chunks of at most `chunk` that together are [0, work). The calling thread and
+    // `threads` - 1 workers take part; `wake` wakes those that sleep. Returns false, with nothing done, while another
+    // thread uses the pool, or if there is no memory for this. The body must not throw.
+    bool run(std::ptrdiff_t work, std::ptrdiff_t chunk, int threads, bool wake, const Body &body) noexcept;
 
   private:
     // Each thread has its own part of the work, which stays in its cache from step to step. When it has finished, it
@@ -36,6 +51,7 @@ class ThreadPool {
     };
 
     void add_workers(int workers);
+    bool resize_parts(int threads);
     void work(int thread);
     void wait_for_call(unsigned &seen);
     bool enter();

@@ -18,7 +18,7 @@ template <class Item> void fill_items(PyArrayObject *array, PyArrayObject *value
     const Item item = *static_cast<const Item *>(PyArray_DATA(value));
     const py::gil_scoped_release release;
     parallel_for(PyArray_SIZE(array), PyArray_SIZE(array),
-                 [=](std::ptrdiff_t begin, std::ptrdiff_t end) { std::fill(items + begin, items + end, item); });
+                 [=](int, std::ptrdiff_t begin, std::ptrdiff_t end) { std::fill(items + begin, items + end, item); });
 }
 
 }  // namespace
