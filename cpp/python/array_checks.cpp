@@ -15,6 +15,14 @@ std::string shape_text(PyArrayObject *array) {
     return repr(py::handle(reinterpret_cast<PyObject *>(array)).attr("shape"));
 }
 
+// Whether an array is a MaskedArray, asked of its type: isinstance() would call its own __class__.
+bool is_masked(const py::handle &array) {
+    const py::handle module = PyDict_GetItemString(PyImport_GetModuleDict(), "numpy.ma");
+    if (!module) return false;
+    const py::object type = module.attr("MaskedArray");
+    return PyType_Check(type.ptr()) && PyObject_TypeCheck(array.ptr(), reinterpret_cast<PyTypeObject *>(type.ptr()));
+}
+
 // The type number of ml_dtypes.bfloat16, which exists once ml_dtypes is imported.
 int bfloat16_number() {
     static std::atomic<int> number{-1};
@@ -93,8 +101,7 @@ PyArrayObject *plain_array(py::handle object, const Label &label) {
     if (!PyArray_Check(object.ptr()))
         throw py::type_error(label.text() + ": expected a NumPy array, got " + type_name(object));
     auto *const array = reinterpret_cast<PyArrayObject *>(object.ptr());
-    if (!PyArray_CheckExact(object.ptr()) &&
-        py::isinstance(object, py::module_::import("numpy.ma").attr("MaskedArray")))
+    if (!PyArray_CheckExact(object.ptr()) && is_masked(object))
         throw py::type_error(label.text() + ": expected an array without a mask, got MaskedArray");
     return array;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "python/items.hpp"
 #include "python/overlap.hpp"
 
 namespace adagrad {
@@ -76,7 +77,7 @@ Commit::Commit(const py::list &pairs) {
         if (kind_of(pair[0]) != Kind::DICT) continue;
         const auto target = py::reinterpret_borrow<py::dict>(pair[0]);
         for (const auto &[key, value] : py::reinterpret_borrow<py::dict>(pair[1]))
-            replaced_.push_back(py::reinterpret_borrow<py::object>(PyDict_GetItemWithError(target.ptr(), key.ptr())));
+            replaced_.push_back(dict_item(target, key));
     }
     copy_values_in_targets();
 }

@@ -31,9 +31,24 @@ bool Plan::check_files(const py::tuple &grads) {
 }
 
 void Plan::bind_grads(const py::tuple &grads) {
-    converted_.clear();
+    may_have_run_code_ = false;
     for (const std::size_t index : executor_.active)
         bind_grad(index, PyTuple_GET_ITEM(grads.ptr(), static_cast<Py_ssize_t>(index)));
+}
+
+// Whether the gradients are as they were when each of them was checked.
+bool Plan::grads_are_current(const py::tuple &grads) const {
+    for (const std::size_t index : executor_.active) {
+        const py::handle grad = PyTuple_GET_ITEM(grads.ptr(), static_cast<Py_ssize_t>(index));
+        const Entry &entry = entries_[index];
+        if (executor_.tensors[index].has_sparse_grad) {
+            if (!entry.values_seen.matches(array_of(py::handle(PyTuple_GET_ITEM(sparse_parts_[index].ptr(), 1)))))
+                return false;
+        } else if (PyArray_Check(grad.ptr()) && !entry.grad_seen.matches(array_of(grad))) {
+            return false;
+        }
+    }
+    return true;
 }
 
 void Plan::bind_grad(std::size_t index, py::handle object) {
@@ -44,15 +59,18 @@ void Plan::bind_grad(std::size_t index, py::handle object) {
         PyArrayObject *const grad = array_of(object);
         if (entry.grad_seen.matches(grad)) return;
         if (entry.grad_seen.matches_layout(grad)) {
+            may_have_run_code_ = true;  // NumPy may run while overlap is looked for
             memory_.check_disjoint(grad, label(roles_.grad, index));
             tensor.grad.data = tensor.ordered_grad.data = static_cast<char *>(PyArray_DATA(grad));
             entry.grad_seen.set_address(grad);
             return;
         }
     }
+    may_have_run_code_ = true;
     if (PyArray_IsScalar(object.ptr(), Generic)) {  // NumPy turns results of shape () into scalars
         converted_.push_back(py::reinterpret_steal<py::object>(PyArray_FromScalar(object.ptr(), nullptr)));
         object = converted_.back();
+        if (!object) throw py::error_already_set();
     } else if (!PyArray_Check(object.ptr()) && !sparse_parts_.empty() && !sparse_parts_[index].is_none()) {
         return bind_sparse(index, sparse_parts_[index]);
     }

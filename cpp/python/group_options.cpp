@@ -6,6 +6,7 @@
 
 #include "engine/fp_env.hpp"
 #include "python/array_checks.hpp"
+#include "python/items.hpp"
 
 namespace adagrad {
 namespace {
@@ -33,8 +34,8 @@ std::vector<std::int32_t> indices_of(const py::object &object) {
     return {values, values + PyArray_SIZE(array)};
 }
 
-PyObject *value_of(const py::handle &group, const py::handle &key) {
-    return PyDict_Check(group.ptr()) ? PyDict_GetItemWithError(group.ptr(), key.ptr()) : nullptr;
+py::object value_of(const py::handle &group, const py::handle &key) {
+    return group && PyDict_Check(group.ptr()) ? dict_item(group, key) : py::object();
 }
 
 bool is_plain_number(PyObject *value) {
@@ -75,15 +76,17 @@ void GroupOptions::resize(std::size_t params, std::size_t groups) {
     groups_ = groups;
 }
 
-Hyperparameters GroupOptions::convert(const py::handle &group, const py::object &options) const {
+Hyperparameters GroupOptions::convert(const py::list &groups, std::size_t index, const py::object &options) const {
+    const py::object group = list_item(groups, static_cast<Py_ssize_t>(index));
+    if (!group) throw py::index_error("param_groups: expected the same groups throughout a step");
     if (!PyDict_Check(options.ptr())) throw py::type_error("hyperparameters: expected a dict");
     double values[sizeof(Packed::bytes)];  // more than any rule has
     for (std::size_t i = 0; i < names_.size(); ++i) {
-        PyObject *value = value_of(options, names_[i]);
-        if (value == nullptr) value = value_of(group, names_[i]);
+        py::object value = value_of(options, names_[i]);
+        if (!value) value = value_of(group, names_[i]);
         const OptionInfo &option = rule_.options[i];
-        if (value == nullptr) throw py::key_error(option.name);
-        values[i] = option.is_flag ? flag(value) : number(value, option.name);
+        if (!value) throw py::key_error(option.name);
+        values[i] = option.is_flag ? flag(value.ptr()) : number(value.ptr(), option.name);
     }
     const Packed packed = rule_.pack_options(values);
     return {packed, rule_.preprocesses(packed), rule_.takes_row_mean(packed), rule_.sparse_error(packed)};
@@ -92,12 +95,14 @@ Hyperparameters GroupOptions::convert(const py::handle &group, const py::object 
 // Keeps the watched values; returns whether all of them are plain numbers.
 bool GroupOptions::watch(const py::list &groups) {
     watched_.clear();
-    for (const py::handle group : groups)
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(groups.ptr()); ++i) {
+        const py::object group = list_item(groups, i);
         for (const py::handle key : watched_keys_) {
-            PyObject *const value = value_of(group, key);
-            if (value == nullptr || !is_plain_number(value)) return false;
-            watched_.push_back(py::reinterpret_borrow<py::object>(value));
+            py::object value = value_of(group, key);
+            if (!value || !is_plain_number(value.ptr())) return false;
+            watched_.push_back(std::move(value));
         }
+    }
     return true;
 }
 
@@ -120,7 +125,7 @@ void GroupOptions::read(const py::list &groups, const py::object &callback, cons
         if (next == 0) first = key;
         const std::int32_t found = key == first ? 0 : others.try_emplace(key, next).first->second;
         if (found == next)
-            hyperparameters.push_back(convert(groups[group_of_[param]], call(callback, key.first, steps)));
+            hyperparameters.push_back(convert(groups, group_of_[param], call(callback, key.first, steps)));
         group_index[param] = found;
     }
     constant_ = constant;
@@ -129,10 +134,12 @@ void GroupOptions::read(const py::list &groups, const py::object &callback, cons
 bool GroupOptions::unchanged(const py::list &groups) const {
     if (!constant_ || watched_.size() != groups.size() * watched_keys_.size()) return false;
     auto watched = watched_.begin();
-    for (const py::handle group : groups)
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(groups.ptr()); ++i) {
+        const py::object group = list_item(groups, i);
         for (const py::handle key : watched_keys_)
-            if (value_of(group, key) != (watched++)->ptr()) return false;
-    return true;
+            if (watched == watched_.end() || !value_of(group, key).is(*watched++)) return false;
+    }
+    return watched == watched_.end();
 }
 
 }  // namespace adagrad

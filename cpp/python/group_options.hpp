@@ -36,7 +36,7 @@ class GroupOptions {
 
   private:
     bool watch(const py::list &groups);
-    Hyperparameters convert(const py::handle &group, const py::object &options) const;
+    Hyperparameters convert(const py::list &groups, std::size_t index, const py::object &options) const;
 
     const RuleInfo &rule_;
     std::vector<py::str> names_;  // of the rule's options

@@ -10,12 +10,18 @@ namespace {
 
 bool is_dense(PyArrayObject *array) { return PyArray_IS_C_CONTIGUOUS(array) || PyArray_IS_F_CONTIGUOUS(array); }
 
+// A view without the methods of a subclass.
+py::object plain_view(PyArrayObject *array) {
+    auto view = py::reinterpret_steal<py::object>(PyArray_View(array, nullptr, &PyArray_Type));
+    if (!view) throw py::error_already_set();
+    return view;
+}
+
 // Whether two arrays whose bounds meet share memory: unless both have gaps, they do.
 bool share_memory(PyArrayObject *one, PyArrayObject *other) {
     if (is_dense(one) && is_dense(other)) return true;
     return py::module_::import("numpy")
-        .attr("shares_memory")(py::handle(reinterpret_cast<PyObject *>(one)),
-                               py::handle(reinterpret_cast<PyObject *>(other)))
+        .attr("shares_memory")(plain_view(one), plain_view(other))
         .cast<bool>();
 }
 

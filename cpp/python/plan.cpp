@@ -5,6 +5,7 @@
 #include "engine/fp_env.hpp"
 #include "engine/parallel.hpp"
 #include "python/commit.hpp"
+#include "python/items.hpp"
 
 namespace adagrad {
 
@@ -29,19 +30,30 @@ PyArrayObject *checked_state(const RuleInfo &rule, py::handle object, PyArrayObj
     return state;
 }
 
-// The parameters of a group as a list or tuple; null if there are none.
-PyObject *params_of(const py::handle &group, const py::str &key) {
-    PyObject *const params = PyDict_Check(group.ptr()) ? PyDict_GetItemWithError(group.ptr(), key.ptr()) : nullptr;
-    return params != nullptr && (PyList_Check(params) || PyTuple_Check(params)) ? params : nullptr;
+// A list or tuple in a group, None for anything else, and null if there is nothing.
+py::object sequence_of(const py::handle &group, const py::str &key) {
+    py::object found = group && PyDict_Check(group.ptr()) ? dict_item(group, key) : py::object();
+    if (!found || PyTuple_Check(found.ptr())) return found;
+    if (!PyList_Check(found.ptr())) return py::none();
+#ifdef Py_GIL_DISABLED
+    return list_as_tuple(found);  // another thread may change the list while it is compared
+#else
+    return found;
+#endif
 }
 
-// Whether a group has these names for its parameters, the first of which has the flat index `start`. Names are compared
-// by identity: at worst, equal ones are read again.
-bool names_match(const py::handle &group, const py::str &key, const py::list &known, Py_ssize_t start,
-                 Py_ssize_t count) {
-    PyObject *const names = PyDict_GetItemWithError(group.ptr(), key.ptr());
-    if (names == nullptr) return known.empty();
-    if ((!PyList_Check(names) && !PyTuple_Check(names)) || PySequence_Fast_GET_SIZE(names) != count) return false;
+// The parameters of a group as a list or tuple; null if there are none.
+py::object params_of(const py::handle &group, const py::str &key) {
+    py::object found = sequence_of(group, key);
+    return found && !found.is_none() ? found : py::object();
+}
+
+// Whether these are the known names of a group's parameters, the first of which has the flat index `start`. Names are
+// compared by identity: at worst, equal ones are read again.
+bool names_match(const py::object &found, const py::list &known, Py_ssize_t start, Py_ssize_t count) {
+    if (!found) return known.empty();
+    PyObject *const names = found.ptr();
+    if (names == Py_None || PySequence_Fast_GET_SIZE(names) != count) return false;
     if (start + count > static_cast<Py_ssize_t>(known.size())) return false;
     for (Py_ssize_t i = 0; i < count; ++i)
         if (PySequence_Fast_GET_ITEM(names, i) != PyList_GET_ITEM(known.ptr(), start + i)) return false;
@@ -50,8 +62,11 @@ bool names_match(const py::handle &group, const py::str &key, const py::list &kn
 
 bool is_sequence_of_arrays(const py::handle &grads) {
     if (!PyList_CheckExact(grads.ptr()) && !PyTuple_CheckExact(grads.ptr())) return false;
-    const bool has_names =
-        PySequence_Fast_GET_SIZE(grads.ptr()) != 0 && PyTuple_Check(PySequence_Fast_GET_ITEM(grads.ptr(), 0));
+    if (PySequence_Fast_GET_SIZE(grads.ptr()) == 0) return true;
+    const py::object first = PyList_CheckExact(grads.ptr())
+                                 ? list_item(grads, 0)
+                                 : py::reinterpret_borrow<py::object>(PyTuple_GET_ITEM(grads.ptr(), 0));
+    const bool has_names = first && PyTuple_Check(first.ptr());
     return !has_names;
 }
 
@@ -116,14 +131,14 @@ std::vector<Py_ssize_t> Plan::add_params(const py::list &groups, const py::list 
     std::vector<Py_ssize_t> sizes;
     std::vector<arrays::LabelledArray> accumulators;
     for (const py::handle group : groups) {
-        PyObject *const params = params_of(group, params_key_);
-        if (params == nullptr) throw py::type_error("groups: expected dicts with a list 'params'");
-        sizes.push_back(PySequence_Fast_GET_SIZE(params));
-        for (Py_ssize_t i = 0; i < sizes.back(); ++i) {
+        const py::object found = params_of(group, params_key_);
+        if (!found) throw py::type_error("groups: expected dicts with a list 'params'");
+        const py::tuple params = PyList_Check(found.ptr()) ? list_as_tuple(found) : py::tuple(found);
+        sizes.push_back(static_cast<Py_ssize_t>(params.size()));
+        for (const py::handle param : params) {
             if (accumulators.size() == states.size())
                 throw py::value_error("states: expected an array for each parameter");
-            add_param(py::reinterpret_borrow<py::object>(PySequence_Fast_GET_ITEM(params, i)),
-                      states[accumulators.size()], outputs, accumulators);
+            add_param(py::reinterpret_borrow<py::object>(param), states[accumulators.size()], outputs, accumulators);
         }
     }
     outputs.insert(outputs.end(), accumulators.begin(), accumulators.end());
@@ -153,48 +168,63 @@ void Plan::add_param(const py::object &param_object, const py::object &state_obj
     tensor.param = arrays::view_of(param, reversed);
     tensor.state = arrays::view_of(state, reversed);
     executor_.tensors.push_back(std::move(tensor));
-    entries_.push_back({param_object, state_object, reversed, arrays::Snapshot(param), arrays::Snapshot(state), {}});
+    entries_.push_back({param_object, state_object, reversed, arrays::Snapshot(param), arrays::Snapshot(state), {}, {}});
     params.emplace_back(param, param_label);
     states.emplace_back(state, state_label);
 }
 
-bool Plan::is_current(const py::list &groups) const {
-    if (groups.size() != group_sizes_.size()) return false;
+bool Plan::arrays_are_current(const py::list &groups, std::vector<py::object> &held) const {
+    const std::size_t first = held.size();
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(groups.ptr()); ++i) {
+        const py::object group = held.emplace_back(list_item(groups, i));
+        if (!held.emplace_back(params_of(group, params_key_))) return false;
+        held.push_back(sequence_of(group, names_key_));
+    }
+    if (held.size() - first != 3 * group_sizes_.size()) return false;
     auto entry = entries_.begin();
-    auto size = group_sizes_.begin();
-    for (const py::handle group : groups) {
-        PyObject *const params = params_of(group, params_key_);
-        if (params == nullptr || PySequence_Fast_GET_SIZE(params) != *size ||
-            !names_match(group, names_key_, names_, entry - entries_.begin(), *size))
+    for (std::size_t group = 0; group < group_sizes_.size(); ++group) {
+        const py::object &params = held[first + 3 * group + 1], &names = held[first + 3 * group + 2];
+        const Py_ssize_t size = group_sizes_[group];
+        if (PySequence_Fast_GET_SIZE(params.ptr()) != size ||
+            !names_match(names, names_, entry - entries_.begin(), size))
             return false;
-        for (Py_ssize_t i = 0; i < *size; ++i, ++entry)
+        for (Py_ssize_t i = 0; i < size; ++i, ++entry)
             if (PySequence_Fast_GET_ITEM(params, i) != entry->param.ptr() ||
                 !entry->param_seen.matches(array_of(entry->param)) ||
                 !entry->state_seen.matches(array_of(entry->state)))
                 return false;
-        ++size;
     }
     return counters_.are_current();
 }
 
 int Plan::step(const py::list &groups, const py::object &grads, const py::object &hyperparameters,
                const StepOptions &options) {
-    if (stepping_ || !is_current(groups)) return STALE;
+    if (stepping_) return STALE;
     const Stepping stepping(stepping_);
     // Our own tuple keeps the gradients alive while the GIL is released.
     const py::tuple own_grads = as_tuple(grads);
+    sparse_parts_.clear();
+    converted_.clear();
+    const bool same_options = group_options_.unchanged(groups);
+    std::vector<py::object> held = std::move(held_);
+    if (!arrays_are_current(groups, held)) return STALE;
     find_active(own_grads);
     // Other code may run while files are checked, sparse gradients unpacked and options read, and change anything.
     bool may_have_changed = check_files(own_grads);
     may_have_changed |= unpack_sparse(own_grads);
-    if (!group_options_.unchanged(groups)) {
+    if (!same_options) {
         group_options_.read(groups, hyperparameters, executor_.counters, executor_.active);
         may_have_changed = true;
     }
-    if (may_have_changed && !is_current(groups)) return STALE;
+    if (may_have_changed && !arrays_are_current(groups, held)) return STALE;
     bind_grads(own_grads);
     check_sparse_allowed();
-    return execute(options);
+    // Or where a gradient differs from the last one: overlap may be NumPy's to find, and a dtype is released.
+    if (may_have_run_code_ && !(arrays_are_current(groups, held) && grads_are_current(own_grads))) return STALE;
+    const int outcome = execute(options);
+    held.clear();
+    held_ = std::move(held);
+    return outcome;
 }
 
 int Plan::try_step(const py::list &groups, const py::object &grads, const py::object &hyperparameters) {

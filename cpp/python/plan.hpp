@@ -36,8 +36,8 @@ class Plan {
                     const py::object &group_index, const py::list &pairs);
 
     // One update. `hyperparameters` is called as GroupOptions::read says, if a watched value has changed. Returns
-    // STALE, with nothing changed, if the parameters in `groups` are not current: then a new plan is needed. So too if
-    // this plan is stepping already.
+    // STALE, with nothing changed, if the parameters in `groups` are not current, or if code that ran during the checks
+    // has changed an array: then a new plan is needed. So too if this plan is stepping already.
     int step(const py::list &groups, const py::object &grads, const py::object &hyperparameters,
              const StepOptions &options);
 
@@ -47,7 +47,10 @@ class Plan {
 
     // Whether `groups` has the parameters that the plan was made for, unchanged, in the same groups, with the same
     // names.
-    bool is_current(const py::list &groups) const;
+    bool is_current(const py::list &groups) const {
+        std::vector<py::object> held;
+        return arrays_are_current(groups, held);
+    }
 
     // Whether the caller is inside a step: schedules and sparse gradients run other people's code there.
     bool is_stepping() const { return stepping_; }
@@ -59,8 +62,14 @@ class Plan {
         py::object param, state;
         bool reversed;  // walked in Fortran order
         arrays::Snapshot param_seen, state_seen;
-        arrays::Snapshot grad_seen;  // the last gradient that passed the checks
+        arrays::Snapshot grad_seen;    // the last gradient that passed the checks
+        arrays::Snapshot values_seen;  // the values of a sparse gradient, in this step
     };
+
+    // As is_current. Other code runs only before the first comparison. What it reads is added to `held`: to release the last
+    // reference to it may run other code too.
+    bool arrays_are_current(const py::list &groups, std::vector<py::object> &held) const;
+    bool grads_are_current(const py::tuple &grads) const;
 
     void add_param(const py::object &param, const py::object &state, std::vector<arrays::LabelledArray> &params,
                    std::vector<arrays::LabelledArray> &states);
@@ -93,6 +102,8 @@ class Plan {
     Executor executor_;
     std::vector<py::object> sparse_parts_;  // one for each parameter; empty if no gradient is sparse
     std::vector<py::object> converted_;     // gradients made of NumPy scalars
+    std::vector<py::object> held_;          // empty; keeps its memory for the next step
+    bool may_have_run_code_ = false;        // whether a gradient of this step was not the last one
 };
 
 }  // namespace adagrad

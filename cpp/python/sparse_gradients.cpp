@@ -10,8 +10,8 @@ namespace {
 
 std::string shape_text(const py::handle &array) { return py::str(array.attr("shape")); }
 
-PyArrayObject *checked_indices(const py::handle &object, const arrays::Label &label) {
-    PyArrayObject *const indices = arrays::plain_array(object, label);
+void check_indices(const py::handle &object, const arrays::Label &label) {
+    PyArrayObject *const indices = array_of(object);
     const bool signed_integers = PyArray_ISSIGNED(indices) && PyArray_ITEMSIZE(indices) >= 4;
     if (!signed_integers)
         throw py::type_error(label.text() + ": expected int32 or int64, got " +
@@ -19,7 +19,6 @@ PyArrayObject *checked_indices(const py::handle &object, const arrays::Label &la
     if (PyArray_NDIM(indices) != 1)
         throw py::value_error(label.text() + ": expected one dimension, got shape " + shape_text(object));
     arrays::check_memory(indices, label);
-    return indices;
 }
 
 // Single elements have no further dimension, rows have those of the parameter.
@@ -39,7 +38,6 @@ void check_values_shape(const py::handle &object, PyArrayObject *param, npy_intp
 }  // namespace
 
 bool Plan::unpack_sparse(const py::tuple &grads) {
-    sparse_parts_.clear();
     for (const std::size_t i : executor_.active) {
         const py::handle grad = PyTuple_GET_ITEM(grads.ptr(), static_cast<Py_ssize_t>(i));
         if (PyArray_Check(grad.ptr()) || PyArray_IsScalar(grad.ptr(), Generic)) continue;
@@ -67,8 +65,9 @@ void Plan::bind_sparse(std::size_t index, const py::tuple &parts) {
     arrays::check_memory(values, part);
     memory_.check_disjoint(values, part);
     part.part = ".indices";
-    PyArrayObject *const indices = checked_indices(parts[0], part);
+    PyArrayObject *const indices = arrays::plain_array(parts[0], part);
     memory_.check_disjoint(indices, part);
+    check_indices(parts[0], part);  // no other code runs from here until the indices are copied
     check_values_shape(parts[1], param, PyArray_SIZE(indices), elementwise,
                        {whole.role, whole.index, whole.names, 0, ".values"});
     group_rows(index, parts[0], elementwise, part);
@@ -82,6 +81,7 @@ void Plan::bind_sparse(std::size_t index, const py::tuple &parts) {
     sparse.values = arrays::view_of(values, false);
     sparse.kernels = &isa().table->of[rule_.index][SPARSE][combo];
     tensor.has_sparse_grad = true;
+    entry.values_seen = arrays::Snapshot(values);
     entry.grad_seen = {};
 }
 
@@ -89,8 +89,9 @@ void Plan::bind_sparse(std::size_t index, const py::tuple &parts) {
 void Plan::group_rows(std::size_t index, const py::object &given, bool elementwise, const arrays::Label &label) {
     PyArrayObject *const param = array_of(entries_[index].param);
     const npy_intp rows = elementwise ? PyArray_SIZE(param) : PyArray_DIM(param, 0);
-    const auto indices =
-        py::reinterpret_steal<py::object>(reinterpret_cast<PyObject *>(PyArray_GETCONTIGUOUS(array_of(given))));
+    // Of the base class: a subclass would run its __array_finalize__.
+    const auto indices = py::reinterpret_steal<py::object>(
+        PyArray_FromArray(array_of(given), nullptr, NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ENSUREARRAY));
     if (!indices) throw py::error_already_set();
     const void *const data = PyArray_DATA(array_of(indices));
     const npy_intp count = PyArray_SIZE(array_of(indices));

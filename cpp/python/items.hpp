@@ -1,0 +1,40 @@
+// Strong references to items of dicts and lists: another thread or a destructor may remove an item at any time.
+#pragma once
+#include <pybind11/pybind11.h>
+
+namespace adagrad {
+
+namespace py = pybind11;
+
+// The value of a key, or a null object. An error that a key's own __eq__ or __hash__ raises is thrown.
+inline py::object dict_item(const py::handle &dict, const py::handle &key) {
+#if PY_VERSION_HEX >= 0x030d0000
+    PyObject *value = nullptr;
+    if (PyDict_GetItemRef(dict.ptr(), key.ptr(), &value) < 0) throw py::error_already_set();
+    return py::reinterpret_steal<py::object>(value);
+#else
+    PyObject *const value = PyDict_GetItemWithError(dict.ptr(), key.ptr());
+    if (value == nullptr && PyErr_Occurred() != nullptr) throw py::error_already_set();
+    return py::reinterpret_borrow<py::object>(value);
+#endif
+}
+
+// The item of a list, or a null object if the list has become shorter.
+inline py::object list_item(const py::handle &list, Py_ssize_t index) {
+#if PY_VERSION_HEX >= 0x030d0000
+    auto item = py::reinterpret_steal<py::object>(PyList_GetItemRef(list.ptr(), index));
+#else
+    auto item = py::reinterpret_borrow<py::object>(PyList_GetItem(list.ptr(), index));
+#endif
+    if (!item) PyErr_Clear();
+    return item;
+}
+
+// A copy of a list, whatever __iter__ a subclass has.
+inline py::tuple list_as_tuple(const py::handle &list) {
+    auto tuple = py::reinterpret_steal<py::tuple>(PyList_AsTuple(list.ptr()));
+    if (!tuple) throw py::error_already_set();
+    return tuple;
+}
+
+}  // namespace adagrad
