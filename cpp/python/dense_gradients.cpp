@@ -88,6 +88,7 @@ void Plan::bind_dense(std::size_t index, py::handle object) {
     arrays::check_memory(grad, grad_label);
     arrays::check_shape(grad, array_of(entry.param), grad_label);
     memory_.check_disjoint(grad, grad_label);
+    entry.grad_seen = {};  // first, so that a gradient counts as seen only with the kernels chosen for it
     tensor.kernels = &isa().table->of[rule_.index][DENSE][combo];
     tensor.grad = arrays::view_of(grad, entry.reversed);
     tensor.ordered_grad = entry.reversed ? arrays::view_of(grad, false) : tensor.grad;

@@ -100,8 +100,9 @@ void Plan::group_rows(std::size_t index, const py::object &given, bool elementwi
     if (sparse == nullptr) sparse = std::make_unique<SparseUpdate>();
     if (rule_.reuses_row_groups && sparse->grouped_indices == data && sparse->groups.size() == count) return;
     const auto itemsize = static_cast<std::size_t>(PyArray_ITEMSIZE(array_of(indices)));
+    sparse->grouped_indices = nullptr;  // memory may run out half-way
     const std::ptrdiff_t position = sparse->groups.build(data, itemsize, count, rows);
-    sparse->grouped_indices = position == count ? data : nullptr;
+    if (position == count) sparse->grouped_indices = data;
     if (position != count)
         throw py::index_error(label.text() + ": expected " + (elementwise ? "elements" : "rows") + " in [0, " +
                               std::to_string(rows) + "), got " +
