@@ -5,6 +5,7 @@
 
 #include "engine/parallel.hpp"
 #include "python/array_checks.hpp"
+#include "python/without_gil.hpp"
 
 namespace adagrad::arrays {
 namespace {
@@ -16,9 +17,11 @@ struct Item128 {
 template <class Item> void fill_items(PyArrayObject *array, PyArrayObject *value) {
     auto *const items = static_cast<Item *>(PyArray_DATA(array));
     const Item item = *static_cast<const Item *>(PyArray_DATA(value));
-    const py::gil_scoped_release release;
-    parallel_for(PyArray_SIZE(array), PyArray_SIZE(array),
-                 [=](int, std::ptrdiff_t begin, std::ptrdiff_t end) { std::fill(items + begin, items + end, item); });
+    const npy_intp size = PyArray_SIZE(array);
+    without_gil([=] {
+        parallel_for(size, size,
+                     [=](int, std::ptrdiff_t begin, std::ptrdiff_t end) { std::fill(items + begin, items + end, item); });
+    });
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "engine/fp_env.hpp"
 #include "python/array_checks.hpp"
 #include "python/items.hpp"
+#include "python/without_gil.hpp"
 
 namespace adagrad {
 namespace {
@@ -48,8 +49,9 @@ py::object call(const py::object &hyperparameters, std::int32_t index, double st
     const auto python_steps = py::reinterpret_steal<py::object>(PyLong_FromDouble(steps));
     if (!python_steps) throw py::error_already_set();  // infinity or NaN
     const FpEnvGuard guard;
-    auto result = py::reinterpret_steal<py::object>(
-        PyObject_CallFunctionObjArgs(hyperparameters.ptr(), python_index.ptr(), python_steps.ptr(), nullptr));
+    auto result = py::reinterpret_steal<py::object>(unless_python_exits([&] {
+        return PyObject_CallFunctionObjArgs(hyperparameters.ptr(), python_index.ptr(), python_steps.ptr(), nullptr);
+    }));
     if (!result) throw py::error_already_set();
     return result;
 }

@@ -6,6 +6,7 @@
 #include "engine/parallel.hpp"
 #include "python/commit.hpp"
 #include "python/items.hpp"
+#include "python/without_gil.hpp"
 
 namespace adagrad {
 
@@ -234,12 +235,11 @@ int Plan::try_step(const py::list &groups, const py::object &grads, const py::ob
 int Plan::execute(const StepOptions &options) {
     const FpEnvGuard guard;
     executor_.prepare(group_options_.hyperparameters, group_options_.group_index, options);
-    bool done;
+    bool done = false;
     if (executor_.elements() < GRAIN_SIZE) {
         done = executor_.step(options);
     } else {
-        const py::gil_scoped_release release;
-        done = executor_.step(options);
+        without_gil([&] { done = executor_.step(options); });
     }
     converted_.clear();
     sparse_parts_.clear();

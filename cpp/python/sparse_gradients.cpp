@@ -1,6 +1,7 @@
 // The checks of sparse gradients, which numpy_adagrad.inputs.sparse unpacks into indices and values.
 #include "engine/dispatch.hpp"
 #include "python/plan.hpp"
+#include "python/without_gil.hpp"
 
 namespace adagrad {
 
@@ -42,8 +43,11 @@ bool Plan::unpack_sparse(const py::tuple &grads) {
         const py::handle grad = PyTuple_GET_ITEM(grads.ptr(), static_cast<Py_ssize_t>(i));
         if (PyArray_Check(grad.ptr()) || PyArray_IsScalar(grad.ptr(), Generic)) continue;
         sparse_parts_.resize(entries_.size(), py::none());
-        sparse_parts_[i] = py::module_::import("numpy_adagrad.inputs.sparse")
-                               .attr("parts_of")(grad, entries_[i].param.attr("shape"), label(roles_.grad, i).text());
+        const std::string text = label(roles_.grad, i).text();
+        sparse_parts_[i] = unless_python_exits([&]() -> py::object {
+            return py::module_::import("numpy_adagrad.inputs.sparse")
+                .attr("parts_of")(grad, entries_[i].param.attr("shape"), text);
+        });
     }
     return !sparse_parts_.empty();
 }

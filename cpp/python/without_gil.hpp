@@ -1,0 +1,35 @@
+// Work without the GIL, and calls into Python, in threads that Python may end.
+#pragma once
+#include <pybind11/pybind11.h>
+
+#include <chrono>
+#include <thread>
+#ifdef __GLIBCXX__
+#include <cxxabi.h>
+#endif
+
+namespace adagrad {
+
+// Python may end a daemon thread where it waits for the GIL while the interpreter exits: by pthread_exit, which unwinds
+// the stack as an exception would. Our destructors are not for that: they would touch Python's objects without the GIL.
+// Such a thread sleeps until the process ends instead, as in Python 3.14.
+template <class Call> auto unless_python_exits(Call call) {
+#ifdef __GLIBCXX__
+    try {
+        return call();
+    } catch (abi::__forced_unwind &) {
+        for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+    }
+#else
+    return call();
+#endif
+}
+
+// The call must not throw.
+template <class Call> void without_gil(Call call) {
+    PyThreadState *const state = PyEval_SaveThread();
+    call();
+    unless_python_exits([=] { PyEval_RestoreThread(state); });
+}
+
+}  // namespace adagrad

@@ -1,0 +1,46 @@
+"""The interpreter exits while a daemon thread steps, or makes new optimizers, or is in a schedule.
+
+`python tests/programs/daemon_at_exit.py CASE RULE`
+"""
+
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+from helpers.dialects import DIALECTS
+from helpers.values import normal
+
+SIZE = 300_000
+case, dialect = sys.argv[1], DIALECTS[sys.argv[2]]
+grads = [normal(SIZE, seed=2)]
+
+
+def schedule(steps: int) -> float:
+    time.sleep(0.001)
+    return 0.1
+
+
+def in_a_step() -> None:
+    optimizer = dialect.make([normal(SIZE)])
+    while True:
+        optimizer.step(grads)
+
+
+def in_a_constructor() -> None:
+    while True:
+        dialect.make([grads[0].copy()])
+
+
+def in_a_schedule() -> None:
+    optimizer = dialect.make([normal(SIZE)], **{dialect.rate: schedule})
+    while True:
+        optimizer.step(grads)
+
+
+CASES: dict[str, Callable[[], None]] = {call.__name__: call for call in (in_a_step, in_a_constructor, in_a_schedule)}
+
+if __name__ == "__main__":
+    threading.Thread(target=CASES[case], daemon=True).start()
+    time.sleep(0.3)
+    print("exits")
