@@ -190,7 +190,7 @@ bool Plan::arrays_are_current(const py::list &groups, std::vector<py::object> &h
             !names_match(names, names_, entry - entries_.begin(), size))
             return false;
         for (Py_ssize_t i = 0; i < size; ++i, ++entry)
-            if (PySequence_Fast_GET_ITEM(params, i) != entry->param.ptr() ||
+            if (PySequence_Fast_GET_ITEM(params.ptr(), i) != entry->param.ptr() ||
                 !entry->param_seen.matches(array_of(entry->param)) ||
                 !entry->state_seen.matches(array_of(entry->state)))
                 return false;

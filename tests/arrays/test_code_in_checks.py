@@ -1,7 +1,7 @@
 """Code of others that runs while a step checks its arrays, or that must not run there."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from numpy_adagrad.inputs.types import Array
 class Loud(np.ndarray):
     """A subclass that reports each use of its own methods."""
 
-    calls: list[str] = []
+    calls: ClassVar[list[str]] = []
 
     @property
     def __class__(self) -> Any:

@@ -24,7 +24,12 @@ def params() -> list[Any]:
 
 def grads() -> list[Any]:
     values = normal(2 * ROWS, 2 * WIDTH, seed=4)[:, ::2]
-    return [normal(20_000, seed=2), normal(20_000, seed=3)[::-1], RowSparse(INDICES, values), RowSparse(INDICES, values)]
+    return [
+        normal(20_000, seed=2),
+        normal(20_000, seed=3)[::-1],
+        RowSparse(INDICES, values),
+        RowSparse(INDICES, values),
+    ]
 
 
 optimizer, expected = DIALECTS[sys.argv[1]].make(params()), DIALECTS[sys.argv[1]].make(params())
