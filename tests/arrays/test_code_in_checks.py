@@ -92,7 +92,8 @@ def with_key_before(optimizer: Any, text: str, function: Callable[[], object]) -
 @pytest.mark.parametrize("key", ["params", "rate"])
 def test_a_key_that_changes_a_parameter(dialect: Dialect, key: str) -> None:
     """The step must write where the parameter lies now."""
-    w, other, armed = normal(6), normal(50_000), []
+    w, other = normal(6), normal(50_000)
+    armed: list[bool] = []
 
     def move() -> None:
         if armed:
