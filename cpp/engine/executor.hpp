@@ -68,7 +68,7 @@ class Executor {
     std::vector<KernelArgs> args_;
     std::ptrdiff_t elements_ = 0;
     std::vector<std::ptrdiff_t> starts_;
-    std::vector<double> sums_;  // of blocks, or the means of rows
+    std::vector<double> sums_;            // of blocks, or the means of rows
     std::unique_ptr<Scratch[]> scratch_;  // one for each thread
     int scratches_ = 0;
 

@@ -97,8 +97,8 @@ void SparseUpdate::update(std::ptrdiff_t bucket, const KernelArgs &args, bool ta
         for_each_block(*this, [&](std::ptrdiff_t offset, std::ptrdiff_t count) {
             const std::ptrdiff_t begin = first->row * width + offset;
             const BlockBuffer params(param, begin, count, scratch, &Scratch::param);
-            const BlockBuffer states(state, row_accumulator ? first->row : begin, row_accumulator ? 1 : count,
-                                     scratch, &Scratch::state);
+            const BlockBuffer states(state, row_accumulator ? first->row : begin, row_accumulator ? 1 : count, scratch,
+                                     &Scratch::state);
             with_grad(*this, first, last, offset, count, args, scratch,
                       [&](const void *grad) { update(params.data(), states.data(), grad, count, row_args); });
             params.write_back();

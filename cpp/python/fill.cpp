@@ -19,8 +19,9 @@ template <class Item> void fill_items(PyArrayObject *array, PyArrayObject *value
     const Item item = *static_cast<const Item *>(PyArray_DATA(value));
     const npy_intp size = PyArray_SIZE(array);
     without_gil([=] {
-        parallel_for(size, size,
-                     [=](int, std::ptrdiff_t begin, std::ptrdiff_t end) { std::fill(items + begin, items + end, item); });
+        parallel_for(size, size, [=](int, std::ptrdiff_t begin, std::ptrdiff_t end) {
+            std::fill(items + begin, items + end, item);
+        });
     });
 }
 

@@ -20,9 +20,7 @@ py::object plain_view(PyArrayObject *array) {
 // Whether two arrays whose bounds meet share memory: unless both have gaps, they do.
 bool share_memory(PyArrayObject *one, PyArrayObject *other) {
     if (is_dense(one) && is_dense(other)) return true;
-    return py::module_::import("numpy")
-        .attr("shares_memory")(plain_view(one), plain_view(other))
-        .cast<bool>();
+    return py::module_::import("numpy").attr("shares_memory")(plain_view(one), plain_view(other)).cast<bool>();
 }
 
 // The axes of more than one element, from the shortest stride to the longest.

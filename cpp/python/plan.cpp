@@ -169,7 +169,8 @@ void Plan::add_param(const py::object &param_object, const py::object &state_obj
     tensor.param = arrays::view_of(param, reversed);
     tensor.state = arrays::view_of(state, reversed);
     executor_.tensors.push_back(std::move(tensor));
-    entries_.push_back({param_object, state_object, reversed, arrays::Snapshot(param), arrays::Snapshot(state), {}, {}});
+    entries_.push_back(
+        {param_object, state_object, reversed, arrays::Snapshot(param), arrays::Snapshot(state), {}, {}});
     params.emplace_back(param, param_label);
     states.emplace_back(state, state_label);
 }

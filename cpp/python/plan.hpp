@@ -66,8 +66,8 @@ class Plan {
         arrays::Snapshot values_seen;  // the values of a sparse gradient, in this step
     };
 
-    // As is_current. Other code runs only before the first comparison. What it reads is added to `held`: to release the last
-    // reference to it may run other code too.
+    // As is_current. Other code runs only before the first comparison. What it reads is added to `held`: to release the
+    // last reference to it may run other code too.
     bool arrays_are_current(const py::list &groups, std::vector<py::object> &held) const;
     bool grads_are_current(const py::tuple &grads) const;
 

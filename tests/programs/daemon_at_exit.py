@@ -33,7 +33,8 @@ def in_a_constructor() -> None:
 
 
 def in_a_schedule() -> None:
-    optimizer = dialect.make([normal(SIZE)], **{dialect.rate: schedule})
+    options: dict[str, Any] = {dialect.rate: schedule}
+    optimizer = dialect.make([normal(SIZE)], **options)
     while True:
         optimizer.step(grads)
 
