@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 from helpers.dialects import DIALECTS
 from helpers.values import normal
