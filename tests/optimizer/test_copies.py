@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import dask
 import joblib
 import numpy as np
 import numpy.typing as npt
@@ -259,6 +260,17 @@ def test_joblib_sends_an_optimizer_to_a_process_and_back(dialect: Dialect) -> No
         assert pid != os.getpid()
         assert contents(twin) == contents(optimizer)
         step(twin, 2)
+
+
+def test_dask_sends_an_optimizer_to_a_process_and_back(dialect: Dialect) -> None:
+    optimizer = named_groups(dialect, draw_all(["float32"] * 4))
+    step(optimizer)
+    with dask.config.set(scheduler="processes", num_workers=1):
+        ((twin, pid),) = dask.compute(dask.delayed(step_elsewhere)(optimizer))
+    step(optimizer, 1)
+    assert pid != os.getpid()
+    assert contents(twin) == contents(optimizer)
+    step(twin, 2)
 
 
 @pytest.mark.parametrize("mode", [None, "r", "c"])
