@@ -15,13 +15,13 @@ namespace adagrad {
 namespace {
 
 // A child has none of the pool's threads, but the locks that they may hold.
-std::atomic<bool> forked{false};
+std::atomic<int> forks{0};
 
 }  // namespace
 
 int max_threads() {
 #ifdef _OPENMP
-    return forked ? 1 : omp_get_max_threads();
+    return forks > 0 ? 1 : omp_get_max_threads();
 #else
     return 1;
 #endif
@@ -47,9 +47,11 @@ void parallel_for(std::ptrdiff_t work, std::ptrdiff_t elements, const ThreadPool
     last_end = Clock::now().time_since_epoch();
 }
 
+int fork_count() { return forks; }
+
 void install_fork_handler() {
 #if defined(__unix__) || defined(__APPLE__)
-    pthread_atfork(nullptr, nullptr, [] { forked = true; });
+    pthread_atfork(nullptr, nullptr, [] { ++forks; });
 #endif
 }
 

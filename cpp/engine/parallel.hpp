@@ -29,6 +29,10 @@ int threads_for(std::ptrdiff_t elements);
 // thread runs it in its own floating-point environment.
 void parallel_for(std::ptrdiff_t work, std::ptrdiff_t elements, const ThreadPool::Body &body) noexcept;
 
+// The number of forks between the process that imported the library and this one: a child has another number than its
+// parent.
+int fork_count();
+
 // Makes forked children serial. Called once, at import.
 void install_fork_handler();
 

@@ -72,11 +72,11 @@ bool is_sequence_of_arrays(const py::handle &grads) {
 }
 
 struct Stepping {
-    explicit Stepping(bool &flag) : flag(flag) { flag = true; }
-    ~Stepping() { flag = false; }
+    explicit Stepping(int &process) : process(process) { process = fork_count(); }
+    ~Stepping() { process = -1; }
     Stepping(const Stepping &) = delete;
     Stepping &operator=(const Stepping &) = delete;
-    bool &flag;
+    int &process;
 };
 
 py::tuple as_tuple(const py::handle &sequence) {
@@ -201,7 +201,7 @@ bool Plan::arrays_are_current(const py::list &groups, std::vector<py::object> &h
 
 int Plan::step(const py::list &groups, const py::object &grads, const py::object &hyperparameters,
                const StepOptions &options) {
-    if (stepping_) return STALE;
+    if (is_stepping()) return STALE;
     const Stepping stepping(stepping_);
     // Our own tuple keeps the gradients alive while the GIL is released.
     const py::tuple own_grads = as_tuple(grads);

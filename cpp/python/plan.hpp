@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/executor.hpp"
+#include "engine/parallel.hpp"
 #include "python/array_checks.hpp"
 #include "python/counters.hpp"
 #include "python/group_options.hpp"
@@ -53,7 +54,7 @@ class Plan {
     }
 
     // Whether the caller is inside a step: schedules and sparse gradients run other people's code there.
-    bool is_stepping() const { return stepping_; }
+    bool is_stepping() const { return stepping_ == fork_count(); }
 
     std::optional<double> grad_norm() const { return executor_.norm; }
 
@@ -94,7 +95,7 @@ class Plan {
     py::list names_;
     Roles roles_;
     std::vector<Py_ssize_t> group_sizes_;
-    bool stepping_ = false;
+    int stepping_ = -1;  // the process that is in a step, by its fork_count; a step does not go on in a forked child
     std::vector<Entry> entries_;
     Counters counters_;
     arrays::MemoryOverlap memory_;

@@ -45,7 +45,7 @@ def try_step(optimizer: Any, grads: list[Any], n: int) -> tuple[bool, bool]:
     library.arm(n)
     try:
         if options:
-            optimizer._update(grads, given)
+            optimizer._update(grads, given, "propagate")
         else:
             optimizer.step(grads)
     except MemoryError:
