@@ -17,10 +17,10 @@ import pytest
 from helpers.bits import assert_same_bits
 from helpers.contents import contents
 from helpers.dialects import DIALECTS, Dialect
+from helpers.random_step import falling, members, step, step_elsewhere
 from helpers.values import bfloat16, draw
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
 from numpy_adagrad.inputs.types import Array
-from numpy_adagrad.optimizers._base import Optimizer
 
 Copier: TypeAlias = Callable[[Any], Any]
 Maker: TypeAlias = Callable[[list[Array]], Any]
@@ -58,10 +58,6 @@ for arrive in (bytes, bytearray, misaligned, misaligned_read_only):
 each_copier = pytest.mark.parametrize("duplicate", COPIERS.values(), ids=COPIERS)
 
 SHAPES = [(), (0,), (7,), (4, 5)]
-
-
-def falling(step: int) -> float:
-    return 0.5 / (1 + step)
 
 
 def draw_all(dtypes: Sequence[npt.DTypeLike] = ("float32", "float64", "float16", bfloat16)) -> list[Array]:
@@ -108,17 +104,6 @@ MAKERS: dict[str, Maker] = {
 for rule, dialect in DIALECTS.items():
     MAKERS |= {f"{rule} {make.__name__}": partial(make, dialect) for make in (plain, named_groups)}
 each_maker = pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
-
-
-def members(optimizer: Optimizer) -> list[Array]:
-    return [param for group in optimizer.param_groups for param in group["params"]]
-
-
-def step(optimizer: Optimizer, seed: int = 0) -> None:
-    rng = np.random.default_rng(seed)
-    params = members(optimizer)
-    grads = [draw(rng, p.shape, p.dtype, "normal") for p in params]
-    optimizer.step(dict(zip(optimizer.names, grads, strict=True)) if optimizer.names else grads)
 
 
 @each_maker
@@ -238,11 +223,6 @@ def test_a_copy_made_in_another_thread(dialect: Dialect, duplicate: Copier) -> N
     step(optimizer, 1)
     step(twins[0], 1)
     assert contents(twins[0]) == contents(optimizer)
-
-
-def step_elsewhere(optimizer: Optimizer) -> tuple[Optimizer, int]:
-    step(optimizer, 1)
-    return optimizer, os.getpid()
 
 
 def test_joblib_sends_an_optimizer_to_a_process_and_back(dialect: Dialect) -> None:
