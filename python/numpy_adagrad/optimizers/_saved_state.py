@@ -56,7 +56,7 @@ class SavedState(OptimizerState):
         dict
             ``state``: for each parameter's index, the rule's arrays. ``param_groups``: the options of each group and
             the indices of its parameters; a callable appears as its last value. Arrays that all parameters share, such
-            as a step counter, have entries of their own.
+            as a step counter, have their own entries.
         """
         with self._lock:
             self._check_tensors()

@@ -256,7 +256,7 @@ class OptimizerState(ABC):
             if arrays is not None
         ]
         self.__dict__.update({key: own(value) for key, value in state.items()})
-        self._check_shared = None  # a copy has arrays of its own
+        self._check_shared = None  # a copy has its own arrays
         self._renew_lock()
         self._bind(groups, slots)
 
