@@ -42,6 +42,11 @@ std::unique_ptr<adagrad::Plan> make_plan(const std::string &rule, const py::tupl
                                            watched_keys);
 }
 
+int step(adagrad::Plan &plan, const py::list &groups, const py::object &grads, const py::object &optimizer,
+         double grad_scale, std::optional<double> max_norm, double norm_divisor, bool skip_nonfinite) {
+    return plan.step(groups, grads, optimizer, {grad_scale, max_norm, norm_divisor, skip_nonfinite});
+}
+
 // A block in Python with IEEE arithmetic.
 class IeeeBlock {
   public:
@@ -79,20 +84,18 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
         .def("__enter__", &IeeeBlock::enter)
         .def("__exit__", &IeeeBlock::exit);
 
-    using adagrad::Plan, adagrad::StepOptions;
+    using adagrad::Plan;
     m.attr("DONE") = py::int_(static_cast<int>(Plan::DONE));
     m.attr("SKIPPED") = py::int_(static_cast<int>(Plan::SKIPPED));
     m.attr("STALE") = py::int_(static_cast<int>(Plan::STALE));
-    py::class_<StepOptions>(m, "StepOptions")
-        .def(py::init<double, std::optional<double>, double, bool>(), "grad_scale"_a = 1.0, "max_norm"_a = py::none(),
-             "norm_divisor"_a = 1.0, "skip_nonfinite"_a = false);
     py::class_<Plan>(m, "Plan")
         .def(py::init(&make_plan), "rule"_a, "roles"_a, "watched_keys"_a = py::tuple(), "indexed"_a = true)
         .def("add_groups", &Plan::add_groups, "groups"_a, "states"_a, "counters"_a, "names"_a, "group_index"_a,
              "pairs"_a = py::list())
         .def("is_current", &Plan::is_current, "groups"_a)
-        .def("step", &Plan::step, "groups"_a, "grads"_a, "hyperparameters"_a, "options"_a)
-        .def("try_step", &Plan::try_step, "groups"_a, "grads"_a, "hyperparameters"_a)
+        .def("step", &step, "groups"_a, "grads"_a, "optimizer"_a, "grad_scale"_a = 1.0, "max_norm"_a = py::none(),
+             "norm_divisor"_a = 1.0, "skip_nonfinite"_a = false)
+        .def("try_step", &Plan::try_step, "groups"_a, "grads"_a, "optimizer"_a)
         .def_property_readonly("is_stepping", &Plan::is_stepping)
         .def_property_readonly("grad_norm", &Plan::grad_norm);
 }

@@ -12,13 +12,17 @@
 namespace adagrad {
 namespace {
 
-double number(PyObject *value, const char *name) {
-    const double result = PyFloat_AsDouble(value);
-    if (result == -1 && PyErr_Occurred() != nullptr) {
+bool is_plain_number(PyObject *value) {
+    return PyFloat_CheckExact(value) || PyLong_CheckExact(value) || PyBool_Check(value);
+}
+
+double number(const py::object &value, const char *name) {
+    if (is_plain_number(value.ptr())) {
+        const double result = PyFloat_AsDouble(value.ptr());
+        if (result != -1 || PyErr_Occurred() == nullptr) return result;
         PyErr_Clear();
-        throw py::type_error(std::string(name) + ": expected a number, got " + Py_TYPE(value)->tp_name);
     }
-    return result;
+    return py::module_::import("numpy_adagrad.inputs.validation").attr("number")(value, name).cast<double>();
 }
 
 bool flag(PyObject *value) {
@@ -39,18 +43,14 @@ py::object value_of(const py::handle &group, const py::handle &key) {
     return group && PyDict_Check(group.ptr()) ? dict_item(group, key) : py::object();
 }
 
-bool is_plain_number(PyObject *value) {
-    return PyFloat_CheckExact(value) || PyLong_CheckExact(value) || PyBool_Check(value);
-}
-
-// Calls hyperparameters(index, steps), which rounds numbers, too.
-py::object call(const py::object &hyperparameters, std::int32_t index, double steps) {
+// Calls the method _hyperparameters(index, steps) of the optimizer.
+py::object call(const py::object &optimizer, const py::str &method, std::int32_t index, double steps) {
     const py::int_ python_index(index);
     const auto python_steps = py::reinterpret_steal<py::object>(PyLong_FromDouble(steps));
     if (!python_steps) throw py::error_already_set();  // infinity or NaN
-    const FpEnvGuard guard;
     auto result = py::reinterpret_steal<py::object>(unless_python_exits([&] {
-        return PyObject_CallFunctionObjArgs(hyperparameters.ptr(), python_index.ptr(), python_steps.ptr(), nullptr);
+        PyObject *const arguments[] = {optimizer.ptr(), python_index.ptr(), python_steps.ptr()};
+        return PyObject_VectorcallMethod(method.ptr(), arguments, 3, nullptr);
     }));
     if (!result) throw py::error_already_set();
     return result;
@@ -81,14 +81,14 @@ void GroupOptions::resize(std::size_t params, std::size_t groups) {
 Hyperparameters GroupOptions::convert(const py::list &groups, std::size_t index, const py::object &options) const {
     const py::object group = list_item(groups, static_cast<Py_ssize_t>(index));
     if (!group) throw py::index_error("param_groups: expected the same groups throughout a step");
-    if (!PyDict_Check(options.ptr())) throw py::type_error("hyperparameters: expected a dict");
+    if (options && !PyDict_Check(options.ptr())) throw py::type_error("_hyperparameters: expected a dict");
     double values[sizeof(Packed::bytes)];  // more than any rule has
     for (std::size_t i = 0; i < names_.size(); ++i) {
         py::object value = value_of(options, names_[i]);
         if (!value) value = value_of(group, names_[i]);
         const OptionInfo &option = rule_.options[i];
         if (!value) throw py::key_error(option.name);
-        values[i] = option.is_flag ? flag(value.ptr()) : number(value.ptr(), option.name);
+        values[i] = option.is_flag ? flag(value.ptr()) : number(value, option.name);
     }
     const Packed packed = rule_.pack_options(values);
     return {packed, rule_.preprocesses(packed), rule_.takes_row_mean(packed), rule_.sparse_error(packed)};
@@ -108,8 +108,9 @@ bool GroupOptions::watch(const py::list &groups) {
     return true;
 }
 
-void GroupOptions::read(const py::list &groups, const py::object &callback, const StepCounters &counters,
+void GroupOptions::read(const py::list &groups, const py::object &optimizer, const StepCounters &counters,
                         const std::vector<std::size_t> &active) {
+    const FpEnvGuard guard;  // Python rounds numbers, too
     constant_ = false;
     const bool constant = watch(groups);
     const bool same_steps = constant || !counters.per_parameter();
@@ -126,8 +127,11 @@ void GroupOptions::read(const py::list &groups, const py::object &callback, cons
         const auto next = static_cast<std::int32_t>(hyperparameters.size());
         if (next == 0) first = key;
         const std::int32_t found = key == first ? 0 : others.try_emplace(key, next).first->second;
-        if (found == next)
-            hyperparameters.push_back(convert(groups, group_of_[param], call(callback, key.first, steps)));
+        if (found == next) {
+            py::object options;
+            if (!optimizer.is_none()) options = call(optimizer, method_, key.first, steps);
+            hyperparameters.push_back(convert(groups, group_of_[param], options));
+        }
         group_index[param] = found;
     }
     constant_ = constant;

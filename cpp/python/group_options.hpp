@@ -17,15 +17,16 @@ class GroupOptions {
     GroupOptions(const RuleInfo &rule, const py::tuple &watched_keys);
 
     // Adds groups with so many parameters each. `group_index`, an int32 array, gives the index with which
-    // `hyperparameters` is called for each of them.
+    // `_hyperparameters` is called for each of them.
     void add_groups(const std::vector<Py_ssize_t> &sizes, const py::object &group_index);
     // Removes all but so many parameters and groups.
     void resize(std::size_t params, std::size_t groups);
 
-    // Reads the rule's options, by name: from the dict that hyperparameters(index, steps) returns, otherwise from the
-    // group itself. It is called once for each index. If a watched value is no plain number, the options may depend on
-    // the number of steps: then it is called once for each index and number of steps among the parameters of `active`.
-    void read(const py::list &groups, const py::object &hyperparameters, const StepCounters &counters,
+    // Reads the rule's options, by name: from the dict that the method _hyperparameters(index, steps) of `optimizer`
+    // returns, otherwise from the group itself; from the group alone if `optimizer` is None. The method is called once
+    // for each index. If a watched value is no plain number, the options may depend on the number of steps: then it is
+    // called once for each index and number of steps among the parameters of `active`.
+    void read(const py::list &groups, const py::object &optimizer, const StepCounters &counters,
               const std::vector<std::size_t> &active);
 
     // Whether the watched values are the plain numbers that `read` found.
@@ -39,6 +40,7 @@ class GroupOptions {
     Hyperparameters convert(const py::list &groups, std::size_t index, const py::object &options) const;
 
     const RuleInfo &rule_;
+    const py::str method_ = py::reinterpret_steal<py::str>(PyUnicode_InternFromString("_hyperparameters"));
     std::vector<py::str> names_;  // of the rule's options
     py::tuple watched_keys_;
     std::vector<std::int32_t> given_index_;

@@ -199,7 +199,7 @@ bool Plan::arrays_are_current(const py::list &groups, std::vector<py::object> &h
     return counters_.are_current();
 }
 
-int Plan::step(const py::list &groups, const py::object &grads, const py::object &hyperparameters,
+int Plan::step(const py::list &groups, const py::object &grads, const py::object &optimizer,
                const StepOptions &options) {
     if (is_stepping()) return STALE;
     const Stepping stepping(stepping_);
@@ -215,7 +215,7 @@ int Plan::step(const py::list &groups, const py::object &grads, const py::object
     bool may_have_changed = check_files(own_grads);
     may_have_changed |= unpack_sparse(own_grads);
     if (!same_options) {
-        group_options_.read(groups, hyperparameters, executor_.counters, executor_.active);
+        group_options_.read(groups, optimizer, executor_.counters, executor_.active);
         may_have_changed = true;
     }
     if (may_have_changed && !arrays_are_current(groups, held)) return STALE;
@@ -229,8 +229,8 @@ int Plan::step(const py::list &groups, const py::object &grads, const py::object
     return outcome;
 }
 
-int Plan::try_step(const py::list &groups, const py::object &grads, const py::object &hyperparameters) {
-    return is_sequence_of_arrays(grads) ? step(groups, grads, hyperparameters, {}) : STALE;
+int Plan::try_step(const py::list &groups, const py::object &grads, const py::object &optimizer) {
+    return is_sequence_of_arrays(grads) ? step(groups, grads, optimizer, {}) : STALE;
 }
 
 int Plan::execute(const StepOptions &options) {

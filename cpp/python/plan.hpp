@@ -36,15 +36,14 @@ class Plan {
     void add_groups(const py::list &groups, const py::list &states, const py::list &counters, const py::list &names,
                     const py::object &group_index, const py::list &pairs);
 
-    // One update. `hyperparameters` is called as GroupOptions::read says, if a watched value has changed. Returns
-    // STALE, with nothing changed, if the parameters in `groups` are not current, or if code that ran during the checks
-    // has changed an array: then a new plan is needed. So too if this plan is stepping already.
-    int step(const py::list &groups, const py::object &grads, const py::object &hyperparameters,
-             const StepOptions &options);
+    // One update. If a watched value has changed, `optimizer` is called as GroupOptions::read says. Returns STALE, with
+    // nothing changed, if the parameters in `groups` are not current, or if code that ran during the checks has changed
+    // an array: then a new plan is needed. So too if this plan is stepping already.
+    int step(const py::list &groups, const py::object &grads, const py::object &optimizer, const StepOptions &options);
 
     // The same with default options, for gradients as a user gives them: also returns STALE unless they are a list or
     // tuple without names.
-    int try_step(const py::list &groups, const py::object &grads, const py::object &hyperparameters);
+    int try_step(const py::list &groups, const py::object &grads, const py::object &optimizer);
 
     // Whether `groups` has the parameters that the plan was made for, unchanged, in the same groups, with the same
     // names.

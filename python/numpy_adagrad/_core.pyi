@@ -1,4 +1,3 @@
-from collections.abc import Callable
 from mmap import mmap
 from typing import Any
 
@@ -28,15 +27,6 @@ class IeeeBlock:
     def __enter__(self) -> None: ...
     def __exit__(self, *exception: object) -> None: ...
 
-class StepOptions:
-    def __init__(
-        self,
-        grad_scale: float = 1.0,
-        max_norm: float | None = None,
-        norm_divisor: float = 1.0,
-        skip_nonfinite: bool = False,
-    ) -> None: ...
-
 class Plan:
     def __init__(
         self,
@@ -59,13 +49,15 @@ class Plan:
     @property
     def is_stepping(self) -> bool: ...
     def is_current(self, groups: list[Group]) -> bool: ...
-    def try_step(
-        self, groups: list[Group], grads: Any, hyperparameters: Callable[[int, int], dict[str, Any]]
-    ) -> int: ...
+    # `optimizer` has the method `_hyperparameters(index, steps)`; None if the groups have all options.
+    def try_step(self, groups: list[Group], grads: Any, optimizer: Any) -> int: ...
     def step(
         self,
         groups: list[Group],
         grads: Any,
-        hyperparameters: Callable[[int, int], dict[str, Any]],
-        options: StepOptions,
+        optimizer: Any,
+        grad_scale: float = 1.0,
+        max_norm: float | None = None,
+        norm_divisor: float = 1.0,
+        skip_nonfinite: bool = False,
     ) -> int: ...

@@ -82,12 +82,8 @@ def memory_bound_step(
     roles = ("params", "state_sums", "grads", "")
     plan = _core.Plan(MEMORY_BOUND, roles)
     plan.add_groups(groups, sums, [], [], np.zeros(len(params), np.int32))
-    plan.try_step(groups, zero_grads, no_hyperparameters)
-    return partial(plan.try_step, groups, grads, no_hyperparameters)
-
-
-def no_hyperparameters(index: int, steps: int) -> dict[str, Any]:
-    return {}
+    plan.try_step(groups, zero_grads, None)
+    return partial(plan.try_step, groups, grads, None)
 
 
 def import_numba() -> Any:

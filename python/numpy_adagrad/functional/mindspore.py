@@ -41,12 +41,10 @@ def apply_adagrad(var: Array, accum: Array, lr: float | Array, grad: Array, upda
     >>> w, s
     (array([0.5, 1.5], dtype=float32), array([4., 4.], dtype=float32))
     """
-    groups = [{"params": [var]}]
     roles = ("var", "accum", "grad", "global_step")
     counter, index = np.zeros(1, np.int32), np.zeros(1, np.int32)
-    plan = _core.Plan("mindspore", roles, indexed=False)
-    plan.add_groups(groups, [accum], [counter], [], index)
-    options = {
+    group = {
+        "params": [var],
         "lr": number(lr, "lr"),
         "weight_decay": 0.0,
         "decays": False,
@@ -54,6 +52,8 @@ def apply_adagrad(var: Array, accum: Array, lr: float | Array, grad: Array, upda
         "unscale": 1.0,
         "grad_centralization": False,
     }
+    plan = _core.Plan("mindspore", roles, indexed=False)
+    plan.add_groups([group], [accum], [counter], [], index)
     check_arrays([("var", var), ("accum", accum)])
-    if plan.step(groups, [grad], lambda index, steps: options, _core.StepOptions()) != _core.DONE:
+    if plan.step([group], [grad], None) != _core.DONE:
         raise RuntimeError("var: expected the same array throughout a step, got another")

@@ -91,7 +91,7 @@ def adagrad(
     for i, grad in enumerate(grads):
         if grad is None:
             raise TypeError(f"grads[{i}]: expected a NumPy array, got NoneType")
-    groups = [{"params": params}]
+    groups = [{**options, "params": params}]
     checked = {"params": params, **names}
     check_arrays((f"{name}[{i}]", array) for name, arrays in checked.items() for i, array in enumerate(arrays))
     roles = ("params", "state_sums", "grads", "state_steps")
@@ -99,6 +99,6 @@ def adagrad(
     plan = _core.Plan("torch", roles)
     plan.add_groups(groups, state_sums, state_steps, [], index)
     if found_inf is None or number(found_inf, "found_inf") == 0:
-        outcome = plan.step(groups, grads, lambda index, steps: options, _core.StepOptions(scale))
+        outcome = plan.step(groups, grads, None, scale)
         if outcome != _core.DONE:
             raise RuntimeError("params: expected the same arrays throughout a step, got others")

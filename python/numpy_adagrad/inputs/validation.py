@@ -14,6 +14,8 @@ from .types import Array
 
 def number(value: Any, label: str) -> float:
     """Convert a Python or NumPy number, or an array of one element, to a float."""
+    if type(value) is float:
+        return value
     if isinstance(value, (float, int)):
         try:
             return float(value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy.typing as npt
 
@@ -18,6 +18,9 @@ from ._state import Allocate
 
 ON_NONFINITE = ("propagate", "skip", "raise")
 DONE, SKIPPED, STALE = _core.DONE, _core.SKIPPED, _core.STALE
+
+StepOptions: TypeAlias = tuple[float, float | None, float, bool]
+"""grad_scale, max_norm, norm_divisor and skip_nonfinite of `_core.Plan.step`."""
 
 
 class Optimizer(Checkpoints):
@@ -50,19 +53,9 @@ class Optimizer(Checkpoints):
         options = self._rule_options.copy()
         group = self._bound.groups[index]
         for key in self._scheduled_keys:
-            value = group[key]
-            is_scheduled = callable(value)
-            if is_scheduled:
-                value = value(steps)
-            if type(value) is not float:
-                value = number(value, key)
-            if is_scheduled:
-                self._scheduled[index, key] = value
-            options[key] = value
-        for key in self._required_keys:
-            value = group.get(key)
-            if key not in options and hasattr(value, "__array__"):
-                options[key] = number(value, key)
+            schedule = group[key]
+            if callable(schedule):
+                options[key] = self._scheduled[index, key] = number(schedule(steps), key)
         return options
 
     # The step
@@ -136,9 +129,9 @@ class Optimizer(Checkpoints):
             if self._closures or self._scheduled:
                 self._check_reentry()
                 self._scheduled.clear()  # of a step that failed
-            groups, _, _, plan, files = self._bound
-            if files:
-                check_files(files)
+            bound = self._bound
+            if bound.files:
+                check_files(bound.files)
             if self._check_shared is not None:
                 self._check_shared()
             # Fast path: no options, the same arrays as in the last step, and gradients in their order.
@@ -146,7 +139,7 @@ class Optimizer(Checkpoints):
                 grad_scale is None
                 and max_norm is None
                 and on_nonfinite == "propagate"
-                and plan.try_step(groups, grads, self._hyperparameters) == DONE
+                and bound.try_step(bound.groups, grads, self) == DONE
             ):
                 if self._scheduled:
                     self._last_scheduled.update(self._scheduled)
@@ -155,7 +148,7 @@ class Optimizer(Checkpoints):
             self._check_reentry()
             if grads is None:
                 raise TypeError("step: expected either grads or closure")
-            self._update(grads, self._step_options(grad_scale, max_norm, on_nonfinite), on_nonfinite)
+            self._update(grads, on_nonfinite, self._step_options(grad_scale, max_norm, on_nonfinite))
         return None
 
     def __call__(self, grads: Grads | None = None, **options: Any) -> Any:
@@ -181,27 +174,27 @@ class Optimizer(Checkpoints):
             self._check_tensors()
             self._scheduled.clear()
             check_files(self._bound.files)
-            self._update(grads, options, on_nonfinite)
+            self._update(grads, on_nonfinite, options)
         return loss
 
-    def _step_options(self, grad_scale: Any, max_norm: Any, on_nonfinite: str) -> _core.StepOptions:
+    def _step_options(self, grad_scale: Any, max_norm: Any, on_nonfinite: str) -> StepOptions:
         if on_nonfinite not in ON_NONFINITE:
             raise ValueError(f"on_nonfinite: expected one of {ON_NONFINITE}, got {on_nonfinite!r}")
-        return _core.StepOptions(
+        return (
             1.0 if grad_scale is None else positive_scale(grad_scale),
             None if max_norm is None else norm_limit(max_norm),
             self._norm_divisor,
             on_nonfinite != "propagate",
         )
 
-    def _update(self, grads: Any, options: _core.StepOptions, on_nonfinite: str) -> None:
+    def _update(self, grads: Any, on_nonfinite: str, options: StepOptions) -> None:
         if type(grads) is not list or (grads and type(grads[0]) is tuple):
             # Gradients by name must match the names as they are now.
             self._refresh_plan()
             grads = flat_grads(grads, self.names, self._single_param)
         for _ in range(2):
             bound = self._bound
-            outcome = bound.plan.step(bound.groups, grads, self._hyperparameters, options)
+            outcome = bound.plan.step(bound.groups, grads, self, *options)
             if outcome != STALE:
                 break
             self._scheduled.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -97,7 +98,7 @@ class MindSporeCheckpoints(Optimizer):
         return self._loading(groups, {}, [(targets[key], value) for key, value in values.items()])
 
     def _loading(self, groups: list[Group], last: dict[tuple[int, str], float], arrays: Pairs) -> Pairs:
-        return [(self.__dict__, {"_bound": self._bound._replace(groups=groups), "_last_scheduled": last}), *arrays]
+        return [(self.__dict__, {"_bound": replace(self._bound, groups=groups), "_last_scheduled": last}), *arrays]
 
     def _loading_ckpt_pairs(self, path: str, *, parameters: bool) -> Pairs:
         return self._checkpoint_pairs(read_ckpt(path), parameters=parameters)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -116,7 +117,7 @@ class SavedState(OptimizerState):
             for k, saved in enumerate(saved_groups)
             for key in self._scheduled_keys
         }
-        pairs: Pairs = [(self.__dict__, {"_bound": self._bound._replace(groups=groups), "_last_scheduled": last})]
+        pairs: Pairs = [(self.__dict__, {"_bound": replace(self._bound, groups=groups), "_last_scheduled": last})]
         pairs += [(array, self._loaded_array(key, state_dict[key], array, key)) for key, array in shared.items()]
         for i, (key, slot) in enumerate(zip(keys, self._slots, strict=True)):
             loaded = self._loaded_state(i, slot, state[key]) if state.get(key) else self._new_state(slot.param)
