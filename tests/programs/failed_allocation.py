@@ -40,14 +40,9 @@ def make(steps: int) -> Any:
 
 def try_step(optimizer: Any, grads: list[Any], n: int) -> tuple[bool, bool]:
     """Whether the n-th allocation was reached, and whether the step was done."""
-    # pybind11 ends the process if it has no memory for an object of a class, so that one is made before.
-    given = optimizer._step_options(None, options.get("max_norm"), "propagate")
     library.arm(n)
     try:
-        if options:
-            optimizer._update(grads, given, "propagate")
-        else:
-            optimizer.step(grads)
+        optimizer.step(grads, **options)
     except MemoryError:
         done = False
     else:

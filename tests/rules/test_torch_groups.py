@@ -95,9 +95,9 @@ def test_the_start_in_a_group_may_be_that_of_all(value: Any) -> None:
 VALUES: dict[str, tuple[str, Any, str]] = {
     "lr": ("lr", "0.1", "lr: expected a number or a 1-element array, got str"),
     "lr_none": ("lr", None, "lr: expected a number or a 1-element array, got NoneType"),
-    "lr_decay": ("lr_decay", "0", "lr_decay: expected a number, got str"),
-    "weight_decay": ("weight_decay", [0], "weight_decay: expected a number, got list"),
-    "eps": ("eps", None, "eps: expected a number, got NoneType"),
+    "lr_decay": ("lr_decay", "0", "lr_decay: expected a number or a 1-element array, got str"),
+    "weight_decay": ("weight_decay", [0], "weight_decay: expected a number or a 1-element array, got list"),
+    "eps": ("eps", None, "eps: expected a number or a 1-element array, got NoneType"),
 }
 
 
