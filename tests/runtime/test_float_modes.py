@@ -14,6 +14,7 @@ from helpers.bits import assert_same_bits
 from helpers.dialects import Dialect
 from helpers.interpreters import program
 from helpers.values import KINDS, bfloat16, draw
+from numpy_adagrad import TorchAdagrad, translate, translate_state
 from numpy_adagrad.functional import adagrad, apply_adagrad
 from numpy_adagrad.inputs.types import Array
 
@@ -158,6 +159,29 @@ def test_loading_casts_in_any_mode(dialect: Dialect, tmp_path: Path) -> None:
         return dialect.accumulator(optimizer, 0)
 
     assert_same_bits(in_thread(lambda: (libm.fesetround(UPWARD), load())[1]), load())
+
+
+def test_a_schedule_that_was_never_called_is_saved_in_any_mode(dialect: Dialect) -> None:
+    optimizer = dialect.make([np.ones(3)], **{dialect.rate: lambda step: (step + 1) / 3})
+
+    def save() -> Any:
+        return optimizer._saved_value(0, "lr")
+
+    assert in_thread(lambda: (libm.fesetround(UPWARD), save())[1]) == save()
+
+
+def test_translation_in_any_mode() -> None:
+    optimizer = TorchAdagrad({"w": np.ones(3, np.float32)}, lr=0.7)
+    optimizer.step([np.full(3, 0.7, np.float32)])
+    saved = optimizer.state_dict()
+
+    def translated() -> Any:
+        state = translate_state("torch", "mindspore", saved, names=["w"])
+        back = translate_state("mindspore", "torch", state, names=["w"])
+        arguments = translate("mindspore", "torch", learning_rate=0.7, accum=0.9, loss_scale=0.7, weight_decay=0.9)
+        return (state, back, *arguments)
+
+    assert str(in_thread(lambda: (libm.fesetround(UPWARD), translated())[1])) == str(translated())
 
 
 def test_functional_forms_in_a_thread_that_flushes() -> None:

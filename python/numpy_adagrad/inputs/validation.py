@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import _core
+from .rounding import ieee
 from .tensors import to_array
 from .types import Array
 
@@ -32,7 +32,7 @@ def number(value: Any, label: str) -> float:
 def positive_scale(value: Any) -> float:
     """Check `grad_scale` and round it to float32, as torch does."""
     scale = number(value, "grad_scale")
-    with _core.IeeeBlock(), np.errstate(all="ignore"):
+    with ieee():
         single = float(np.float32(scale))
     if not 0 < single < np.inf:
         raise ValueError(f"grad_scale: expected a positive number within float32, got {value}")
@@ -70,7 +70,7 @@ def cast_like(value: Any, array: Array, label: str) -> Array:
     check_shape(label, array.shape, value.shape)
     if not np.can_cast(value.dtype, array.dtype, "same_kind"):
         raise TypeError(f"{label}: expected values that {array.dtype} can hold, got {value.dtype}")
-    with _core.IeeeBlock(), np.errstate(all="ignore"):
+    with ieee():
         return value.astype(array.dtype, copy=False)
 
 

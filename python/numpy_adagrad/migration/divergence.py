@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from ..inputs.rounding import ieee
 from ..inputs.validation import positive_scale
 from ..optimizers import OPTIMIZERS
 from ..optimizers._base import Optimizer
@@ -60,6 +61,7 @@ class Distance(NamedTuple):
     """The index of the largest, in the flat order of all parameters."""
 
 
+@ieee()
 def settings(rules: tuple[str, str], source: str, arguments: dict[str, Any] | None) -> Settings:
     """Set up two rules: one with the given arguments, the other with their translation.
 
@@ -140,7 +142,7 @@ def runs(chosen: Settings, problem: Problem) -> Iterator[tuple[Floats, Floats]]:
     scale = np.float32(positive_scale(chosen.loss_scale))
     yield flat, other_flat
     for unscaled in problem.grads():
-        with np.errstate(over="ignore"):
+        with ieee():
             grads = {name: grad * scale for name, grad in unscaled.items()}
         for side, optimizer in zip(sides, optimizers, strict=True):
             signed = {name: -grad for name, grad in grads.items()} if side.negates else grads

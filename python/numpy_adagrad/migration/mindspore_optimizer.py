@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
+from ..inputs.rounding import ieee
 from ..inputs.types import Array, Group
 from ..inputs.validation import check_fit, check_kind, check_same, same_memory
 from ..optimizers._mindspore_arguments import SHARED_RATE
@@ -19,6 +20,7 @@ from .mindspore_options import ParameterOptions, default_rate, read_options, rea
 from .shared_memory import SharedMemory
 
 
+@ieee()
 def from_mindspore(optimizer: Any) -> MindSporeAdagrad:
     """Make a `MindSporeAdagrad` over the memory of a live ``mindspore.nn.Adagrad``.
 
@@ -91,6 +93,7 @@ def from_mindspore(optimizer: Any) -> MindSporeAdagrad:
     return ours
 
 
+@ieee()
 def to_mindspore(opt: MindSporeAdagrad, optimizer: Any) -> None:
     """Write parameters, state and rates into a live ``mindspore.nn.Adagrad``, which then continues the run of `opt`.
 

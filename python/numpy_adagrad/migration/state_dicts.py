@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..inputs.rounding import ieee
 from .registry import rule_modules
 
 
+@ieee()
 def translate_state(
     source: str,
     target: str,

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from .. import _core
+from ..inputs.rounding import ieee
 from ..inputs.sparse import RowSparse
 from ..inputs.tensors import to_array
 from ..inputs.types import Array
@@ -19,6 +20,7 @@ Pair: TypeAlias = "tuple[Array, Array] | tuple[dict[Any, Any], dict[Any, Any]]"
 DEFAULTS = ("lr", *NUMBERS, "maximize", "initial_accumulator_value", "differentiable", "fused")
 
 
+@ieee()
 def from_torch(optimizer: Any) -> TorchAdagrad:
     """Make a `TorchAdagrad` over the memory of a live ``torch.optim.Adagrad``.
 
@@ -99,6 +101,7 @@ def from_torch(optimizer: Any) -> TorchAdagrad:
     return ours
 
 
+@ieee()
 def to_torch(opt: TorchAdagrad, optimizer: Any) -> None:
     """Write parameters, state and options into a live ``torch.optim.Adagrad``, which then continues the run of `opt`.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from ..inputs.rounding import ieee
 from .notes import Note
 from .registry import rule_modules
 
@@ -18,6 +19,7 @@ class Translation(NamedTuple):
     """A note on each argument, in the order of the source's signature."""
 
 
+@ieee()
 def translate(source: str, target: str, /, **arguments: Any) -> Translation:
     """Translate the arguments of one framework's Adagrad into those of another.
 

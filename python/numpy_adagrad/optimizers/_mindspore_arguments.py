@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .. import _core
 from ..inputs.containers import members, read_group
+from ..inputs.rounding import ieee
 from ..inputs.tensors import to_array
 from ..inputs.types import Group
 from ..inputs.validation import number
@@ -126,7 +126,7 @@ def read_rate(rate: Any) -> Any:
         )
     if array.ndim > 1:
         raise ValueError(f"learning_rate: expected an array of 0 or 1 dimensions, got {array.ndim}")
-    with _core.IeeeBlock(), np.errstate(all="ignore"):
+    with ieee():
         return array.astype(np.float32) if array.ndim else float(array)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
+from ..inputs.rounding import ieee
 from ..inputs.tensors import to_array
 from ..inputs.types import Array, Group
 from ..inputs.validation import cast_like, number, step_count
@@ -159,7 +160,7 @@ def to_checkpoint(
 
 def rate_array(rate: Any) -> Array:
     """Return a learning rate that is not a callable as the array in which MindSpore keeps it."""
-    with np.errstate(all="ignore"):
+    with ieee():
         return np.array(read_rate(rate), np.float32)
 
 

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import _core
+from ..inputs.rounding import ieee
 from ..inputs.tensors import identity, to_array, to_tensor
 from ..inputs.types import Array, Group
 from ..inputs.validation import cast_like, number, step_count
@@ -23,6 +24,7 @@ class SavedState(OptimizerState):
     _kept_keys: ClassVar[tuple[str, ...]] = ("params", "param_names")  # of a group: loading leaves them alone
     _last_scheduled: dict[tuple[int, str], float]  # the last value of each callable, by group and option
 
+    @ieee()
     def _saved_value(self, k: int, key: str, now: Callable[[], float] | None = None) -> Any:
         """Return an option of group `k`; for a callable its last value, or the value now if it was never called."""
         value = self._bound.groups[k][key]

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from .. import _core
 from ..inputs.containers import read_group, read_names
 from ..inputs.memmap import MappedFile, check_files, mapped_files
+from ..inputs.rounding import ieee
 from ..inputs.types import Array, Group
 
 Allocate: TypeAlias = Callable[[Array, "np.dtype[Any]", complex], Array]
@@ -183,7 +184,7 @@ class OptimizerState(ABC):
         if dtype != param.dtype and not (is_half and dtype == np.float32):
             allowed = f"{param.dtype} or float32" if is_half else f"{param.dtype}"
             raise TypeError(f"state_dtype: expected {allowed} for a {param.dtype} parameter, got {dtype}")
-        with _core.IeeeBlock(), np.errstate(all="ignore"):
+        with ieee():
             filled = np.array(value, dtype)
         if np.isfinite(value) and not np.isfinite(filled):
             raise ValueError(f"{self._accumulator}: expected an initial value within {dtype}, got {value.real}")

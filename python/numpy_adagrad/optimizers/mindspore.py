@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import _core
 from ..inputs.containers import read_group
+from ..inputs.rounding import ieee
 from ..inputs.types import Array, Group, Params
 from ..inputs.validation import number
 from ._mindspore_arguments import (
@@ -153,7 +153,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
         self._next_group = len(list(params)) if self._grouped else 1  # the number of the next group
         single = isinstance(params, np.ndarray)
         super().__init__(groups, single_param=single, state_dtype=state_dtype, allocate=allocate)
-        with _core.IeeeBlock():
+        with ieee():
             unscale = 1 / self._norm_divisor
         self._rule_options = {"update_slots": update_slots, "unscale": unscale}
         self._list_length = list_length(self.param_groups, None)
