@@ -162,7 +162,8 @@ def test_loading_casts_in_any_mode(dialect: Dialect, tmp_path: Path) -> None:
 
 
 def test_a_schedule_that_was_never_called_is_saved_in_any_mode(dialect: Dialect) -> None:
-    optimizer = dialect.make([np.ones(3)], **{dialect.rate: lambda step: (step + 1) / 3})
+    options: dict[str, Any] = {dialect.rate: lambda step: (step + 1) / 3}
+    optimizer = dialect.make([np.ones(3)], **options)
 
     def save() -> Any:
         return optimizer._saved_value(0, "lr")

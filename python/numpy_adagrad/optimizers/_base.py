@@ -53,9 +53,10 @@ class Optimizer(Checkpoints):
         options = self._rule_options.copy()
         group = self._bound.groups[index]
         for key in self._scheduled_keys:
-            schedule = group[key]
-            if callable(schedule):
-                options[key] = self._scheduled[index, key] = number(schedule(steps), key)
+            value = group[key]  # once: another thread may change it
+            if callable(value):
+                value = self._scheduled[index, key] = number(value(steps), key)
+            options[key] = value
         return options
 
     # The step

@@ -113,8 +113,8 @@ class MindSporeCheckpoints(Optimizer):
     def _saved_group(self, k: int, group: Group) -> Group:
         step = int(self.global_step[0])
         return {
-            "lr": read_rate(self._saved_value(k, "lr", lambda: rate_at(group["lr"], step, False))),
-            "weight_decay": self._saved_value(k, "weight_decay", lambda: decay_at(group["weight_decay"], step)),
+            "lr": read_rate(self._saved_value(k, "lr", lambda rate: rate_at(rate, step))),
+            "weight_decay": self._saved_value(k, "weight_decay", lambda decay: decay_at(decay, step)),
             "grad_centralization": group["grad_centralization"],
         }
 
@@ -138,9 +138,10 @@ class MindSporeCheckpoints(Optimizer):
         for key in OPTIONS:
             if key not in saved:
                 raise KeyError(f"groups: expected an entry {key!r}")
-        kept = {key: group[key] for key in self._scheduled_keys if callable(group[key])}
+        now = {key: group[key] for key in self._scheduled_keys}
+        kept = {key: value for key, value in now.items() if callable(value)}
         if "lr" not in kept:  # a number for a number, a sequence for a sequence of the same length
-            cast_like(np.asarray(saved["lr"]), rate_array(group["lr"]), group["lr_name"])
+            cast_like(np.asarray(saved["lr"]), rate_array(now["lr"]), group["lr_name"])
         return self._checked_group({**group, **{key: saved[key] for key in OPTIONS}, **kept})
 
 
@@ -150,8 +151,9 @@ def to_checkpoint(
     """Return the arrays themselves, and the learning rates that are not callables, by their names in a checkpoint."""
     made = {"global_step": global_step}
     for group in groups:
-        if not callable(group["lr"]):
-            made[group["lr_name"]] = rate_array(group["lr"])
+        rate = group["lr"]
+        if not callable(rate):
+            made[group["lr_name"]] = rate_array(rate)
     if parameters:
         made.update((name, slot.param) for name, slot in zip(names, slots, strict=True))
     made.update((f"accum.{name}", slot.state["accum"]) for name, slot in zip(names, slots, strict=True))

@@ -25,14 +25,14 @@ class SavedState(OptimizerState):
     _last_scheduled: dict[tuple[int, str], float]  # the last value of each callable, by group and option
 
     @ieee()
-    def _saved_value(self, k: int, key: str, now: Callable[[], float] | None = None) -> Any:
-        """Return an option of group `k`; for a callable its last value, or the value now if it was never called."""
+    def _saved_value(self, k: int, key: str, now: Callable[[Any], float] = lambda schedule: schedule(0)) -> Any:
+        """Return an option of group `k`; for a callable its last value, or the value `now` if it was never called."""
         value = self._bound.groups[k][key]
         if not callable(value):
             return value
         if (k, key) in self._last_scheduled:
             return self._last_scheduled[k, key]
-        return number(value(0), key) if now is None else now()
+        return number(now(value), key)
 
     def _saved_groups(self) -> list[Group]:
         """Return the options of each group, a callable as its last value."""
@@ -146,8 +146,9 @@ class SavedState(OptimizerState):
         for key, value in options.items():
             if isinstance(value, np.ndarray):
                 options[key] = value.copy()
-            if callable(own.get(key)):
-                options[key] = own[key]
+            kept = own.get(key)
+            if callable(kept):
+                options[key] = kept
         return {**own, **options}
 
     def _loaded_array(self, key: str, value: Any, array: Array, label: str) -> Array:

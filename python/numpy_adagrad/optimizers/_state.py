@@ -242,11 +242,13 @@ class OptimizerState(ABC):
         with self._lock:
             self._check_tensors()
             own = ("_lock", "_closures", "_bound", "_check_shared")
-            kept = {key: value for key, value in self.__dict__.items() if key not in own}
+            # Copies of dicts and lists, as another thread may change them while they are pickled.
+            kept = {key: value for key, value in _copied(self.__dict__).items() if key not in own}
+            groups = [_copied(group) for group in self.param_groups]
             # Each parameter once: joblib.dump writes an array as often as it is named.
             known = {id(slot.param): slot.state for slot in self._slots}
-            states = [known.get(id(param)) for group in self.param_groups for param in group["params"]]
-            return {**kept, "groups": self.param_groups, "states": states}
+            states = [known.get(id(param)) for group in groups for param in group["params"]]
+            return {**kept, "groups": groups, "states": states}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         groups, states = state.pop("groups"), state.pop("states")
@@ -265,6 +267,10 @@ class OptimizerState(ABC):
         self._check_shared = None  # a copy has its own arrays
         self._renew_lock()
         self._bind(groups, slots)
+
+
+def _copied(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value.copy() if type(value) in (dict, list) else value for key, value in values.copy().items()}
 
 
 class _Owned:

@@ -230,18 +230,18 @@ class MindSporeAdagrad(MindSporeCheckpoints):
         rate, decay = group["lr"], group["weight_decay"]
         is_scheduled = callable(decay)
         if is_scheduled:
-            decay = self._scheduled_value(k, "weight_decay", decay_at, steps)
+            decay = self._scheduled_value(k, "weight_decay", decay_at, decay, steps)
         scaled, decays = scaled_decay(number(decay, "weight_decay"), self._norm_divisor, is_scheduled)
         if callable(rate):
-            rate = self._scheduled_value(k, "lr", rate_at, steps)
+            rate = self._scheduled_value(k, "lr", rate_at, rate, steps)
         else:
             rate = rate_at(rate, steps, self._grouped and self._shifts_rates())
         return {"lr": rate, "weight_decay": scaled, "decays": decays and not never_decays, **self._rule_options}
 
-    def _scheduled_value(self, k: int, key: str, at: Callable[[Any, int], float], steps: int) -> float:
+    def _scheduled_value(self, k: int, key: str, at: Callable[[Any, int], float], value: Any, steps: int) -> float:
         # A schedule is called once, for the parameters that decay and those that do not.
         if (k, key) not in self._scheduled:
-            self._scheduled[k, key] = at(self._bound.groups[k][key], steps)
+            self._scheduled[k, key] = at(value, steps)
         return self._scheduled[k, key]
 
     def _shifts_rates(self) -> bool:
