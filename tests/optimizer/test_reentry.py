@@ -3,6 +3,7 @@
 import copy
 import signal
 import threading
+from collections import UserDict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -75,6 +76,40 @@ def test_a_closure_may_wait_for_other_threads(dialect: Dialect) -> None:
     reference.step([2 * ones()])
     reference.step([ones()])
     assert contents(optimizer) == contents(reference)
+
+
+class Waiting(UserDict[str, Array]):
+    """Gradients whose look-up calls something first."""
+
+    call: Callable[[], object]
+
+    def __getitem__(self, name: str) -> Array:
+        self.call()
+        return super().__getitem__(name)
+
+
+@pytest.mark.parametrize("form", ["mapping", "generator"])
+def test_gradients_may_wait_for_other_threads(dialect: Dialect, form: str) -> None:
+    optimizer, reference = dialect.optimizer({"a": ones()}), dialect.optimizer({"a": ones()})
+    grads = Waiting({"a": ones()})
+    grads.call = lambda: in_a_thread(optimizer.state_dict)
+    optimizer.step(grads if form == "mapping" else (grads[name] for name in optimizer.names))
+    reference.step([ones()])
+    assert contents(optimizer) == contents(reference)
+    message = f"{dialect.optimizer.__name__}: called from inside one of its own steps"
+    grads.call = lambda: optimizer.step([ones()])
+    raises_unchanged(optimizer, RuntimeError, message, lambda: optimizer.step(grads))
+
+
+def test_names_that_another_thread_changes(dialect: Dialect) -> None:
+    """While the gradients are read: a gradient might go to another parameter."""
+    optimizer = dialect.optimizer({"a": ones(), "b": ones()})
+    grads = Waiting({"a": ones(), "b": ones()})
+    grads.call = lambda: optimizer.param_groups[0].update(param_names=["b", "a"])
+    with pytest.raises(RuntimeError) as caught:
+        optimizer.step(grads)
+    assert str(caught.value) == "params: expected the same names throughout a step, got others from another thread"
+    assert all((slot.param == 1).all() for slot in optimizer._slots)
 
 
 def test_closures_that_use_each_others_optimizer(dialect: Dialect) -> None:

@@ -106,7 +106,7 @@ def flat_grads(grads: Any, names: Sequence[str], single_param: bool) -> Sequence
         if not single_param:
             raise TypeError("grads: expected a sequence with an array for each parameter, got one array")
         return (grads,)
-    if isinstance(grads, (list, tuple)):
+    if type(grads) in (list, tuple):
         items: Sequence[Any] = grads
     elif isinstance(grads, Mapping):
         return _by_name(grads, names)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
+import numpy as np
 import numpy.typing as npt
 
 from .. import _core
 from ..inputs.containers import Grads, flat_grads
 from ..inputs.memmap import check_files
+from ..inputs.sparse import RowSparse
 from ..inputs.types import Array, Group
 from ..inputs.validation import norm_limit, number, positive_scale
 from ._checkpoints import Checkpoints
@@ -18,6 +21,9 @@ from ._state import Allocate
 
 ON_NONFINITE = ("propagate", "skip", "raise")
 DONE, SKIPPED, STALE = _core.DONE, _core.SKIPPED, _core.STALE
+
+PLAIN_FORMS = (list, tuple, dict, np.ndarray, RowSparse)
+"""Forms of gradients that no code of others runs to read."""
 
 StepOptions: TypeAlias = tuple[float, float | None, float, bool]
 """grad_scale, max_norm, norm_divisor and skip_nonfinite of `_core.Plan.step`."""
@@ -143,14 +149,20 @@ class Optimizer(Checkpoints):
                 and bound.try_step(bound.groups, grads, self) == DONE
             ):
                 if self._scheduled:
-                    self._last_scheduled.update(self._scheduled)
-                    self._scheduled.clear()
+                    self._last_scheduled |= self._scheduled
+                    self._scheduled = {}
                 return None
             self._check_reentry()
             if grads is None:
                 raise TypeError("step: expected either grads or closure")
-            self._update(grads, on_nonfinite, self._step_options(grad_scale, max_norm, on_nonfinite))
-        return None
+            if type(grads) in PLAIN_FORMS:
+                if type(grads) is not list or (grads and type(grads[0]) is tuple):
+                    self._refresh_plan()  # gradients by name must match the names as they are now
+                    grads = flat_grads(grads, self.names, self._single_param)
+                self._update(grads, on_nonfinite, self._step_options(grad_scale, max_norm, on_nonfinite))
+                return None
+        # Not a lambda: it would make `grads` a cell, which every step would pay for.
+        return self._step_with(partial(_without_loss, grads), grad_scale, max_norm, on_nonfinite)
 
     def __call__(self, grads: Grads | None = None, **options: Any) -> Any:
         """Call `step`, also that of a subclass."""
@@ -159,7 +171,7 @@ class Optimizer(Checkpoints):
     def _step_with(
         self, closure: Callable[[], tuple[Any, Grads]], grad_scale: Any, max_norm: Any, on_nonfinite: str
     ) -> Any:
-        """Call the closure, without the lock, as it may wait for a thread that needs it; then update."""
+        """Read the gradients without the lock, as the closure may wait for a thread that needs it; then update."""
         with self._lock:
             self._check_reentry()
             check_files(self._bound.files)
@@ -168,14 +180,19 @@ class Optimizer(Checkpoints):
         try:
             self._closures.add(thread)
             loss, grads = closure()
+            names = self.names
+            flat = flat_grads(grads, names, self._single_param)
         finally:
             self._closures.discard(thread)
         with self._lock:
             self._check_reentry()
             self._check_tensors()
             self._scheduled.clear()
+            self._refresh_plan()
+            if self.names != names:
+                raise RuntimeError("params: expected the same names throughout a step, got others from another thread")
             check_files(self._bound.files)
-            self._update(grads, on_nonfinite, options)
+            self._update(flat, on_nonfinite, options)
         return loss
 
     def _step_options(self, grad_scale: Any, max_norm: Any, on_nonfinite: str) -> StepOptions:
@@ -188,11 +205,7 @@ class Optimizer(Checkpoints):
             on_nonfinite != "propagate",
         )
 
-    def _update(self, grads: Any, on_nonfinite: str, options: StepOptions) -> None:
-        if type(grads) is not list or (grads and type(grads[0]) is tuple):
-            # Gradients by name must match the names as they are now.
-            self._refresh_plan()
-            grads = flat_grads(grads, self.names, self._single_param)
+    def _update(self, grads: Sequence[Any], on_nonfinite: str, options: StepOptions) -> None:
         for _ in range(2):
             bound = self._bound
             outcome = bound.plan.step(bound.groups, grads, self, *options)
@@ -222,3 +235,7 @@ class Optimizer(Checkpoints):
     def skipped_steps(self) -> int:
         """The number of steps that ``on_nonfinite="skip"`` has skipped."""
         return self._skipped_steps
+
+
+def _without_loss(grads: Any) -> tuple[None, Any]:
+    return None, grads

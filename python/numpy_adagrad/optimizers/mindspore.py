@@ -225,7 +225,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
         return 2 * super()._group_index(k, group) + np.array(excluded, np.int32)
 
     def _hyperparameters(self, index: int, steps: int) -> dict[str, Any]:
-        k, never_decays = divmod(index, 2)
+        k, never_decays = index // 2, index % 2
         group = self._bound.groups[k]
         rate, decay = group["lr"], group["weight_decay"]
         is_scheduled = callable(decay)
@@ -240,9 +240,11 @@ class MindSporeAdagrad(MindSporeCheckpoints):
 
     def _scheduled_value(self, k: int, key: str, at: Callable[[Any, int], float], value: Any, steps: int) -> float:
         # A schedule is called once, for the parameters that decay and those that do not.
-        if (k, key) not in self._scheduled:
-            self._scheduled[k, key] = at(value, steps)
-        return self._scheduled[k, key]
+        place = k, key
+        found = self._scheduled.get(place)
+        if found is None:
+            found = self._scheduled[place] = at(value, steps)
+        return found
 
     def _shifts_rates(self) -> bool:
         """Return whether MindSpore rounds a fixed rate as ``(v + 1) - 1``: beside a dynamic one, among group rates."""
