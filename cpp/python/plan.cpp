@@ -199,6 +199,13 @@ bool Plan::arrays_are_current(const py::list &groups, std::vector<py::object> &h
     return counters_.are_current();
 }
 
+void Plan::check_shared(const py::object &optimizer) const {
+    if (optimizer.is_none()) return;
+    const auto check = py::reinterpret_steal<py::object>(PyObject_GetAttr(optimizer.ptr(), check_key_.ptr()));
+    if (!check) throw py::error_already_set();
+    if (!check.is_none()) check();
+}
+
 int Plan::step(const py::list &groups, const py::object &grads, const py::object &optimizer,
                const StepOptions &options) {
     if (is_stepping()) return STALE;
@@ -218,7 +225,10 @@ int Plan::step(const py::list &groups, const py::object &grads, const py::object
         group_options_.read(groups, optimizer, executor_.counters, executor_.active);
         may_have_changed = true;
     }
-    if (may_have_changed && !arrays_are_current(groups, held)) return STALE;
+    if (may_have_changed) {
+        check_shared(optimizer);
+        if (!arrays_are_current(groups, held)) return STALE;
+    }
     bind_grads(own_grads);
     check_sparse_allowed();
     // Or where a gradient differs from the last one: overlap may be NumPy's to find, and a dtype is released.

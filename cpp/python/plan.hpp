@@ -84,11 +84,15 @@ class Plan {
     bool check_files(const py::tuple &grads);    // whether any dense gradient may lie in a file
     bool unpack_sparse(const py::tuple &grads);  // whether any gradient is sparse
     void check_sparse_allowed() const;
+    // Calls the optimizer's _check_shared, unless it is None: other code may have moved memory that arrays share with
+    // a framework.
+    void check_shared(const py::object &optimizer) const;
     void find_active(const py::tuple &grads);
     int execute(const StepOptions &options);
     arrays::Label label(const std::string &role, std::size_t index) const;
 
     const py::str params_key_ = py::reinterpret_steal<py::str>(PyUnicode_InternFromString("params"));
+    const py::str check_key_ = py::reinterpret_steal<py::str>(PyUnicode_InternFromString("_check_shared"));
     const py::str names_key_ = py::reinterpret_steal<py::str>(PyUnicode_InternFromString("param_names"));
     const RuleInfo &rule_;
     py::list names_;

@@ -49,7 +49,8 @@ class Plan:
     @property
     def is_stepping(self) -> bool: ...
     def is_current(self, groups: list[Group]) -> bool: ...
-    # `optimizer` has the method `_hyperparameters(index, steps)`; None if the groups have all options.
+    # `optimizer` has the method `_hyperparameters(index, steps)` and the attribute `_check_shared`; it is None if the
+    # groups have all options.
     def try_step(self, groups: list[Group], grads: Any, optimizer: Any) -> int: ...
     def step(
         self,

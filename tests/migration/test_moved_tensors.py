@@ -14,6 +14,7 @@ import torch
 from helpers.mindspore_arrays import parameter
 from mindspore import nn
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad, from_mindspore, from_torch, to_mindspore, to_torch
+from scipy.sparse import csr_array
 
 Change: TypeAlias = Callable[[Any, Any], Any]
 TORCH_MESSAGE = r"^{}: expected the memory that from_torch shared, got other memory; call from_torch again$"
@@ -116,6 +117,33 @@ def test_a_closure_that_moves_a_tensor_of_torch_raises() -> None:
 
     with pytest.raises(ValueError, match=TORCH_MESSAGE.format(r"params\[0\]")):
         ours.step(closure=closure)
+
+
+@pytest.mark.parametrize("options", [{}, {"max_norm": 1.0}])
+def test_a_schedule_that_moves_a_tensor_of_torch_raises(options: dict[str, Any]) -> None:
+    model, _, ours = torch_optimizer()
+
+    def schedule(step: int) -> float:
+        model.share_memory()
+        return 0.5
+
+    ours.param_groups[0]["lr"] = schedule
+    with pytest.raises(ValueError, match=TORCH_MESSAGE.format(r"params\[0\]")):
+        ours.step(ones_of(model), **options)
+
+
+def test_a_sparse_gradient_that_moves_a_tensor_of_torch_raises() -> None:
+    """The gradient's own code runs in the middle of the step."""
+
+    class Moving(csr_array):  # type: ignore[misc]
+        def tocoo(self, copy: bool = True) -> Any:
+            model.share_memory()
+            return super().tocoo(copy=copy)
+
+    model, _, ours = torch_optimizer()
+    grads = ones_of(model)
+    with pytest.raises(ValueError, match=TORCH_MESSAGE.format(r"params\[0\]")):
+        ours.step([Moving(grads[0]), grads[1]])
 
 
 def test_parameters_added_to_torch_raise() -> None:

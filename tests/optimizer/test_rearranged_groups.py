@@ -174,6 +174,37 @@ def test_a_state_dict_follows_at_once(dialect: Dialect, change: Callable[[list[A
             assert saved["state"][i][key] is held[name]
 
 
+@pytest.mark.parametrize("change", CHANGES)
+def test_the_state_follows_at_once(dialect: Dialect, change: Callable[[list[Any], str], None]) -> None:
+    """Also a view of it that was made before."""
+    optimizer = dialect.make(two_groups(dialect.group_rate, value))
+    state, key = optimizer.state, dialect.optimizer._accumulator
+    held = dict(zip(NAMES, dialect.accumulators(optimizer), strict=True))
+    change(optimizer.param_groups, dialect.group_rate)
+    assert [state[i][key] is held[name] for i, name in enumerate(optimizer.names)] == [True] * 4
+    assert len(state) == 4
+
+
+def test_a_parameter_that_comes_back_continues_with_its_state(dialect: Dialect) -> None:
+    """As in torch: a step without it, and a look at the state, lose nothing."""
+    optimizer = dialect.make(two_groups(dialect.group_rate, value))
+    alone = dialect.make([{"params": [value("b")], dialect.group_rate: 0.5}])
+    optimizer.step([value(name, 1) for name in NAMES])
+    alone.step([value("b", 1)])
+    aside: dict[str, list[Any]] = {"params": [], "param_names": []}
+    move(optimizer.param_groups[0], 1, aside)
+    optimizer.step([value(name, 2) for name in ("a", "c", "d")])
+    assert len(optimizer.state) == 3
+    move(aside, 0, optimizer.param_groups[1])
+    for one in (alone, optimizer):
+        for group in one.param_groups:
+            group[dialect.group_rate] = 0.125
+    optimizer.step([value(name, 3) for name in ("a", "c", "d", "b")])
+    alone.step([value("b", 3)])
+    assert_same_bits(optimizer.param_groups[1]["params"][2], alone.param_groups[0]["params"][0], "b")
+    assert_same_bits(dialect.accumulator(optimizer, 3), dialect.accumulator(alone, 0), "its accumulator")
+
+
 def test_renamed_parameters(dialect: Dialect) -> None:
     """In `names`, in gradients by name and in messages."""
     v, w = normal(4), normal(6)
