@@ -59,8 +59,7 @@ void Plan::bind_grad(std::size_t index, py::handle object) {
         PyArrayObject *const grad = array_of(object);
         if (entry.grad_seen.matches(grad)) return;
         if (entry.grad_seen.matches_layout(grad)) {
-            may_have_run_code_ = true;  // NumPy may run while overlap is looked for
-            memory_.check_disjoint(grad, label(roles_.grad, index));
+            may_have_run_code_ |= memory_.check_disjoint(grad, label(roles_.grad, index));
             tensor.grad.data = tensor.ordered_grad.data = static_cast<char *>(PyArray_DATA(grad));
             entry.grad_seen.set_address(grad);
             return;

@@ -129,13 +129,14 @@ template <class Visit> void Intervals::each_meeting(const Extent &extent, Visit 
         if (intervals_[i].high > extent.low) visit(intervals_[i].output);
 }
 
-// Returns the first among so many outputs that overlaps the array, or null.
-const LabelledArray *MemoryOverlap::find_overlap(PyArrayObject *array, std::size_t outputs) const {
+// Returns the first among so many outputs that overlaps the array, or null. Sets `asks_numpy` if it asks NumPy.
+const LabelledArray *MemoryOverlap::find_overlap(PyArrayObject *array, std::size_t outputs, bool &asks_numpy) const {
     Extent extent = bounds_of(array);
     std::size_t found = outputs;
     const auto visit = [&](std::size_t output) {
-        if (output < found && !are_apart(extent, extents_[output]) && share_memory(array, outputs_[output].first))
-            found = output;
+        if (output >= found || are_apart(extent, extents_[output])) return;
+        asks_numpy = true;
+        if (share_memory(array, outputs_[output].first)) found = output;
     };
     for (const auto &[period, lattice] : lattices_) {
         if (!lattice.all.any_meets(extent)) continue;
@@ -187,7 +188,8 @@ void MemoryOverlap::add_outputs(const std::vector<LabelledArray> &arrays) {
     try {
         for (std::size_t i = before; i < outputs_.size(); ++i) {
             check_strides(outputs_[i].first, outputs_[i].second);
-            if (const LabelledArray *const other = find_overlap(outputs_[i].first, i))
+            bool asks_numpy = false;
+            if (const LabelledArray *const other = find_overlap(outputs_[i].first, i, asks_numpy))
                 throw_overlap(outputs_[i], *other);
         }
     } catch (...) {
@@ -199,10 +201,12 @@ void MemoryOverlap::add_outputs(const std::vector<LabelledArray> &arrays) {
     }
 }
 
-void MemoryOverlap::check_disjoint(PyArrayObject *input, const Label &label) const {
-    if (outputs_.empty() || PyArray_SIZE(input) == 0) return;
-    if (const LabelledArray *const output = find_overlap(input, outputs_.size()))
+bool MemoryOverlap::check_disjoint(PyArrayObject *input, const Label &label) const {
+    if (outputs_.empty() || PyArray_SIZE(input) == 0) return false;
+    bool asks_numpy = false;
+    if (const LabelledArray *const output = find_overlap(input, outputs_.size(), asks_numpy))
         throw_overlap({input, label}, *output);
+    return asks_numpy;
 }
 
 }  // namespace adagrad::arrays

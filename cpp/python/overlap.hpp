@@ -49,8 +49,9 @@ class MemoryOverlap {
   public:
     // Throws ValueError, with nothing added, for an array that overlaps itself or an array before it.
     void add_outputs(const std::vector<LabelledArray> &arrays);
-    // Throws ValueError for an array that overlaps an output.
-    void check_disjoint(PyArrayObject *input, const Label &label) const;
+    // Throws ValueError for an array that overlaps an output. Returns whether it had to ask NumPy, whose code may run
+    // any other.
+    bool check_disjoint(PyArrayObject *input, const Label &label) const;
 
   private:
     // The outputs with one period. Columns of one table have the same period, and all their extents meet: among them,
@@ -61,7 +62,7 @@ class MemoryOverlap {
         npy_intp widest = 0;                       // block
     };
 
-    const LabelledArray *find_overlap(PyArrayObject *array, std::size_t outputs) const;
+    const LabelledArray *find_overlap(PyArrayObject *array, std::size_t outputs, bool &asks_numpy) const;
     void index(std::size_t first);
 
     std::vector<LabelledArray> outputs_;    // in the order given
