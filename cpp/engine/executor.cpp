@@ -10,6 +10,14 @@ namespace adagrad {
 namespace {
 
 constexpr std::ptrdiff_t CACHE_LINE = 64;
+// Fewer elements than this are updated in one loop, wherever they begin.
+constexpr std::ptrdiff_t ALIGN_FROM = 2048;
+
+// The number of elements between the start of the cache line in which an element of the parameter lies and that element.
+std::ptrdiff_t place_in_line(const Tensor &tensor, std::ptrdiff_t index) {
+    const auto address = reinterpret_cast<std::ptrdiff_t>(tensor.param.data) / tensor.param.itemsize;
+    return (address + index) % (CACHE_LINE / tensor.param.itemsize);
+}
 
 // The sum of block(begin, count) over [begin, end), one block after another.
 template <class Block> double sum_blocks(std::ptrdiff_t begin, std::ptrdiff_t end, Block block) {
@@ -23,9 +31,18 @@ void update_span(const Tensor &tensor, std::ptrdiff_t begin, std::ptrdiff_t end,
     const Update update = tensor.kernels->update[variant_for(args, tensor.preprocesses)];
     const StridedView &param = tensor.param, &state = tensor.state, &grad = tensor.grad;
     if (param.contiguous() && state.contiguous() && grad.contiguous()) {
-        update(param.data + begin * param.itemsize, state.data + begin * state.itemsize,
-               grad.data + begin * grad.itemsize, end - begin, args);
-        return;
+        const auto update_from = [&](std::ptrdiff_t first, std::ptrdiff_t count) {
+            update(param.data + first * param.itemsize, state.data + first * state.itemsize,
+                   grad.data + first * grad.itemsize, count, args);
+        };
+        const std::ptrdiff_t place = place_in_line(tensor, begin);
+        if (place != 0 && end - begin >= ALIGN_FROM) {
+            // Every vector of the loop would cross a line otherwise.
+            const std::ptrdiff_t head = CACHE_LINE / param.itemsize - place;
+            update_from(begin, head);
+            begin += head;
+        }
+        return update_from(begin, end - begin);
     }
     for (; begin < end; begin += SUM_BLOCK) {
         const std::ptrdiff_t count = std::min<std::ptrdiff_t>(SUM_BLOCK, end - begin);
@@ -46,10 +63,7 @@ double square_sum(const Tensor &tensor, std::ptrdiff_t block, const KernelArgs &
 
 // Moves a boundary between two threads down to a cache line of the parameter.
 std::ptrdiff_t at_line(const Tensor &tensor, std::ptrdiff_t index) {
-    if (index == tensor.count) return index;
-    const std::ptrdiff_t line = CACHE_LINE / tensor.param.itemsize;
-    const auto address = reinterpret_cast<std::ptrdiff_t>(tensor.param.data) / tensor.param.itemsize;
-    return std::max<std::ptrdiff_t>(0, index - (address + index) % line);
+    return index == tensor.count ? index : std::max<std::ptrdiff_t>(0, index - place_in_line(tensor, index));
 }
 
 // The number of parts of each kind in a tensor.

@@ -140,7 +140,7 @@ def test_appended_and_removed(dialect: Dialect) -> None:
     append(v, "v")
     opt.step([normal(6), normal(4)])
     seen.append(dialect.steps(opt))
-    assert seen == ([[1, 0], [2, 1], [2], [3, 1]] if dialect.counts_each else [[1], [2], [3], [4]])
+    assert seen == ([[1, 0], [2, 1], [2], [3, 3]] if dialect.counts_each else [[1], [2], [3], [4]])
 
 
 def test_appended_without_a_name(dialect: Dialect) -> None:

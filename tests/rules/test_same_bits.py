@@ -66,3 +66,23 @@ def test_length_and_offset(dialect: Dialect) -> None:
             context = f"of {param_dtype}, length {length}, offset {offset}"
             assert_same_bits(params[i], params[-1][:length], f"parameter {context}")
             assert_same_bits(accums[i], accums[-1][:length], f"accumulator {context}")
+
+
+@pytest.mark.parametrize("length", [2047, 2048, 2111])
+def test_long_arrays_at_any_place_in_a_cache_line(dialect: Dialect, length: int) -> None:
+    """Their loop begins on a line, with a few elements before it."""
+    for param_dtype, grad_dtype, state_dtype in dtype_combos(dialect):
+        rng = np.random.default_rng(1)
+        numbers, slopes = draw(rng, length, param_dtype, "awkward"), draw(rng, length, grad_dtype, "awkward")
+        params = [np.resize(numbers, length + offset)[offset:] for offset in range(33)]
+        for param in params:
+            param[...] = numbers
+        pieces = [numbers[start : start + 100].copy() for start in range(0, length, 100)]
+        grads = [slopes] * len(params) + [slopes[start : start + 100] for start in range(0, length, 100)]
+        optimizer = dialect.make([*params, *pieces], state_dtype=state_dtype, weight_decay=0.013)
+        optimizer.step(grads, max_norm=1.0, grad_scale=3.0)
+        accums = dialect.accumulators(optimizer)
+        for i, param in enumerate(params):
+            context = f"of {param_dtype}, length {length}, offset {i}"
+            assert_same_bits(param, np.concatenate(pieces), f"parameter {context}")
+            assert_same_bits(accums[i], np.concatenate(accums[len(params) :]), f"accumulator {context}")

@@ -68,6 +68,21 @@ def test_accumulators_have_the_layout_of_their_parameters(dialect: Dialect) -> N
         assert accum.flags.f_contiguous == (param.flags.fnc or param.ndim < 2)
 
 
+@pytest.mark.parametrize(("dtype", "state_dtype"), [("float32", None), ("float64", None), ("float16", "float32")])
+def test_large_accumulators_begin_lines_where_their_parameters_do(
+    dialect: Dialect, dtype: str, state_dtype: str | None
+) -> None:
+    """Whichever element of a cache line the parameter begins with."""
+    params = [
+        np.ones(5000 + offset, dtype)[offset:].reshape(50, 100, order=order) for offset in range(33) for order in "CF"
+    ]
+    optimizer = dialect.make(params, state_dtype=state_dtype)
+    for param, accum in zip(params, dialect.accumulators(optimizer), strict=True):
+        before_line = -param.ctypes.data % 64 // param.itemsize
+        assert (accum.ctypes.data + before_line * accum.itemsize) % 64 == 0
+        assert (accum.flags.c_contiguous, accum.flags.f_contiguous) == (param.flags.c_contiguous, param.flags.fnc)
+
+
 CONTIGUOUS = "array: expected contiguous memory and a value of its dtype"
 
 

@@ -9,12 +9,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, ClassVar, Literal, NamedTuple, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from .. import _core
+from ..inputs.aligned import empty_like
 from ..inputs.containers import read_group, read_names
 from ..inputs.memmap import MappedFile, check_files, mapped_files
 from ..inputs.rounding import ieee
@@ -132,9 +133,17 @@ class OptimizerState(ABC):
         return StateView(self._current_slots)
 
     def _current_slots(self) -> list[Slot]:
+        """Return the slots in the order that the groups have now, also where an array no longer fits."""
         with self._lock:
-            self._refresh_plan()
-            return self._bound.slots
+            bound = self._bound
+            if bound.plan.is_current(bound.groups):
+                return bound.slots
+            known = {id(slot.param): slot for slot in (*bound.slots, *bound.removed)}
+            params = [id(param) for group in bound.groups for param in group["params"]]
+            if not known.keys() >= set(params):
+                self._rebind()  # creates the state of new parameters
+                return self._bound.slots
+            return [known[param] for param in params]
 
     @property
     def _slots(self) -> list[Slot]:
@@ -201,8 +210,7 @@ class OptimizerState(ABC):
             raise ValueError(f"{self._accumulator}: expected an initial value within {dtype}, got {value.real}")
         if self._allocate is not None:
             return self._allocate(param, dtype, value)
-        order: Literal["C", "F"] = "F" if param.flags.fnc else "C"
-        accumulator = np.empty(param.shape, dtype, order)
+        accumulator = empty_like(param, dtype)
         _core.fill(accumulator, filled)
         return accumulator
 
