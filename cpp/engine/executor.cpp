@@ -13,7 +13,8 @@ constexpr std::ptrdiff_t CACHE_LINE = 64;
 // Fewer elements than this are updated in one loop, wherever they begin.
 constexpr std::ptrdiff_t ALIGN_FROM = 2048;
 
-// The number of elements between the start of the cache line in which an element of the parameter lies and that element.
+// The number of elements between the start of the cache line in which an element of the parameter lies and that
+// element.
 std::ptrdiff_t place_in_line(const Tensor &tensor, std::ptrdiff_t index) {
     const auto address = reinterpret_cast<std::ptrdiff_t>(tensor.param.data) / tensor.param.itemsize;
     return (address + index) % (CACHE_LINE / tensor.param.itemsize);
@@ -72,8 +73,8 @@ std::ptrdiff_t dense_blocks(const Tensor &tensor) { return (dense_elements(tenso
 std::ptrdiff_t dense_means(const Tensor &tensor) {
     return tensor.mean_length == 0 ? 0 : dense_elements(tensor) / tensor.mean_length;
 }
-std::ptrdiff_t sparse_buckets(const Tensor &tensor) {
-    return tensor.has_sparse_grad ? tensor.sparse->groups.buckets() : 0;
+std::ptrdiff_t sparse_entries(const Tensor &tensor) {
+    return tensor.has_sparse_grad ? tensor.sparse->groups.size() : 0;
 }
 
 // Whether a step may copy blocks of the tensor.
@@ -146,12 +147,11 @@ template <class Body> void Executor::for_each_part(Body body) {
     });
 }
 
-// Divides the sparse gradients among the threads: body(sparse, bucket, tensor, scratch).
-template <class Body> void Executor::for_each_bucket(Body body) {
-    concatenate(sparse_buckets);
+// Divides the entries of the sparse gradients among the threads: body(tensor, begin, end, scratch).
+template <class Body> void Executor::for_each_sparse_part(Body body) {
+    concatenate(sparse_entries);
     for_each_part([&](std::size_t slot, std::ptrdiff_t begin, std::ptrdiff_t end, Scratch *scratch) {
-        const Tensor &tensor = tensors[active[slot]];
-        for (std::ptrdiff_t bucket = begin; bucket < end; ++bucket) body(*tensor.sparse, bucket, tensor, scratch);
+        body(tensors[active[slot]], begin, end, scratch);
     });
 }
 
@@ -173,8 +173,8 @@ bool Executor::step(const StepOptions &options) noexcept {
 double Executor::grad_norm() {
     for (const std::size_t index : active)
         if (tensors[index].has_sparse_grad) tensors[index].sparse->clear_square_sums();
-    for_each_bucket([this](SparseUpdate &sparse, std::ptrdiff_t bucket, const Tensor &tensor, Scratch *scratch) {
-        sparse.sum_squares(bucket, args_[tensor.args], scratch);
+    for_each_sparse_part([this](const Tensor &tensor, std::ptrdiff_t begin, std::ptrdiff_t end, Scratch *scratch) {
+        tensor.sparse->sum_squares(begin, end, args_[tensor.args], scratch);
     });
     concatenate(dense_blocks);
     sums_.resize(starts_.back());
@@ -227,8 +227,8 @@ void Executor::update_range(const Tensor &tensor, std::ptrdiff_t begin, std::ptr
 
 void Executor::update() {
     take_row_means();
-    for_each_bucket([this](const SparseUpdate &sparse, std::ptrdiff_t bucket, const Tensor &tensor, Scratch *scratch) {
-        sparse.update(bucket, args_[tensor.args], tensor.mean_length != 0, tensor.preprocesses, scratch);
+    for_each_sparse_part([this](const Tensor &tensor, std::ptrdiff_t begin, std::ptrdiff_t end, Scratch *scratch) {
+        tensor.sparse->update(begin, end, args_[tensor.args], tensor.mean_length != 0, tensor.preprocesses, scratch);
     });
     concatenate(dense_elements);
     for_each_part([this](std::size_t slot, std::ptrdiff_t begin, std::ptrdiff_t end, Scratch *scratch) {

@@ -75,7 +75,7 @@ class Executor {
     void reserve_scratch(int threads);
     template <class Size> void concatenate(Size size);
     template <class Body> void for_each_part(Body body);
-    template <class Body> void for_each_bucket(Body body);
+    template <class Body> void for_each_sparse_part(Body body);
     double grad_norm();
     void take_row_means();
     void update();

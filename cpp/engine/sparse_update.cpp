@@ -6,8 +6,11 @@
 namespace adagrad {
 namespace {
 
+constexpr std::ptrdiff_t CACHE_LINE = 64;
 // Rows of a table lie anywhere, so that the processor cannot predict the next one.
-constexpr std::ptrdiff_t PREFETCH_DISTANCE = 16, CACHE_LINE = 64, MAX_PREFETCH_LINES = 16;
+constexpr std::ptrdiff_t PREFETCH_DISTANCE = 16, MAX_PREFETCH_LINES = 16;
+// Rows of at most MAX_NARROW elements are collected and updated in one call, until there are BATCH elements.
+constexpr std::ptrdiff_t MAX_NARROW = 16, BATCH = 512;
 
 void prefetch_row(const StridedView &view, std::ptrdiff_t row, std::ptrdiff_t width) {
     if (!view.contiguous()) return;
@@ -16,21 +19,67 @@ void prefetch_row(const StridedView &view, std::ptrdiff_t row, std::ptrdiff_t wi
     for (const char *line = begin; line < end; line += CACHE_LINE) __builtin_prefetch(line);
 }
 
-// Calls body(first, last) for the entries of each row in a bucket.
-template <class Body> void for_each_row(const SparseUpdate &update, std::ptrdiff_t bucket, Body body) {
-    const IndexedRow *first = update.groups.begin(bucket), *const end = update.groups.end(bucket);
-    while (first != end) {
-        const IndexedRow *const last =
-            std::find_if(first, end, [=](const IndexedRow &entry) { return entry.row != first->row; });
+// Fetches the rows of entries a little before they are used, each once.
+class Prefetcher {
+  public:
+    Prefetcher(const SparseUpdate &update, const IndexedRow *first)
+        : update_(update), state_width_(update.kernels->accumulate != nullptr ? 1 : update.width), next_(first) {}
+
+    // `first` is used next. The values of a long run of equal rows are fetched by the kernel that adds them.
+    void before(const IndexedRow *first) {
+        const IndexedRow *const stop = first + std::min(update_.groups.end() - first, PREFETCH_DISTANCE);
+        for (next_ = std::max(next_, first); next_ < stop; ++next_) {
+            prefetch_row(update_.values, next_->source, update_.width);
+            if (next_ != first && next_->row == next_[-1].row) continue;
+            prefetch_row(update_.param, next_->row, update_.width);
+            prefetch_row(update_.state, next_->row, state_width_);
+        }
+    }
+
+  private:
+    const SparseUpdate &update_;
+    std::ptrdiff_t state_width_;
+    const IndexedRow *next_;
+};
+
+// Calls body(first, last) for the entries of each row that begins in [first, stop).
+template <class Body>
+void for_each_row(const SparseUpdate &update, const IndexedRow *first, const IndexedRow *stop, Body body) {
+    const IndexedRow *const end = update.groups.end();
+    while (first < stop) {
+        const IndexedRow *last = first + 1;
+        while (last != end && last->row == first->row) ++last;
         body(first, last);
         first = last;
     }
+}
+
+// The first entry from `begin` on that begins a row.
+const IndexedRow *row_start(const RowGroups &groups, std::ptrdiff_t begin) {
+    const IndexedRow *entry = groups.begin() + begin;
+    while (entry != groups.begin() && entry != groups.end() && entry->row == entry[-1].row) ++entry;
+    return entry;
 }
 
 // Calls body(offset, count) for each block of a row.
 template <class Body> void for_each_block(const SparseUpdate &update, Body body) {
     for (std::ptrdiff_t offset = 0; offset < update.width; offset += SUM_BLOCK)
         body(offset, std::min<std::ptrdiff_t>(SUM_BLOCK, update.width - offset));
+}
+
+// Adds a block of rows to `sum`, in the order given.
+void add_rows(const SparseUpdate &update, char *sum, const IndexedRow *first, const IndexedRow *last,
+              std::ptrdiff_t offset, std::ptrdiff_t count, const KernelArgs &args, Scratch *scratch) {
+    const StridedView &values = update.values;
+    if (values.contiguous()) {
+        const char *const columns = values.data + offset * values.itemsize;
+        return update.kernels->add_rows(sum, columns, update.width, first, last, count, args);
+    }
+    constexpr IndexedRow FIRST = {0, 0};
+    for (; first != last; ++first) {
+        const BlockBuffer next(values, first->source * update.width + offset, count, scratch, &Scratch::grad);
+        update.kernels->add_rows(sum, next.data(), count, &FIRST, &FIRST + 1, count, args);
+    }
 }
 
 // Calls body(grad) with the sum of a block of equal rows, added in the order given.
@@ -41,10 +90,7 @@ void with_grad(const SparseUpdate &update, const IndexedRow *first, const Indexe
     if (last - first == 1) return body(one.data());
     char *const sum = scratch->sum.bytes;
     std::memcpy(sum, one.data(), static_cast<std::size_t>(count * update.values.itemsize));
-    while (++first != last) {
-        const BlockBuffer next(update.values, first->source * update.width + offset, count, scratch, &Scratch::grad);
-        update.kernels->add(sum, next.data(), count, args);
-    }
+    add_rows(update, sum, first + 1, last, offset, count, args, scratch);
     body(sum);
 }
 
@@ -60,12 +106,41 @@ double row_mean(const SparseUpdate &update, const IndexedRow *first, const Index
     return sum / static_cast<double>(update.width);
 }
 
+// The rows that a batch has collected, one after another, from or to an array.
+class RowCopier {
+  public:
+    RowCopier(const StridedView &view, std::ptrdiff_t width, char *rows)
+        : data_(view.data), bytes_(width * view.itemsize), rows_(rows) {}
+    void load(std::ptrdiff_t place, std::ptrdiff_t row) const { copy(rows_ + place * bytes_, data_ + row * bytes_); }
+    void store(std::ptrdiff_t place, std::ptrdiff_t row) const { copy(data_ + row * bytes_, rows_ + place * bytes_); }
+    char *at(std::ptrdiff_t place) const { return rows_ + place * bytes_; }
+
+  private:
+    // Copies of a fixed size are one instruction each.
+    void copy(char *to, const char *from) const {
+        switch (bytes_) {
+        case 2: std::memcpy(to, from, 2); break;
+        case 4: std::memcpy(to, from, 4); break;
+        case 8: std::memcpy(to, from, 8); break;
+        case 16: std::memcpy(to, from, 16); break;
+        case 32: std::memcpy(to, from, 32); break;
+        case 64: std::memcpy(to, from, 64); break;
+        default: std::memcpy(to, from, static_cast<std::size_t>(bytes_));
+        }
+    }
+
+    char *data_;
+    std::ptrdiff_t bytes_;
+    char *rows_;
+};
+
 }  // namespace
 
-void SparseUpdate::sum_squares(std::ptrdiff_t bucket, const KernelArgs &args, Scratch *scratch) {
+void SparseUpdate::sum_squares(std::ptrdiff_t begin, std::ptrdiff_t end, const KernelArgs &args, Scratch *scratch) {
     const Reduce reduce = square_sum_for(*kernels, args);
-    for_each_row(*this, bucket, [&](const IndexedRow *first, const IndexedRow *last) {
-        double &sum = square_sums[static_cast<std::size_t>(first - groups.begin(0))];
+    const IndexedRow *const start = row_start(groups, begin), *const stop = groups.begin() + end;
+    for_each_row(*this, start, stop, [&](const IndexedRow *first, const IndexedRow *last) {
+        double &sum = square_sums[static_cast<std::size_t>(first - groups.begin())];
         for_each_block(*this, [&](std::ptrdiff_t offset, std::ptrdiff_t count) {
             with_grad(*this, first, last, offset, count, args, scratch,
                       [&](const void *grad) { sum += reduce(nullptr, grad, count, args); });
@@ -73,38 +148,68 @@ void SparseUpdate::sum_squares(std::ptrdiff_t bucket, const KernelArgs &args, Sc
     });
 }
 
-void SparseUpdate::update(std::ptrdiff_t bucket, const KernelArgs &args, bool takes_mean, bool preprocesses,
-                          Scratch *scratch) const {
-    const IndexedRow *const end = groups.end(groups.buckets() - 1);
-    const bool row_accumulator = kernels->accumulate != nullptr;
-    const std::ptrdiff_t state_width = row_accumulator ? 1 : width;
-    KernelArgs row_args = args;
+void SparseUpdate::update(std::ptrdiff_t begin, std::ptrdiff_t end, const KernelArgs &args, bool takes_mean,
+                          bool preprocesses, Scratch *scratch) const {
+    const IndexedRow *const start = row_start(groups, begin), *const stop = groups.begin() + end;
     const Update update = kernels->update[variant_for(args, preprocesses)];
-    for_each_row(*this, bucket, [&](const IndexedRow *first, const IndexedRow *last) {
-        for (const IndexedRow *entry = first + PREFETCH_DISTANCE; entry < std::min(end, last + PREFETCH_DISTANCE);
-             ++entry) {
-            prefetch_row(values, entry->source, width);
-            if (entry->row == (entry - 1)->row) continue;
-            prefetch_row(param, entry->row, width);
-            prefetch_row(state, entry->row, state_width);
-        }
-        if (takes_mean) row_args.row_mean = row_mean(*this, first, last, args, scratch);
-        if (row_accumulator) {
-            const BlockBuffer accumulator(state, first->row, 1, scratch, &Scratch::state);
-            kernels->accumulate(accumulator.data(), row_args);
-            accumulator.write_back();
-        }
-        for_each_block(*this, [&](std::ptrdiff_t offset, std::ptrdiff_t count) {
-            const std::ptrdiff_t begin = first->row * width + offset;
-            const BlockBuffer params(param, begin, count, scratch, &Scratch::param);
-            const BlockBuffer states(state, row_accumulator ? first->row : begin, row_accumulator ? 1 : count, scratch,
-                                     &Scratch::state);
-            with_grad(*this, first, last, offset, count, args, scratch,
-                      [&](const void *grad) { update(params.data(), states.data(), grad, count, row_args); });
-            params.write_back();
-            if (!row_accumulator) states.write_back();
-        });
+    if (width <= MAX_NARROW && !takes_mean && kernels->accumulate == nullptr && param.contiguous() &&
+        state.contiguous() && values.contiguous())
+        return update_narrow(start, stop, update, args, scratch);
+    KernelArgs row_args = args;
+    Prefetcher prefetch(*this, start);
+    for_each_row(*this, start, stop, [&](const IndexedRow *first, const IndexedRow *last) {
+        prefetch.before(first);
+        update_row(first, last, update, row_args, takes_mean, scratch);
     });
+}
+
+void SparseUpdate::update_row(const IndexedRow *first, const IndexedRow *last, Update update, KernelArgs &args,
+                              bool takes_mean, Scratch *scratch) const {
+    const bool row_accumulator = kernels->accumulate != nullptr;
+    if (takes_mean) args.row_mean = row_mean(*this, first, last, args, scratch);
+    if (row_accumulator) {
+        const BlockBuffer accumulator(state, first->row, 1, scratch, &Scratch::state);
+        kernels->accumulate(accumulator.data(), args);
+        accumulator.write_back();
+    }
+    for_each_block(*this, [&](std::ptrdiff_t offset, std::ptrdiff_t count) {
+        const std::ptrdiff_t begin = first->row * width + offset;
+        const BlockBuffer params(param, begin, count, scratch, &Scratch::param);
+        const BlockBuffer states(state, row_accumulator ? first->row : begin, row_accumulator ? 1 : count, scratch,
+                                 &Scratch::state);
+        with_grad(*this, first, last, offset, count, args, scratch,
+                  [&](const void *grad) { update(params.data(), states.data(), grad, count, args); });
+        params.write_back();
+        if (!row_accumulator) states.write_back();
+    });
+}
+
+// Rows so narrow that a call for each would take longer than its arithmetic.
+void SparseUpdate::update_narrow(const IndexedRow *start, const IndexedRow *stop, Update update, const KernelArgs &args,
+                                 Scratch *scratch) const {
+    const RowCopier params(param, width, scratch->param.bytes), states(state, width, scratch->state.bytes),
+        grads(values, width, scratch->grad.bytes);
+    std::int64_t rows[BATCH];
+    std::ptrdiff_t collected = 0;
+    const auto update_batch = [&] {
+        update(params.at(0), states.at(0), grads.at(0), collected * width, args);
+        for (std::ptrdiff_t i = 0; i < collected; ++i) {
+            params.store(i, rows[i]);
+            states.store(i, rows[i]);
+        }
+        collected = 0;
+    };
+    Prefetcher prefetch(*this, start);
+    for_each_row(*this, start, stop, [&](const IndexedRow *first, const IndexedRow *last) {
+        prefetch.before(first);
+        params.load(collected, first->row);
+        states.load(collected, first->row);
+        grads.load(collected, first->source);
+        if (last - first > 1) kernels->add_rows(grads.at(collected), values.data, width, first + 1, last, width, args);
+        rows[collected++] = first->row;
+        if ((collected + 1) * width > BATCH) update_batch();
+    });
+    if (collected > 0) update_batch();
 }
 
 }  // namespace adagrad

@@ -27,12 +27,20 @@ struct SparseUpdate {
     std::vector<double> square_sums;
     void clear_square_sums() { square_sums.assign(static_cast<std::size_t>(groups.size()), 0); }
     double total_square_sum() const { return std::accumulate(square_sums.begin(), square_sums.end(), 0.0); }
-    // Fills in the square sums of a bucket.
-    void sum_squares(std::ptrdiff_t bucket, const KernelArgs &args, Scratch *scratch);
 
-    // Updates the rows of a bucket. `takes_mean` computes KernelArgs::row_mean for each row.
-    void update(std::ptrdiff_t bucket, const KernelArgs &args, bool takes_mean, bool preprocesses,
+    // These two take the rows whose first entry is among the entries [begin, end) of `groups`.
+    //
+    // Fills in their square sums.
+    void sum_squares(std::ptrdiff_t begin, std::ptrdiff_t end, const KernelArgs &args, Scratch *scratch);
+    // Updates them. `takes_mean` computes KernelArgs::row_mean for each row.
+    void update(std::ptrdiff_t begin, std::ptrdiff_t end, const KernelArgs &args, bool takes_mean, bool preprocesses,
                 Scratch *scratch) const;
+
+  private:
+    void update_row(const IndexedRow *first, const IndexedRow *last, Update update, KernelArgs &args, bool takes_mean,
+                    Scratch *scratch) const;
+    void update_narrow(const IndexedRow *first, const IndexedRow *last, Update update, const KernelArgs &args,
+                       Scratch *scratch) const;
 };
 
 }  // namespace adagrad

@@ -43,14 +43,38 @@ template <class Rule, class Kernel, class S> void accumulate(void *state, const 
     stored = narrow<S>(s);
 }
 
+// Adds rows of COUNT elements, or of `count` where COUNT is 0. The sums stay in registers where they fit.
+template <std::ptrdiff_t COUNT, class Kernel, class G>
+inline void add_columns(const Kernel &kernel, G *sums, const G *values, std::ptrdiff_t width, const IndexedRow *first,
+                        const IndexedRow *last, std::ptrdiff_t count) {
+    constexpr std::ptrdiff_t DISTANCE = 16, LINE = 64 / sizeof(G);
+    const std::ptrdiff_t columns = COUNT == 0 ? count : COUNT;
+    for (const IndexedRow *entry = first; entry != last; ++entry) {
+        if (last - entry > DISTANCE) {
+            const G *const ahead = values + entry[DISTANCE].source * width;
+            for (std::ptrdiff_t i = 0; i < columns; i += LINE) __builtin_prefetch(ahead + i);
+        }
+        const G *__restrict const row = values + entry->source * width;
+#pragma omp simd
+        for (std::ptrdiff_t i = 0; i < columns; ++i) sums[i] = narrow<G>(kernel.added(widen(sums[i]), widen(row[i])));
+    }
+}
+
 // Each sum is rounded to the type of the gradients.
 template <class Rule, class Kernel, class G>
-void add(void *sum, const void *next, std::ptrdiff_t count, const KernelArgs &args) {
+void add_rows(void *sum, const void *values, std::ptrdiff_t width, const IndexedRow *first, const IndexedRow *last,
+              std::ptrdiff_t count, const KernelArgs &args) {
+    constexpr std::ptrdiff_t BLOCK = 64;
     const Kernel kernel = kernel_for<Rule, Kernel>(args);
-    G *__restrict const sums = static_cast<G *>(sum);
-    const G *__restrict const nexts = static_cast<const G *>(next);
-#pragma omp simd
-    for (std::ptrdiff_t i = 0; i < count; ++i) sums[i] = narrow<G>(kernel.added(widen(sums[i]), widen(nexts[i])));
+    G *sums = static_cast<G *>(sum);
+    const G *columns = static_cast<const G *>(values);
+    for (; count >= BLOCK; count -= BLOCK, sums += BLOCK, columns += BLOCK) {
+        G block[BLOCK];
+        __builtin_memcpy(block, sums, sizeof(block));
+        add_columns<BLOCK>(kernel, block, columns, width, first, last, BLOCK);
+        __builtin_memcpy(sums, block, sizeof(block));
+    }
+    if (count > 0) add_columns<0>(kernel, sums, columns, width, first, last, count);
 }
 
 // Sums value(0) ... value(count - 1) in an order that depends on neither the instruction set nor the threads.
@@ -96,7 +120,7 @@ template <class Rule, class Kernel, class P, class S, class G> constexpr Kernels
                   update<Rule, Kernel, P, S, G, DIVIDED>, update<Rule, Kernel, P, S, G, DIVIDED | OWN>,
                   update<Rule, Kernel, P, S, G, DIVIDED | CLIPPED>,
                   update<Rule, Kernel, P, S, G, DIVIDED | CLIPPED | OWN>},
-                 add<Rule, Kernel, G>,
+                 add_rows<Rule, Kernel, G>,
                  square_sum<Rule, Kernel, G, PLAIN>,
                  square_sum<Rule, Kernel, G, DIVIDED>,
                  nullptr,

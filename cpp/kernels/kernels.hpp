@@ -1,6 +1,7 @@
 // The plain data that crosses the instruction-set boundary: see README.md.
 #pragma once
 #include <cstddef>
+#include <cstdint>
 
 namespace adagrad {
 
@@ -22,18 +23,27 @@ struct KernelArgs {
     Packed scalars;         // the rule's own
 };
 
+// A row of a sparse gradient.
+struct IndexedRow {
+    std::int64_t row;     // of the parameter
+    std::int64_t source;  // of the gradient's values
+};
+
 // The steps between the gradient and the update. Each combination has its own loop, so that none pays for a step that
 // it does not take. PREPROCESSED is the rule's own part: weight decay and the like.
 enum Variant : int { PLAIN = 0, PREPROCESSED = 1, CLIPPED = 2, DIVIDED = 4, VARIANTS = 8 };
 
 using Update = void (*)(void *param, void *state, const void *grad, std::ptrdiff_t count, const KernelArgs &);
 using Accumulate = void (*)(void *state, const KernelArgs &);
-using Add = void (*)(void *sum, const void *next, std::ptrdiff_t count, const KernelArgs &);
+using AddRows = void (*)(void *sum, const void *values, std::ptrdiff_t width, const IndexedRow *first,
+                         const IndexedRow *last, std::ptrdiff_t count, const KernelArgs &);
 using Reduce = double (*)(const void *param, const void *grad, std::ptrdiff_t count, const KernelArgs &);
 
 struct Kernels {
     Update update[VARIANTS];
-    Add add;                    // adds a gradient of a row to another one of the same row
+    // Adds to `count` elements, in order, those of the values' rows that [first, last) names; a row has `width`
+    // elements.
+    AddRows add_rows;
     Reduce square_sum;          // of the gradient, one block
     Reduce divided_square_sum;  // of the gradient divided by grad_scale, one block
     Reduce row_sum;             // of the rule's row_term, one block; null for a rule without one
