@@ -10,18 +10,17 @@
 namespace adagrad {
 namespace {
 
-// About this many entries in a bucket: few enough to be sorted quickly, many enough that counting costs little.
-constexpr std::ptrdiff_t BUCKET_SIZE = 32, MAX_BUCKETS = 2048;
-// One thread counts this many indices at a time; there are few chunks, as each has counters for all buckets.
-constexpr std::ptrdiff_t MIN_CHUNK_SIZE = 4096, MAX_SORT_CHUNKS = 64;
-// A bucket with more entries holds rows that come often. It is sorted by counting this many bits at a time.
-constexpr std::ptrdiff_t COUNT_FROM = 1024;
-constexpr int DIGIT_BITS = 11, DIGITS = 1 << DIGIT_BITS;
+// Fewer indices are sorted by comparison.
+constexpr std::ptrdiff_t COUNT_FROM = 512;
+// Rows are sorted by at most this many of their bits at a time.
+constexpr int MAX_DIGIT_BITS = 11;
+// One thread counts this many indices at a time; there are few chunks, as each has a counter for each digit.
+constexpr std::ptrdiff_t MIN_CHUNK_SIZE = 8192, MAX_CHUNKS_OF_INDICES = 64;
 
 // Parts of the indices.
 struct Chunks {
     explicit Chunks(std::ptrdiff_t count)
-        : count(count), size(std::max(MIN_CHUNK_SIZE, (count + MAX_SORT_CHUNKS - 1) / MAX_SORT_CHUNKS)),
+        : count(count), size(std::max(MIN_CHUNK_SIZE, (count + MAX_CHUNKS_OF_INDICES - 1) / MAX_CHUNKS_OF_INDICES)),
           number((count + size - 1) / size) {}
     std::ptrdiff_t start(std::ptrdiff_t chunk) const { return std::min(count, chunk * size); }
     std::ptrdiff_t count, size, number;
@@ -36,16 +35,6 @@ int bit_width(std::ptrdiff_t number) { return number > 0 ? std::bit_width(static
 void lower(std::atomic<std::ptrdiff_t> &least, std::ptrdiff_t value) {
     for (std::ptrdiff_t known = least; value < known && !least.compare_exchange_weak(known, value);) {
     }
-}
-
-// Sorts by one digit of the rows; entries with equal digits stay in their order.
-void sort_digit(const IndexedRow *from, IndexedRow *to, std::ptrdiff_t count, int shift) {
-    std::ptrdiff_t next[DIGITS] = {};
-    const auto digit = [=](const IndexedRow &entry) { return (entry.row >> shift) & (DIGITS - 1); };
-    for (std::ptrdiff_t i = 0; i < count; ++i) ++next[digit(from[i])];
-    std::ptrdiff_t sum = 0;
-    for (std::ptrdiff_t &position : next) sum += std::exchange(position, sum);
-    for (std::ptrdiff_t i = 0; i < count; ++i) to[next[digit(from[i])]++] = from[i];
 }
 
 }  // namespace
@@ -92,50 +81,44 @@ std::ptrdiff_t RowGroups::copy(const Index *indices, std::ptrdiff_t count, std::
     return wrong;
 }
 
+// Sorts `given_` into `entries_`: by one digit after the other, the lowest first.
 void RowGroups::sort(std::ptrdiff_t rows) {
+    if (given_.size() < COUNT_FROM) {
+        std::sort(given_.begin(), given_.end(), comes_first);
+        return entries_.swap(given_);
+    }
+    entries_.resize(given_.size());
+    const int bits = bit_width(rows - 1), digits = (bits + MAX_DIGIT_BITS - 1) / MAX_DIGIT_BITS,
+              digit_bits = (bits + digits - 1) / digits;
+    for (int digit = 0; digit < digits; ++digit) {
+        sort_digit(digit * digit_bits, digit_bits);
+        entries_.swap(given_);
+    }
+    entries_.swap(given_);
+}
+
+// Entries with equal digits stay in their order.
+void RowGroups::sort_digit(int shift, int bits) {
     const auto count = static_cast<std::ptrdiff_t>(given_.size());
     const Chunks chunks(count);
-    const int bits = bit_width(std::min(MAX_BUCKETS, count / BUCKET_SIZE)),
-              shift = std::max(0, bit_width(rows - 1) - bits);
-    const std::ptrdiff_t buckets = ((rows - 1) >> shift) + 1;
-
-    next_.assign(static_cast<std::size_t>(chunks.number * buckets), 0);
+    const std::ptrdiff_t values = std::ptrdiff_t{1} << bits;
+    next_.assign(static_cast<std::size_t>(chunks.number * values), 0);
     const auto each_of = [&](std::ptrdiff_t begin, std::ptrdiff_t end, auto body) {
-        for (std::ptrdiff_t c = begin; c < end; ++c)
+        for (std::ptrdiff_t c = begin; c < end; ++c) {
+            std::ptrdiff_t *const next = next_.data() + c * values;
             for (std::ptrdiff_t i = chunks.start(c); i < chunks.start(c + 1); ++i)
-                body(given_[i], next_[c * buckets + (given_[i].row >> shift)]);
+                body(given_[i], next[(given_[i].row >> shift) & (values - 1)]);
+        }
     };
     parallel_for(chunks.number, count, [&](int, std::ptrdiff_t begin, std::ptrdiff_t end) {
         each_of(begin, end, [](const IndexedRow &, std::ptrdiff_t &counter) { ++counter; });
     });
-    starts_.assign(1, 0);
     std::ptrdiff_t sum = 0;
-    for (std::ptrdiff_t bucket = 0; bucket < buckets; ++bucket) {
-        for (std::ptrdiff_t c = 0; c < chunks.number; ++c) sum += std::exchange(next_[c * buckets + bucket], sum);
-        starts_.push_back(sum);
-    }
-    entries_.resize(static_cast<std::size_t>(count));
+    for (std::ptrdiff_t value = 0; value < values; ++value)
+        for (std::ptrdiff_t c = 0; c < chunks.number; ++c) sum += std::exchange(next_[c * values + value], sum);
     parallel_for(chunks.number, count, [&](int, std::ptrdiff_t begin, std::ptrdiff_t end) {
         each_of(begin, end, [&](const IndexedRow &entry, std::ptrdiff_t &next) { entries_[next++] = entry; });
     });
-    if (shift == 0) return;  // each bucket is one row
-    parallel_for(buckets, count, [&](int, std::ptrdiff_t begin, std::ptrdiff_t end) {
-        for (std::ptrdiff_t bucket = begin; bucket < end; ++bucket)
-            sort_bucket(starts_[bucket], starts_[bucket + 1], shift);
-    });
-}
-
-// Sorts the entries of a bucket, which come in the order given, by so many bits of their rows.
-void RowGroups::sort_bucket(std::ptrdiff_t begin, std::ptrdiff_t end, int bits) {
-    IndexedRow *const first = entries_.data() + begin, *const last = entries_.data() + end;
-    if (std::is_sorted(first, last, comes_first)) return;
-    if (end - begin < COUNT_FROM) return std::sort(first, last, comes_first);
-    IndexedRow *from = first, *to = given_.data() + begin;  // no longer needed in the order given
-    for (int shift = 0; shift < bits; shift += DIGIT_BITS) {
-        sort_digit(from, to, end - begin, shift);
-        std::swap(from, to);
-    }
-    if (from != first) std::copy(from, from + (end - begin), first);
 }
 
 }  // namespace adagrad

@@ -23,12 +23,11 @@ class RowGroups {
     template <class Index>
     std::ptrdiff_t copy(const Index *indices, std::ptrdiff_t count, std::ptrdiff_t rows, bool &ascending);
     void sort(std::ptrdiff_t rows);
-    void sort_bucket(std::ptrdiff_t begin, std::ptrdiff_t end, int bits);
+    void sort_digit(int shift, int bits);
 
     std::vector<IndexedRow> entries_;
     std::vector<IndexedRow> given_;  // in the order given: a copy, as another thread may write to the indices meanwhile
-    std::vector<std::ptrdiff_t> starts_;  // of buckets
-    std::vector<std::ptrdiff_t> next_;    // for each chunk of indices, the position of its next entry in each bucket
+    std::vector<std::ptrdiff_t> next_;  // for each chunk of indices and digit, the position of the next entry
 };
 
 }  // namespace adagrad
