@@ -43,38 +43,46 @@ template <class Rule, class Kernel, class S> void accumulate(void *state, const 
     stored = narrow<S>(s);
 }
 
-// Adds rows of COUNT elements, or of `count` where COUNT is 0. The sums stay in registers where they fit.
-template <std::ptrdiff_t COUNT, class Kernel, class G>
+// Adds `count` columns of rows to `sums`.
+template <class Kernel, class G>
 inline void add_columns(const Kernel &kernel, G *sums, const G *values, std::ptrdiff_t width, const IndexedRow *first,
                         const IndexedRow *last, std::ptrdiff_t count) {
-    constexpr std::ptrdiff_t DISTANCE = 16, LINE = 64 / sizeof(G);
-    const std::ptrdiff_t columns = COUNT == 0 ? count : COUNT;
+    // The processor itself fetches the lines of long rows.
+    constexpr std::ptrdiff_t LINE = 64 / sizeof(G), DISTANCE = 16, MAX_FETCHED = 16 * LINE;
     for (const IndexedRow *entry = first; entry != last; ++entry) {
-        if (last - entry > DISTANCE) {
+        if (count <= MAX_FETCHED && last - entry > DISTANCE) {
             const G *const ahead = values + entry[DISTANCE].source * width;
-            for (std::ptrdiff_t i = 0; i < columns; i += LINE) __builtin_prefetch(ahead + i);
+            for (std::ptrdiff_t i = 0; i < count; i += LINE) __builtin_prefetch(ahead + i);
         }
         const G *__restrict const row = values + entry->source * width;
 #pragma omp simd
-        for (std::ptrdiff_t i = 0; i < columns; ++i) sums[i] = narrow<G>(kernel.added(widen(sums[i]), widen(row[i])));
+        for (std::ptrdiff_t i = 0; i < count; ++i) sums[i] = narrow<G>(kernel.added(widen(sums[i]), widen(row[i])));
     }
+}
+
+// The same for COUNT columns, whose sums stay in registers.
+template <std::ptrdiff_t COUNT, class Kernel, class G>
+inline void add_some(const Kernel &kernel, G *sums, const G *values, std::ptrdiff_t width, const IndexedRow *first,
+                     const IndexedRow *last) {
+    G own[COUNT];
+    __builtin_memcpy(own, sums, sizeof(own));
+    add_columns(kernel, own, values, width, first, last, COUNT);
+    __builtin_memcpy(sums, own, sizeof(own));
 }
 
 // Each sum is rounded to the type of the gradients.
 template <class Rule, class Kernel, class G>
 void add_rows(void *sum, const void *values, std::ptrdiff_t width, const IndexedRow *first, const IndexedRow *last,
               std::ptrdiff_t count, const KernelArgs &args) {
-    constexpr std::ptrdiff_t BLOCK = 64;
     const Kernel kernel = kernel_for<Rule, Kernel>(args);
-    G *sums = static_cast<G *>(sum);
-    const G *columns = static_cast<const G *>(values);
-    for (; count >= BLOCK; count -= BLOCK, sums += BLOCK, columns += BLOCK) {
-        G block[BLOCK];
-        __builtin_memcpy(block, sums, sizeof(block));
-        add_columns<BLOCK>(kernel, block, columns, width, first, last, BLOCK);
-        __builtin_memcpy(sums, block, sizeof(block));
+    G *const sums = static_cast<G *>(sum);
+    const G *const columns = static_cast<const G *>(values);
+    switch (count) {
+    case 1: return add_some<1>(kernel, sums, columns, width, first, last);
+    case 16: return add_some<16>(kernel, sums, columns, width, first, last);
+    case 64: return add_some<64>(kernel, sums, columns, width, first, last);
+    default: return add_columns(kernel, sums, columns, width, first, last, count);
     }
-    if (count > 0) add_columns<0>(kernel, sums, columns, width, first, last, count);
 }
 
 // Sums value(0) ... value(count - 1) in an order that depends on neither the instruction set nor the threads.
