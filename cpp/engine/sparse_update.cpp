@@ -12,9 +12,7 @@ constexpr std::ptrdiff_t PREFETCH_DISTANCE = 16, MAX_PREFETCH_LINES = 16;
 // Rows of at most MAX_NARROW elements are collected and updated in one call, until there are BATCH elements.
 constexpr std::ptrdiff_t MAX_NARROW = 16, BATCH = 512;
 
-enum Access : int { READ, WRITE };
-
-template <Access ACCESS> void prefetch_row(const StridedView &view, std::ptrdiff_t row, std::ptrdiff_t width) {
+void prefetch_row(const StridedView &view, std::ptrdiff_t row, std::ptrdiff_t width) {
     if (!view.contiguous()) return;
     const char *const begin = view.data + row * width * view.itemsize;
     const char *const end = begin + std::min(width * view.itemsize, MAX_PREFETCH_LINES * CACHE_LINE);
@@ -31,10 +29,10 @@ class Prefetcher {
     void before(const IndexedRow *first) {
         const IndexedRow *const stop = first + std::min(update_.groups.end() - first, PREFETCH_DISTANCE);
         for (next_ = std::max(next_, first); next_ < stop; ++next_) {
-            prefetch_row<READ>(update_.values, next_->source, update_.width);
+            prefetch_row(update_.values, next_->source, update_.width);
             if (next_ != first && next_->row == next_[-1].row) continue;
-            prefetch_row<WRITE>(update_.param, next_->row, update_.width);
-            prefetch_row<WRITE>(update_.state, next_->row, state_width_);
+            prefetch_row(update_.param, next_->row, update_.width);
+            prefetch_row(update_.state, next_->row, state_width_);
         }
     }
 
