@@ -12,49 +12,13 @@ placed in memory.
 """
 
 import argparse
-import json
-import os
 import random
 import statistics
-import subprocess
-from pathlib import Path
-from types import TracebackType
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-WORKER = Path(__file__).with_name("build_worker.py")
+from processes import Worker
 
-
-class Build:
-    """A worker process that runs one build."""
-
-    def __init__(self, interpreter: str, threads: int) -> None:
-        self.interpreter = interpreter
-        self.process = subprocess.Popen(
-            [interpreter, str(WORKER)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env={**os.environ, "OMP_NUM_THREADS": str(threads)},
-        )
-
-    def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        print(json.dumps({"do": do, **arguments}), file=self.process.stdin, flush=True)
-        reply = self.process.stdout.readline()
-        if not reply:
-            raise SystemExit(f"{self.interpreter}: the worker process has ended")
-        result: dict[str, Any] = json.loads(reply)
-        return result
-
-    def __enter__(self) -> "Build":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.process.kill()
-        self.process.communicate()
+WORKER = "build_worker.py"
 
 
 class Comparison(NamedTuple):
@@ -76,7 +40,10 @@ def measure(row: str, rule: str, threads: int, options: argparse.Namespace) -> C
     pairs = []
     same_bits = True
     for _ in range(options.processes):
-        with Build(options.before, threads) as before, Build(options.after, threads) as after:
+        with (
+            Worker(options.before, WORKER, threads) as before,
+            Worker(options.after, WORKER, threads) as after,
+        ):
             builds = [before, after]
             found = [build.ask("prepare", row=row, rule=rule, seconds=options.seconds) for build in builds]
             same_bits &= found[0]["digest"] == found[1]["digest"]
@@ -103,7 +70,7 @@ def main() -> None:
         parser.error("--rounds: expected at least 2 in all, for the quartiles")
 
     for name in ("before", "after"):
-        with Build(getattr(options, name), 1) as build:
+        with Worker(getattr(options, name), WORKER, 1) as build:
             known = build.ask("describe")
         print(f"{name}: numpy-adagrad {known['version']}, instruction set {known['isa']}")
     for name in ("rows", "rules"):

@@ -71,6 +71,19 @@ bool is_sequence_of_arrays(const py::handle &grads) {
     return !has_names;
 }
 
+// The values of a dict that has exactly these keys, in their order; otherwise a null object.
+py::object in_order(const py::handle &dict, const py::list &names) {
+    const auto count = static_cast<Py_ssize_t>(names.size());
+    if (count == 0 || PyDict_Size(dict.ptr()) != count) return {};
+    py::tuple values(count);
+    for (Py_ssize_t i = 0; i < count; ++i) {
+        py::object value = dict_item(dict, PyList_GET_ITEM(names.ptr(), i));
+        if (!value) return {};
+        PyTuple_SET_ITEM(values.ptr(), i, value.release().ptr());
+    }
+    return std::move(values);
+}
+
 struct Stepping {
     explicit Stepping(int &process) : process(process) { process = fork_count(); }
     ~Stepping() { process = -1; }
@@ -240,7 +253,9 @@ int Plan::step(const py::list &groups, const py::object &grads, const py::object
 }
 
 int Plan::try_step(const py::list &groups, const py::object &grads, const py::object &optimizer) {
-    return is_sequence_of_arrays(grads) ? step(groups, grads, optimizer, {}) : STALE;
+    if (is_sequence_of_arrays(grads)) return step(groups, grads, optimizer, {});
+    const py::object by_name = PyDict_CheckExact(grads.ptr()) ? in_order(grads, names_) : py::object();
+    return by_name ? step(groups, by_name, optimizer, {}) : STALE;
 }
 
 int Plan::execute(const StepOptions &options) {

@@ -42,7 +42,7 @@ class Plan {
     int step(const py::list &groups, const py::object &grads, const py::object &optimizer, const StepOptions &options);
 
     // The same with default options, for gradients as a user gives them: also returns STALE unless they are a list or
-    // tuple without names.
+    // tuple without names, or a dict with exactly the names of the parameters.
     int try_step(const py::list &groups, const py::object &grads, const py::object &optimizer);
 
     // Whether `groups` has the parameters that the plan was made for, unchanged, in the same groups, with the same

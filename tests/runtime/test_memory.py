@@ -3,7 +3,7 @@
 import json
 import tracemalloc
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -68,13 +68,16 @@ def test_accumulators_have_the_layout_of_their_parameters(dialect: Dialect) -> N
         assert accum.flags.f_contiguous == (param.flags.fnc or param.ndim < 2)
 
 
+ORDERS: list[Literal["C", "F"]] = ["C", "F"]
+
+
 @pytest.mark.parametrize(("dtype", "state_dtype"), [("float32", None), ("float64", None), ("float16", "float32")])
 def test_large_accumulators_begin_lines_where_their_parameters_do(
     dialect: Dialect, dtype: str, state_dtype: str | None
 ) -> None:
     """Whichever element of a cache line the parameter begins with."""
     params = [
-        np.ones(5000 + offset, dtype)[offset:].reshape(50, 100, order=order) for offset in range(33) for order in "CF"
+        np.ones(5000 + offset, dtype)[offset:].reshape(50, 100, order=order) for offset in range(33) for order in ORDERS
     ]
     optimizer = dialect.make(params, state_dtype=state_dtype)
     for param, accum in zip(params, dialect.accumulators(optimizer), strict=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -100,14 +100,16 @@ def read_names(groups: Sequence[Group], earlier: Sequence[Group] = (), known: Ma
     return names
 
 
-def flat_grads(grads: Any, names: Sequence[str], single_param: bool) -> Sequence[Any]:
+def flat_grads(grads: Any, names: Collection[str], single_param: bool) -> Sequence[Any]:
     """Convert `grads`, given in the form of the parameters, into a flat sequence."""
-    if isinstance(grads, np.ndarray) or is_sparse(grads):
+    if type(grads) is dict:
+        return _by_name(grads, names)
+    if type(grads) in (list, tuple):
+        items: Sequence[Any] = grads
+    elif isinstance(grads, np.ndarray) or is_sparse(grads):
         if not single_param:
             raise TypeError("grads: expected a sequence with an array for each parameter, got one array")
         return (grads,)
-    if type(grads) in (list, tuple):
-        items: Sequence[Any] = grads
     elif isinstance(grads, Mapping):
         return _by_name(grads, names)
     elif isinstance(grads, (set, frozenset, str, bytes)) or not isinstance(grads, Iterable):
@@ -122,13 +124,18 @@ def flat_grads(grads: Any, names: Sequence[str], single_param: bool) -> Sequence
     return items
 
 
-def _by_name(grads: Mapping[Any, Any], names: Sequence[str]) -> list[Any]:
+def _by_name(grads: Mapping[Any, Any], names: Collection[str]) -> list[Any]:
     if not names:
         raise TypeError("grads: expected a sequence, as the parameters have no names, got a mapping")
-    missing = [name for name in names if name not in grads]
-    if missing:
-        raise KeyError(f"grads: expected one for each parameter (None for no gradient), got none for {missing[0]!r}")
+    try:
+        flat = [grads[name] for name in names]
+    except KeyError:
+        missing = next((name for name in names if name not in grads), None)
+        if missing is None:
+            raise
+        text = f"grads: expected one for each parameter (None for no gradient), got none for {missing!r}"
+        raise KeyError(text) from None
     if len(grads) != len(names):
         unknown = next(name for name in grads if name not in set(names))
         raise KeyError(f"grads: expected the names of the parameters, got {unknown!r}")
-    return [grads[name] for name in names]
+    return flat

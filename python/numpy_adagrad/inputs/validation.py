@@ -29,14 +29,16 @@ def number(value: Any, label: str) -> float:
     raise TypeError(f"{label}: expected a number or a 1-element array, got {type(value).__name__}")
 
 
+# Between these, a number rounds to a positive and finite float32.
+BELOW_FLOAT32, ABOVE_FLOAT32 = 2.0**-150, (2 - 2.0**-24) * 2.0**127
+
+
 def positive_scale(value: Any) -> float:
-    """Check `grad_scale` and round it to float32, as torch does."""
+    """Check `grad_scale`. The kernels round it to float32, as torch does."""
     scale = number(value, "grad_scale")
-    with ieee():
-        single = float(np.float32(scale))
-    if not 0 < single < np.inf:
+    if not BELOW_FLOAT32 < scale < ABOVE_FLOAT32:
         raise ValueError(f"grad_scale: expected a positive number within float32, got {value}")
-    return single
+    return scale
 
 
 def norm_limit(value: Any) -> float:

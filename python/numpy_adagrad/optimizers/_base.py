@@ -25,8 +25,8 @@ DONE, SKIPPED, STALE = _core.DONE, _core.SKIPPED, _core.STALE
 PLAIN_FORMS = (list, tuple, dict, np.ndarray, RowSparse)
 """Forms of gradients that no code of others runs to read."""
 
-StepOptions: TypeAlias = tuple[float, float | None, float, bool]
-"""grad_scale, max_norm, norm_divisor and skip_nonfinite of `_core.Plan.step`."""
+StepOptions: TypeAlias = tuple[()] | tuple[float, float | None, float, bool]
+"""grad_scale, max_norm, norm_divisor and skip_nonfinite of `_core.Plan.step`, or nothing for the defaults."""
 
 
 class Optimizer(Checkpoints):
@@ -158,7 +158,7 @@ class Optimizer(Checkpoints):
             if type(grads) in PLAIN_FORMS:
                 if type(grads) is not list or (grads and type(grads[0]) is tuple):
                     self._refresh_plan()  # gradients by name must match the names as they are now
-                    grads = flat_grads(grads, self.names, self._single_param)
+                    grads = flat_grads(grads, self._bound.names, self._single_param)
                 self._update(grads, on_nonfinite, self._step_options(grad_scale, max_norm, on_nonfinite))
                 return None
         # Not a lambda: it would make `grads` a cell, which every step would pay for.
@@ -196,6 +196,8 @@ class Optimizer(Checkpoints):
         return loss
 
     def _step_options(self, grad_scale: Any, max_norm: Any, on_nonfinite: str) -> StepOptions:
+        if grad_scale is None and max_norm is None and on_nonfinite == "propagate":
+            return ()
         if on_nonfinite not in ON_NONFINITE:
             raise ValueError(f"on_nonfinite: expected one of {ON_NONFINITE}, got {on_nonfinite!r}")
         return (
@@ -206,18 +208,19 @@ class Optimizer(Checkpoints):
         )
 
     def _update(self, grads: Sequence[Any], on_nonfinite: str, options: StepOptions) -> None:
-        for _ in range(2):
-            bound = self._bound
-            outcome = bound.plan.step(bound.groups, grads, self, *options)
-            if outcome != STALE:
-                break
+        bound = self._bound
+        outcome = bound.plan.step(bound.groups, grads, self, *options)
+        if outcome == STALE:
             self._scheduled.clear()
             self._rebind()
-        else:
-            raise RuntimeError("params: expected the same arrays throughout a step, got others from another thread")
-        if outcome == DONE:
-            self._last_scheduled.update(self._scheduled)
-        self._scheduled.clear()
+            bound = self._bound
+            outcome = bound.plan.step(bound.groups, grads, self, *options)
+            if outcome == STALE:
+                raise RuntimeError("params: expected the same arrays throughout a step, got others from another thread")
+        if self._scheduled:
+            if outcome == DONE:
+                self._last_scheduled |= self._scheduled
+            self._scheduled = {}
         if outcome == SKIPPED:
             if on_nonfinite == "raise":
                 raise FloatingPointError(f"grads: expected finite values, got a norm of {self.grad_norm}")

@@ -252,7 +252,8 @@ class OptimizerState(ABC):
 
     def _check_reentry(self, *, closures: bool = True) -> None:
         """Raise RuntimeError inside a step, and inside a closure of this thread: it must not change its optimizer."""
-        if self._bound.plan.is_stepping or (closures and threading.get_ident() in self._closures):
+        in_closure = closures and self._closures and threading.get_ident() in self._closures
+        if in_closure or self._bound.plan.is_stepping:
             raise RuntimeError(f"{type(self).__name__}: called from inside one of its own steps")
 
     # Copies

@@ -1,0 +1,51 @@
+"""Workers in processes of their own, which answer requests in JSON through their standard input and output."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+
+class Worker:
+    """A program of this folder in a process of its own, with its own number of threads."""
+
+    def __init__(self, interpreter: str, program: str, threads: int) -> None:
+        self.interpreter = interpreter
+        self.process = subprocess.Popen(
+            [interpreter, str(Path(__file__).with_name(program))],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "OMP_NUM_THREADS": str(threads)},
+        )
+
+    def ask(self, do: str, **arguments: Any) -> dict[str, Any]:
+        """Send a request and return the reply."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        print(json.dumps({"do": do, **arguments}), file=self.process.stdin, flush=True)
+        reply = self.process.stdout.readline()
+        if not reply:
+            raise SystemExit(f"{self.interpreter}: the worker process has ended")
+        result: dict[str, Any] = json.loads(reply)
+        return result
+
+    def __enter__(self) -> "Worker":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+def answer(requests: dict[str, Callable[..., dict[str, Any]]]) -> None:
+    """Answer requests until the input ends."""
+    for line in sys.stdin:
+        request = json.loads(line)
+        print(json.dumps(requests[request.pop("do")](**request)), flush=True)
