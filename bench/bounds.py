@@ -14,6 +14,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -65,6 +66,7 @@ def measure(
         for _ in range(options.rounds):
             random.shuffle(order)
             for name in order:
+                time.sleep(0.02)  # the threads of the last one may still spin
                 found[name].append(workers[name].ask("time", pause=pause, steps=steps)["seconds"])
     return found
 

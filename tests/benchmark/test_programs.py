@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from numpy_adagrad import _core
 from numpy_adagrad.benchmark.candidates import participants
 from numpy_adagrad.benchmark.dense_candidates import DENSE_CANDIDATES
@@ -108,6 +109,25 @@ def test_unknown_rows_of_builds() -> None:
     done = run(BENCH / "compare_builds.py", sys.executable, sys.executable, "--rows", "1e9")
     assert done.returncode == 2
     assert "--rows: expected some of ['1e3', " in done.stderr
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_bounds(tmp_path: Path, busy: bool) -> None:
+    page = tmp_path / "page.md"
+    quick = ["--threads", "1", "--rounds", "1", "--seconds", "1e-3", "--lengths", "5000", "--paused-lengths", "5000"]
+    sparse = ["--rows", "one row", "ascending, unique", "--widths", "1"]
+    done = run(BENCH / "bounds.py", "--out", page, *quick, *sparse, *(["--busy"] if busy else []))
+    assert done.returncode == 0, done.stderr
+    begin, *_, end = lines = page.read_text().splitlines()
+    name = "bounds, busy" if busy else "bounds"
+    assert (begin, end) == (f"<!-- {name}: written by bench/ -->", f"<!-- end of {name} -->")
+    cells = {line.split(" | ")[0]: line.count(" | ") for line in lines if line.startswith("| ")}
+    assert cells == {"| elements": 3, "| 5,000": 3, "| rows": 1, "| one row": 1, "| ascending, unique": 1}
+    assert [line for line in lines if line.startswith("#")] == [
+        "### Steps in a row, 1 thread",
+        "### 3 ms between two steps, 1 thread",
+        "### 65,536 rows of a table, 1 thread",
+    ]
 
 
 def test_growth() -> None:
