@@ -106,31 +106,25 @@ double row_mean(const SparseUpdate &update, const IndexedRow *first, const Index
     return sum / static_cast<double>(update.width);
 }
 
-// The rows that a batch has collected, one after another, from or to an array.
-class RowCopier {
+// The rows that a batch has collected, one after another, from or to an array. Copies of a fixed number of bytes are
+// one instruction each; 0 stands for any number.
+template <std::size_t BYTES> class RowCopier {
   public:
     RowCopier(const StridedView &view, std::ptrdiff_t width, char *rows)
-        : data_(view.data), bytes_(width * view.itemsize), rows_(rows) {}
-    void load(std::ptrdiff_t place, std::ptrdiff_t row) const { copy(rows_ + place * bytes_, data_ + row * bytes_); }
-    void store(std::ptrdiff_t place, std::ptrdiff_t row) const { copy(data_ + row * bytes_, rows_ + place * bytes_); }
-    char *at(std::ptrdiff_t place) const { return rows_ + place * bytes_; }
+        : data_(view.data), bytes_(BYTES != 0 ? BYTES : static_cast<std::size_t>(width * view.itemsize)), rows_(rows) {}
+    void load(std::ptrdiff_t place, std::ptrdiff_t row) const {
+        std::memcpy(at(place), data_ + row * size(), BYTES != 0 ? BYTES : bytes_);
+    }
+    void store(std::ptrdiff_t place, std::ptrdiff_t row) const {
+        std::memcpy(data_ + row * size(), at(place), BYTES != 0 ? BYTES : bytes_);
+    }
+    char *at(std::ptrdiff_t place) const { return rows_ + place * size(); }
 
   private:
-    // Copies of a fixed size are one instruction each.
-    void copy(char *to, const char *from) const {
-        switch (bytes_) {
-        case 2: std::memcpy(to, from, 2); break;
-        case 4: std::memcpy(to, from, 4); break;
-        case 8: std::memcpy(to, from, 8); break;
-        case 16: std::memcpy(to, from, 16); break;
-        case 32: std::memcpy(to, from, 32); break;
-        case 64: std::memcpy(to, from, 64); break;
-        default: std::memcpy(to, from, static_cast<std::size_t>(bytes_));
-        }
-    }
+    std::ptrdiff_t size() const { return static_cast<std::ptrdiff_t>(BYTES != 0 ? BYTES : bytes_); }
 
     char *data_;
-    std::ptrdiff_t bytes_;
+    std::size_t bytes_;
     char *rows_;
 };
 
@@ -185,9 +179,10 @@ void SparseUpdate::update_row(const IndexedRow *first, const IndexedRow *last, U
 }
 
 // Rows so narrow that a call for each would take longer than its arithmetic.
+template <std::size_t BYTES>
 void SparseUpdate::update_narrow(const IndexedRow *start, const IndexedRow *stop, Update update, const KernelArgs &args,
                                  Scratch *scratch) const {
-    const RowCopier params(param, width, scratch->param.bytes), states(state, width, scratch->state.bytes),
+    const RowCopier<BYTES> params(param, width, scratch->param.bytes), states(state, width, scratch->state.bytes),
         grads(values, width, scratch->grad.bytes);
     std::int64_t rows[BATCH];
     std::ptrdiff_t collected = 0;
@@ -210,6 +205,18 @@ void SparseUpdate::update_narrow(const IndexedRow *start, const IndexedRow *stop
         if ((collected + 1) * width > BATCH) update_batch();
     });
     if (collected > 0) update_batch();
+}
+
+void SparseUpdate::update_narrow(const IndexedRow *start, const IndexedRow *stop, Update update, const KernelArgs &args,
+                                 Scratch *scratch) const {
+    const bool same_size = param.itemsize == state.itemsize && param.itemsize == values.itemsize;
+    switch (same_size ? width * param.itemsize : 0) {
+    case 4: return update_narrow<4>(start, stop, update, args, scratch);
+    case 8: return update_narrow<8>(start, stop, update, args, scratch);
+    case 16: return update_narrow<16>(start, stop, update, args, scratch);
+    case 64: return update_narrow<64>(start, stop, update, args, scratch);
+    default: return update_narrow<0>(start, stop, update, args, scratch);
+    }
 }
 
 }  // namespace adagrad

@@ -39,6 +39,9 @@ struct SparseUpdate {
   private:
     void update_row(const IndexedRow *first, const IndexedRow *last, Update update, KernelArgs &args, bool takes_mean,
                     Scratch *scratch) const;
+    template <std::size_t BYTES>
+    void update_narrow(const IndexedRow *first, const IndexedRow *last, Update update, const KernelArgs &args,
+                       Scratch *scratch) const;
     void update_narrow(const IndexedRow *first, const IndexedRow *last, Update update, const KernelArgs &args,
                        Scratch *scratch) const;
 };
