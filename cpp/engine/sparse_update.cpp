@@ -118,6 +118,7 @@ template <std::size_t BYTES> class RowCopier {
     void store(std::ptrdiff_t place, std::ptrdiff_t row) const {
         std::memcpy(data_ + row * size(), at(place), BYTES != 0 ? BYTES : bytes_);
     }
+    void fetch(std::ptrdiff_t row) const { __builtin_prefetch(data_ + row * size()); }
     char *at(std::ptrdiff_t place) const { return rows_ + place * size(); }
 
   private:
@@ -194,9 +195,15 @@ void SparseUpdate::update_narrow(const IndexedRow *start, const IndexedRow *stop
         }
         collected = 0;
     };
-    Prefetcher prefetch(*this, start);
+    const IndexedRow *const end = groups.end();
     for_each_row(*this, start, stop, [&](const IndexedRow *first, const IndexedRow *last) {
-        prefetch.before(first);
+        for (const IndexedRow *entry = first; entry < last && entry - first < PREFETCH_DISTANCE; ++entry) {
+            if (end - entry <= PREFETCH_DISTANCE) break;
+            const IndexedRow &ahead = entry[PREFETCH_DISTANCE];
+            params.fetch(ahead.row);
+            states.fetch(ahead.row);
+            grads.fetch(ahead.source);
+        }
         params.load(collected, first->row);
         states.load(collected, first->row);
         grads.load(collected, first->source);
