@@ -1,5 +1,6 @@
 // The checks of gradients that are arrays. A gradient like the last one is compared instead of checked.
 #include "engine/dispatch.hpp"
+#include "python/mapped_arrays.hpp"
 #include "python/plan.hpp"
 
 namespace adagrad {
@@ -17,17 +18,10 @@ void Plan::find_active(const py::tuple &grads) {
 }
 
 bool Plan::check_files(const py::tuple &grads) {
-    std::optional<py::list> mapped;  // an empty list would cost every step an allocation
-    for (const std::size_t index : executor_.active) {
-        const py::handle grad = PyTuple_GET_ITEM(grads.ptr(), static_cast<Py_ssize_t>(index));
-        if (!PyArray_Check(grad.ptr()) || PyArray_BASE(array_of(grad)) == nullptr) continue;
-        if (arrays::mapping_of(py::reinterpret_borrow<py::object>(grad)).is_none()) continue;
-        if (!mapped) mapped.emplace();
-        mapped->append(py::make_tuple(label(roles_.grad, index).text(), grad));
-    }
-    if (!mapped) return false;
-    py::module_::import("numpy_adagrad.inputs.memmap").attr("check_arrays")(*mapped);
-    return true;
+    MappedArrays mapped;
+    for (const std::size_t index : executor_.active)
+        mapped.add(PyTuple_GET_ITEM(grads.ptr(), static_cast<Py_ssize_t>(index)), label(roles_.grad, index));
+    return mapped.check();
 }
 
 void Plan::bind_grads(const py::tuple &grads) {

@@ -81,7 +81,7 @@ py::object in_order(const py::handle &dict, const py::list &names) {
         if (!value) return {};
         PyTuple_SET_ITEM(values.ptr(), i, value.release().ptr());
     }
-    return std::move(values);
+    return values;
 }
 
 struct Stepping {

@@ -1,5 +1,8 @@
 // The checks of sparse gradients, which numpy_adagrad.inputs.sparse unpacks into indices and values.
+#include <atomic>
+
 #include "engine/dispatch.hpp"
+#include "python/mapped_arrays.hpp"
 #include "python/plan.hpp"
 #include "python/without_gil.hpp"
 
@@ -36,19 +39,36 @@ void check_values_shape(const py::handle &object, PyArrayObject *param, npy_intp
     if (!fits) throw py::value_error(label.text() + ": expected shape " + wanted + "), got " + shape_text(object));
 }
 
+// The indices and values of a sparse gradient and whether they are elements, not rows; None for anything else.
+py::object parts_of(const py::handle &grad, const py::object &param, const arrays::Label &label) {
+    static std::atomic<PyObject *> row_sparse{nullptr};
+    const auto module = [] { return py::module_::import("numpy_adagrad.inputs.sparse"); };
+    if (row_sparse == nullptr) row_sparse = py::object(module().attr("RowSparse")).release().ptr();
+    if (reinterpret_cast<PyObject *>(Py_TYPE(grad.ptr())) == row_sparse)
+        return py::make_tuple(grad.attr("indices"), grad.attr("values"), false);
+    const std::string text = label.text();
+    return unless_python_exits(
+        [&]() -> py::object { return module().attr("parts_of")(grad, param.attr("shape"), text); });
+}
+
 }  // namespace
 
 bool Plan::unpack_sparse(const py::tuple &grads) {
+    MappedArrays mapped;
     for (const std::size_t i : executor_.active) {
         const py::handle grad = PyTuple_GET_ITEM(grads.ptr(), static_cast<Py_ssize_t>(i));
         if (PyArray_Check(grad.ptr()) || PyArray_IsScalar(grad.ptr(), Generic)) continue;
         sparse_parts_.resize(entries_.size(), py::none());
-        const std::string text = label(roles_.grad, i).text();
-        sparse_parts_[i] = unless_python_exits([&]() -> py::object {
-            return py::module_::import("numpy_adagrad.inputs.sparse")
-                .attr("parts_of")(grad, entries_[i].param.attr("shape"), text);
-        });
+        arrays::Label part = label(roles_.grad, i);
+        sparse_parts_[i] = parts_of(grad, entries_[i].param, part);
+        if (sparse_parts_[i].is_none()) continue;
+        const py::tuple parts(sparse_parts_[i]);
+        part.part = ".indices";
+        mapped.add(parts[0], part);
+        part.part = ".values";
+        mapped.add(parts[1], part);
     }
+    mapped.check();
     return !sparse_parts_.empty();
 }
 

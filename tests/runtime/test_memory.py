@@ -75,14 +75,17 @@ ORDERS: list[Literal["C", "F"]] = ["C", "F"]
 def test_large_accumulators_begin_lines_where_their_parameters_do(
     dialect: Dialect, dtype: str, state_dtype: str | None
 ) -> None:
-    """Whichever element of a cache line the parameter begins with."""
+    """Whichever element of a line the parameter begins with; and half a page further."""
     params = [
-        np.ones(5000 + offset, dtype)[offset:].reshape(50, 100, order=order) for offset in range(33) for order in ORDERS
+        np.ones(20_000 + offset, dtype)[offset:].reshape(100, 200, order=order)
+        for offset in range(33)
+        for order in ORDERS
     ]
     optimizer = dialect.make(params, state_dtype=state_dtype)
     for param, accum in zip(params, dialect.accumulators(optimizer), strict=True):
         before_line = -param.ctypes.data % 64 // param.itemsize
-        assert (accum.ctypes.data + before_line * accum.itemsize) % 64 == 0
+        line, same = (array.ctypes.data + before_line * array.itemsize for array in (param, accum))
+        assert (line % 64, (same - line) % 4096) == (0, 2048)
         assert (accum.flags.c_contiguous, accum.flags.f_contiguous) == (param.flags.c_contiguous, param.flags.fnc)
 
 

@@ -168,7 +168,6 @@ def parts_of(grad: Any, shape: tuple[int, ...], label: str) -> tuple[Array, Arra
     For anything else, return None.
     """
     if isinstance(grad, RowSparse):
-        check_arrays([(f"{label}.indices", grad.indices), (f"{label}.values", grad.values)])
         return grad.indices, grad.values, False
     if is_scipy(grad):
         return *scipy_elements(grad, shape, label), True
