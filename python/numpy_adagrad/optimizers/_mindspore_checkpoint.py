@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from ..inputs.rounding import ieee
+from ..inputs.rounding import rounded
 from ..inputs.tensors import to_array
 from ..inputs.types import Array, Group
 from ..inputs.validation import cast_like, number, step_count
@@ -162,8 +162,7 @@ def to_checkpoint(
 
 def rate_array(rate: Any) -> Array:
     """Return a learning rate that is not a callable as the array in which MindSpore keeps it."""
-    with ieee():
-        return np.array(read_rate(rate), np.float32)
+    return rounded(read_rate(rate), np.float32)
 
 
 def from_checkpoint(

@@ -18,7 +18,7 @@ from .. import _core
 from ..inputs.aligned import empty_like
 from ..inputs.containers import read_group, read_names
 from ..inputs.memmap import MappedFile, check_files, mapped_files
-from ..inputs.rounding import ieee
+from ..inputs.rounding import rounded
 from ..inputs.types import Array, Group
 
 Allocate: TypeAlias = Callable[[Array, "np.dtype[Any]", complex], Array]
@@ -204,8 +204,7 @@ class OptimizerState(ABC):
         if dtype != param.dtype and not (is_half and dtype == np.float32):
             allowed = f"{param.dtype} or float32" if is_half else f"{param.dtype}"
             raise TypeError(f"state_dtype: expected {allowed} for a {param.dtype} parameter, got {dtype}")
-        with ieee():
-            filled = np.array(value, dtype)
+        filled = rounded(value, dtype)
         if np.isfinite(value) and not np.isfinite(filled):
             raise ValueError(f"{self._accumulator}: expected an initial value within {dtype}, got {value.real}")
         if self._allocate is not None:
