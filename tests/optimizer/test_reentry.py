@@ -3,7 +3,7 @@
 import copy
 import signal
 import threading
-from collections import UserDict
+from collections import UserDict, defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -99,6 +99,14 @@ def test_gradients_may_wait_for_other_threads(dialect: Dialect, form: str) -> No
     message = f"{dialect.optimizer.__name__}: called from inside one of its own steps"
     grads.call = lambda: optimizer.step([ones()])
     raises_unchanged(optimizer, RuntimeError, message, lambda: optimizer.step(grads))
+
+
+def test_a_mapping_with_defaults_makes_no_gradient_up(dialect: Dialect) -> None:
+    optimizer = dialect.optimizer({"a": ones(), "b": ones()})
+    grads = defaultdict(ones, a=ones(), c=ones())
+    message = "grads: expected one for each parameter (None for no gradient), got none for 'b'"
+    raises_unchanged(optimizer, KeyError, message, lambda: optimizer.step(grads))
+    assert list(grads) == ["a", "c"]
 
 
 def test_names_that_another_thread_changes(dialect: Dialect) -> None:

@@ -102,8 +102,6 @@ def read_names(groups: Sequence[Group], earlier: Sequence[Group] = (), known: Ma
 
 def flat_grads(grads: Any, names: Collection[str], single_param: bool) -> Sequence[Any]:
     """Convert `grads`, given in the form of the parameters, into a flat sequence."""
-    if type(grads) is dict:
-        return _by_name(grads, names)
     if type(grads) in (list, tuple):
         items: Sequence[Any] = grads
     elif isinstance(grads, np.ndarray) or is_sparse(grads):
@@ -127,15 +125,10 @@ def flat_grads(grads: Any, names: Collection[str], single_param: bool) -> Sequen
 def _by_name(grads: Mapping[Any, Any], names: Collection[str]) -> list[Any]:
     if not names:
         raise TypeError("grads: expected a sequence, as the parameters have no names, got a mapping")
-    try:
-        flat = [grads[name] for name in names]
-    except KeyError:
-        missing = next((name for name in names if name not in grads), None)
-        if missing is None:
-            raise
-        text = f"grads: expected one for each parameter (None for no gradient), got none for {missing!r}"
-        raise KeyError(text) from None
+    missing = [name for name in names if name not in grads]  # a defaultdict would make them up
+    if missing:
+        raise KeyError(f"grads: expected one for each parameter (None for no gradient), got none for {missing[0]!r}")
     if len(grads) != len(names):
         unknown = next(name for name in grads if name not in set(names))
         raise KeyError(f"grads: expected the names of the parameters, got {unknown!r}")
-    return flat
+    return [grads[name] for name in names]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from ..inputs.rounding import ieee
+from ..inputs.rounding import ieee, rounded
 from ..inputs.validation import positive_scale
 from ..optimizers import OPTIMIZERS
 from ..optimizers._base import Optimizer
@@ -139,7 +139,7 @@ def runs(chosen: Settings, problem: Problem) -> Iterator[tuple[Floats, Floats]]:
     optimizers = [make(side, params) for side, params in zip(sides, (params, other_params), strict=True)]
     for side in sides:
         check_rates(side, problem.steps)
-    scale = np.float32(positive_scale(chosen.loss_scale))
+    scale = rounded(positive_scale(chosen.loss_scale), np.float32)
     yield flat, other_flat
     for unscaled in problem.grads():
         with ieee():
