@@ -8,7 +8,6 @@ tables show medians; a ratio is the median of the ratios within rounds. The boun
 """
 
 import argparse
-import os
 import random
 import statistics
 import subprocess
@@ -20,6 +19,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
+from bound_loops import build_bounds
 from numpy_adagrad.benchmark.figures import format_duration, format_ratio, format_threads, median_ratio
 from page import markdown_table, write_block
 from processes import Worker
@@ -38,15 +38,6 @@ ROWS = [
     "ascending, unique",
 ]
 Seconds = dict[str, list[float]]
-
-
-def build_bounds(folder: str) -> str:
-    """Compile the bounds for this machine; return the path of the library."""
-    library = f"{folder}/bounds.so"
-    flags = ["-O3", "-march=native", "-mprefer-vector-width=512", "-fopenmp", "-fno-math-errno", "-shared", "-fPIC"]
-    source = str(Path(__file__).with_name("bounds.cpp"))
-    subprocess.run([os.environ.get("CXX", "c++"), "-std=c++17", *flags, "-o", library, source], check=True)
-    return library
 
 
 def measure(

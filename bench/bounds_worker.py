@@ -1,6 +1,5 @@
 """One implementation in a process of its own, driven by `bounds.py`."""
 
-import ctypes
 import statistics
 import time
 from collections.abc import Callable
@@ -9,24 +8,14 @@ from itertools import cycle
 from typing import Any
 
 import numpy as np
+from bound_loops import DenseBound, rows_bound
 from numpy_adagrad import RowSparse, TorchAdagrad
-from numpy_adagrad.inputs.aligned import empty_like
 from numpy_adagrad.inputs.types import Array
 from processes import answer
 
 Step = Callable[[], object]
 LR, EPS = 0.01, 1e-10
 INDICES = 65_536
-
-
-def bound(library: str, name: str) -> Callable[..., Any]:
-    """Return a loop of `bounds.cpp`."""
-    pointer, length = ctypes.c_void_p, ctypes.c_ssize_t
-    arrays: list[Any] = [pointer, pointer, pointer, length]
-    function = ctypes.CDLL(library)[name]
-    function.argtypes = [*arrays, pointer, length, length] if name == "rows_bound" else [*arrays, length]
-    function.restype = ctypes.c_float if name == "rows_bound" else None
-    return function
 
 
 def dense_step(implementation: str, library: str, length: int) -> Step:
@@ -42,13 +31,9 @@ def dense_step(implementation: str, library: str, length: int) -> Step:
         param.grad = torch.from_numpy(g)
         step: Step = torch.optim.Adagrad([param], lr=LR, eps=EPS, fused=True).step
         return step
-    sums = empty_like(p, p.dtype)
-    sums[...] = 1
-    call = bound(library, implementation)
-    steps = [partial(call, p.ctypes.data, sums.ctypes.data, g.ctypes.data, length, ahead) for ahead in (0, 1024, 4096)]
-    # The arrays live as long as the step; the better of two ways to prefetch is the bound.
-    best = min(steps, key=lambda step: min(seconds_of(step) for _ in range(7)))
-    return lambda: (best(), p, sums, g)[0]
+    bound = DenseBound(library, implementation, [p], [g], p.dtype)
+    bound.tune()
+    return bound.run
 
 
 def draw(rows: str, number: int, rng: np.random.Generator) -> Array:
@@ -82,19 +67,9 @@ def sparse_step(implementation: str, library: str, rows: str, width: int) -> Ste
         sums = np.zeros_like(table)
         steps = [partial(numpy_step, table, sums, *batch) for batch in batches]
     else:
-        sums = empty_like(table, table.dtype)
-        sums[...] = 0
-        call = bound(library, implementation)
-        touched = [np.unique(indices) for indices, _ in batches]
-        pairs = zip(batches, touched, strict=True)
-        steps = [partial(bound_rows, call, table, sums, values, each) for (_, values), each in pairs]
+        steps = rows_bound(library, table, batches)
     turns = cycle(steps)
     return lambda: next(turns)()
-
-
-def bound_rows(call: Callable[..., Any], table: Array, sums: Array, values: Array, touched: Array) -> None:
-    pointers = (table.ctypes.data, sums.ctypes.data, values.ctypes.data)
-    call(*pointers, len(values), touched.ctypes.data, len(touched), table.shape[1])
 
 
 def torch_steps(table: Array, batches: list[tuple[Array, Array]]) -> list[Step]:

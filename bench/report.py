@@ -98,7 +98,7 @@ def table(measurements: list[Measurement], cell: Cell, left_out: Sequence[str] =
 
 def time_and_ratio(measured: Measurement, name: str) -> str:
     seconds = measured.seconds[name]
-    ratio = median_ratio(seconds, measured.seconds[MEMORY_BOUND]) / measured.bound_factor
+    ratio = median_ratio(seconds, measured.seconds[MEMORY_BOUND])
     return f"{format_duration(statistics.median(seconds))} ({format_ratio(ratio)})"
 
 

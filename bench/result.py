@@ -4,7 +4,7 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-SCHEMA = 1
+SCHEMA = 2
 """To be raised whenever the fields below change."""
 
 
@@ -20,20 +20,18 @@ class Measurement:
         The number of threads of every candidate that lets us set it.
     bytes : float
         The bytes that one step has to read and write.
-    bound_factor : float
-        The time of a step that is limited by memory alone, relative to the candidate `memory_bound`.
     rows : float or None
         The number of distinct rows that one step updates; None for dense gradients.
     idle : list of bool
         For each round, whether the machine was otherwise idle.
     seconds : dict
-        For each candidate the seconds of one step in each round.
+        For each candidate the seconds of one step in each round. `memory_bound` is the independent loop of
+        `bounds.cpp`.
     """
 
     workload: str
     threads: int
     bytes: float
-    bound_factor: float
     rows: float | None
     idle: list[bool]
     seconds: dict[str, list[float]]

@@ -13,19 +13,23 @@ import os
 import platform
 import shlex
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from bound_loops import DenseBound, build_bounds, rows_bound
 from numpy_adagrad import _core
-from numpy_adagrad.benchmark.candidates import participants, versions
-from numpy_adagrad.benchmark.dense_candidates import DENSE_CANDIDATES
+from numpy_adagrad.benchmark.candidates import MEMORY_BOUND, Candidate, Step, participants, versions
+from numpy_adagrad.benchmark.dense_candidates import DENSE_CANDIDATES, EVERY_KIND
 from numpy_adagrad.benchmark.dense_comparison import compare_dense
 from numpy_adagrad.benchmark.dense_workloads import DENSE_WORKLOADS, DenseWorkload
 from numpy_adagrad.benchmark.figures import format_threads
-from numpy_adagrad.benchmark.sparse_candidates import SPARSE_CANDIDATES
+from numpy_adagrad.benchmark.formulas import FORMULAS, Formula
+from numpy_adagrad.benchmark.sparse_candidates import SPARSE_CANDIDATES, in_turn
 from numpy_adagrad.benchmark.sparse_comparison import compare_sparse
-from numpy_adagrad.benchmark.sparse_workloads import SPARSE_WORKLOADS, SparseWorkload
+from numpy_adagrad.benchmark.sparse_workloads import SPARSE_WORKLOADS, Batch, SparseWorkload
 from numpy_adagrad.benchmark.threads import PROCESSORS, threads
+from numpy_adagrad.inputs.types import Array
 from result import Measurement, Result, write
 
 Workload = DenseWorkload | SparseWorkload
@@ -38,8 +42,10 @@ def main() -> None:
     command = command_line()
     options = read_options()
     measurements: list[Measurement] = []
-    for workload in chosen_workloads(options.workloads, options.small):
-        measurements.extend(measure(workload, options.threads, options.rounds))
+    with tempfile.TemporaryDirectory() as folder:
+        use_independent_bounds(build_bounds(folder))
+        for workload in chosen_workloads(options.workloads, options.small):
+            measurements.extend(measure(workload, options.threads, options.rounds))
     used = versions([*DENSE_CANDIDATES.values(), *SPARSE_CANDIDATES.values()])
     result = Result(
         datetime.date.today().isoformat(),
@@ -49,6 +55,26 @@ def main() -> None:
         measurements,
     )
     write(result, options.out)
+
+
+def use_independent_bounds(library: str) -> None:
+    """Let the candidate `memory_bound` be a loop of `bounds.cpp` in place of the package's own.
+
+    It changes no more than the last bit of each parameter, and the results are checked for that.
+    """
+
+    def dense(workload: DenseWorkload, params: list[Array], grads: list[Array]) -> Step:
+        clips = workload.max_norm is not None
+        bound = DenseBound(library, MEMORY_BOUND, params, grads, workload.state_dtype, clips)
+        bound.tune()
+        return Step(bound.run)
+
+    def sparse(table: Array, batches: list[Batch]) -> Step:
+        return in_turn(rows_bound(library, table, batches))
+
+    FORMULAS["unchanged"] = Formula(lambda p, s, g: (p, s), clips=False)
+    DENSE_CANDIDATES[MEMORY_BOUND] = Candidate(dense, "unchanged", kinds=EVERY_KIND)
+    SPARSE_CANDIDATES[MEMORY_BOUND] = Candidate(sparse, "unchanged")
 
 
 def read_options() -> argparse.Namespace:
@@ -90,7 +116,7 @@ def measure(workload: Workload, counts: list[int], rounds: int) -> Iterator[Meas
         busy = len(done) - sum(idle)
         print(f"{workload.name}, {format_threads(count)}: {sum(idle)} rounds, and {busy} on a busy machine", flush=True)
         seconds = {name: [each.seconds[name] for each in done] for name in done[0].seconds}
-        yield Measurement(workload.name, count, workload.bytes, workload.bound_factor, rows, idle, seconds)
+        yield Measurement(workload.name, count, workload.bytes, rows, idle, seconds)
 
 
 def participating(workload: Workload, count: int) -> list[str]:

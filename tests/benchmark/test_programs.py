@@ -42,7 +42,7 @@ def test_every_installed_candidate_is_checked_and_timed(tmp_path: Path) -> None:
     done = run(BENCH / "run.py", *options, OMP_NUM_THREADS="1")
     assert done.returncode == 0, done.stderr
     written = json.loads(result.read_text())
-    assert written["schema"] == 1
+    assert written["schema"] == 2
     assert written["machine"]["instruction_set"] == _core.isa
     assert written["versions"]["numpy-adagrad"] == _core.version
     command = f"OMP_NUM_THREADS=1 {written['command'].partition('OMP_NUM_THREADS=1 ')[2]}"

@@ -7,7 +7,6 @@ from numpy_adagrad.benchmark.sparse_workloads import SPARSE_WORKLOADS, draw_batc
 
 def test_bytes_of_an_element() -> None:
     assert [workload.element_bytes for workload in DENSE] == [20, 40, 10, 14, 24]
-    assert [workload.bound_factor for workload in DENSE] == [1, 1, 1, 1, 1.2]
     assert [workload.kind for workload in DENSE] == [workload.name for workload in DENSE]
 
 

@@ -35,24 +35,18 @@ class DenseWorkload(NamedTuple):
         return count_elements(self.shapes)
 
     @property
-    def update_bytes(self) -> int:
-        """Return the bytes per element of an update, which reads three arrays and writes two."""
-        return 3 * dtype_of(self.dtype).itemsize + 2 * self.state_dtype.itemsize
-
-    @property
     def element_bytes(self) -> int:
-        """Return the bytes per element of a step. Clipping reads the gradient a second time, for its norm."""
-        return self.update_bytes + (dtype_of(self.dtype).itemsize if self.max_norm is not None else 0)
+        """Return the bytes per element of a step, which reads three arrays and writes two.
+
+        Clipping reads the gradient a second time, for its norm.
+        """
+        reads = 3 if self.max_norm is None else 4
+        return reads * dtype_of(self.dtype).itemsize + 2 * self.state_dtype.itemsize
 
     @property
     def bytes(self) -> int:
         """Return the bytes that a step has to read and write."""
         return self.elements * self.element_bytes
-
-    @property
-    def bound_factor(self) -> float:
-        """Return the time of a step that is limited by memory alone, relative to the candidate `memory_bound`."""
-        return self.element_bytes / self.update_bytes
 
 
 def dtype_of(name: str) -> np.dtype[np.generic]:
@@ -124,6 +118,7 @@ DENSE_WORKLOADS = {
         DenseWorkload("16K", [(2**14,)]),
         DenseWorkload("1e5", [(10**5,)]),
         DenseWorkload("1e6", [(10**6,)]),
+        DenseWorkload("3e6", [(3 * 10**6,)]),
         DenseWorkload("1e7", [(10**7,)]),
         DenseWorkload("1e8", [(10**8,)]),
         DenseWorkload("resnet50", resnet50()),

@@ -21,7 +21,6 @@ class SparseWorkload(NamedTuple):
     batches: int
     zipf: bool = False  # some rows are frequent; otherwise all are equally likely
     kind: str = "float32"
-    bound_factor: float = 1.0
 
     @property
     def shape(self) -> tuple[int, int]:
