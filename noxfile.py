@@ -39,9 +39,15 @@ def bench(session: nox.Session) -> None:
     """Measure everything and write the figures into docs/internals/performance.md."""
     session.install("torch==2.13.0")
     session.install(".[bench]")
-    session.run("python", "bench/run.py", "--out", "result.json")
-    page = ["--out", "docs/internals/performance.md", "--picture", "docs/internals/performance.png"]
-    session.run("python", "bench/report.py", "result.json", *page)
+    page = "docs/internals/performance"
+    session.run("python", "bench/bounds.py", "--out", "bounds.json")
+    picture = ["--picture", f"{page}-pauses.png"]
+    session.run("python", "bench/bounds_report.py", "bounds.json", "--out", f"{page}.md", *picture)
+    session.run("python", "bench/bounds.py", "--busy", "--out", "busy.json")
+    session.run("python", "bench/bounds_report.py", "busy.json", "--out", f"{page}.md")
+    session.run("python", "bench/run.py", "--rounds", "9", "--out", "result.json")
+    session.run("python", "bench/report.py", "result.json", "--out", f"{page}.md", "--picture", f"{page}.png")
+    session.run("python", "bench/pauses.py", "--out", f"{page}.md")
 
 
 @nox.session(python=["3.10", "3.11", "3.12", "3.13"])

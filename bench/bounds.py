@@ -1,33 +1,36 @@
-"""Compare steps with independent bounds, and with torch, each in a process of its own.
+"""Measure steps beside independent bounds and beside torch, each in a process of its own; write a result file.
 
-    python bench/bounds.py --out docs/internals/performance.md
+    python bench/bounds.py --out bounds.json                  8 minutes, 6 GB of memory
+    python bench/bounds.py --busy --out busy.json             a shorter list, beside a busy process: 2 minutes
 
 Several thread pools in one process disturb each other, so each implementation has its own process. The processes take
 turns: in each round all of them are timed on the same workload, in random order, and only one works at a time. The
-tables show medians; a ratio is the median of the ratios within rounds. The bounds are the loops of `bounds.cpp`.
+bounds are the loops of `bounds.cpp`; `bounds_report.py` makes tables and a picture.
 """
 
 import argparse
+import datetime
+import json
 import random
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from bound_loops import build_bounds
-from numpy_adagrad.benchmark.figures import format_duration, format_ratio, format_threads, median_ratio
-from page import markdown_table, write_block
+from machine import command_line, machine
+from numpy_adagrad.benchmark.figures import format_threads
 from processes import Worker
 
-LENGTHS = [10**5, 10**6, 3 * 10**6, 10**7, 10**8]
-PAUSED_LENGTHS = [10**5, 3 * 10**5, 10**6, 3 * 10**6, 10**7]
-PAUSES = {"asleep": "asleep", "one_thread": "NumPy on one thread", "matrix_products": "matrix products"}
-WIDTHS = [1, 4, 16, 64, 768]
+SCHEMA = 1
+OURS, RIVAL = "TorchAdagrad", "torch-fused"
+BOUNDS = ["memory_bound", "divider_bound"]
+STARTS = ["construction", "first step"]
+PAUSES = ["asleep", "one_thread", "matrix_products"]
 ROWS = [
     "uniform",
     "Zipf, scattered",
@@ -37,73 +40,71 @@ ROWS = [
     "one row",
     "ascending, unique",
 ]
-Seconds = dict[str, list[float]]
+ALL = {
+    "lengths": [10**5, 10**6, 3 * 10**6, 10**7, 10**8],
+    "odd_lengths": [10**5, 10**6, 3 * 10**6, 10**7],
+    "paused_lengths": [10**5, 3 * 10**5, 10**6, 3 * 10**6, 10**7],
+    "rows": ROWS,
+    "widths": [1, 4, 16, 64, 768],
+    "arrays": [1, 2000],
+}
+BUSY = {
+    "lengths": [10**5, 10**6, 10**7],
+    "odd_lengths": [],
+    "paused_lengths": [10**5, 10**6],
+    "rows": ["uniform", "Zipf, frequent rows first", "ascending, unique"],
+    "widths": [1, 64],
+    "arrays": [],
+}
+Found = dict[str, Any]
 
 
-def measure(
-    names: Sequence[str], threads: int, options: argparse.Namespace, pause: str = "none", **workload: Any
-) -> Seconds:
-    """Return the seconds of each implementation in each round."""
-    with ExitStack() as stack:
-        workers = {name: stack.enter_context(Worker(sys.executable, "bounds_worker.py", threads)) for name in names}
-        first = [
-            worker.ask("prepare", implementation=name, library=options.library, **workload)["seconds"]
-            for name, worker in workers.items()
-        ]
-        least = 5 if pause == "none" else 15
-        steps = max(least, min(options.most_steps, int(options.seconds / max(first))))
-        found: Seconds = {name: [] for name in names}
+class Turns:
+    """Implementations in processes of their own, each with this number of threads, which take turns."""
+
+    def __init__(self, threads: int, options: argparse.Namespace, stack: ExitStack) -> None:
+        self.threads, self.options, self.stack = threads, options, stack
+        self.workers: dict[str, Worker] = {}
+
+    def ask(self, name: str, do: str, **arguments: Any) -> dict[str, Any]:
+        if name not in self.workers:
+            worker = Worker(sys.executable, "bounds_worker.py", self.threads)
+            self.workers[name] = self.stack.enter_context(worker)
+        return self.workers[name].ask(do, **arguments)
+
+    def measure(self, names: list[str], pause: str = "none", **workload: Any) -> Found:
+        """Return a measurement, as `bounds_report.py` describes it."""
+        for name in names:
+            self.ask(name, "prepare", implementation=name, library=self.options.library, **workload)
+        seconds: dict[str, list[float]] = {name: [] for name in names}
         order = list(names)
-        for _ in range(options.rounds):
+        for _ in range(self.options.rounds):
             random.shuffle(order)
             for name in order:
                 time.sleep(0.02)  # the threads of the last one may still spin
-                found[name].append(workers[name].ask("time", pause=pause, steps=steps)["seconds"])
-    return found
+                found = self.ask(name, "time", pause=pause, limit=self.options.seconds)
+                seconds[name].append(found["seconds"])
+        for name in names:
+            self.ask(name, "forget")
+        print(f"{format_threads(self.threads)}, {pause=}, {workload}", flush=True)
+        return {"threads": self.threads, "pause": pause, "workload": workload, "seconds": seconds}
 
-
-def cell(found: Seconds, name: str, base: str) -> str:
-    return f"{format_duration(statistics.median(found[name]))} ({format_ratio(median_ratio(found[name], found[base]))})"
-
-
-def dense_table(threads: int, options: argparse.Namespace) -> str:
-    names = ["memory_bound", "divider_bound", "TorchAdagrad", "torch-fused"]
-    rows = []
-    for length in options.lengths:
-        found = measure(names, threads, options, length=length)
-        bound = max(names[:2], key=lambda name: statistics.median(found[name]))
-        times = [format_duration(statistics.median(found[name])) for name in names[:2]]
-        ours = format_ratio(median_ratio(found["torch-fused"], found["TorchAdagrad"]))
-        rows.append(
-            [f"{length:,}", *times, cell(found, "TorchAdagrad", bound), cell(found, "torch-fused", bound), ours]
-        )
-    return markdown_table(["elements", *names, "torch-fused / TorchAdagrad"], rows)
-
-
-def paused_table(threads: int, options: argparse.Namespace) -> str:
-    rows = []
-    for length in options.paused_lengths:
-        cells = []
+    def measure_all(self) -> Iterator[Found]:
+        options = self.options
+        for length in options.lengths:
+            yield self.measure([*BOUNDS, OURS, RIVAL], length=length)
+        for length in options.odd_lengths:
+            yield self.measure([*BOUNDS, OURS, RIVAL], length=length, skipped=1)
         for pause in PAUSES:
-            found = measure(["TorchAdagrad", "torch-fused"], threads, options, pause, length=length)
-            ours = format_duration(statistics.median(found["TorchAdagrad"]))
-            cells.append(f"{ours}, {cell(found, 'torch-fused', 'TorchAdagrad')}")
-        rows.append([f"{length:,}", *cells])
-    return markdown_table(["elements", *PAUSES.values()], rows)
-
-
-def sparse_table(threads: int, options: argparse.Namespace) -> str:
-    rows = []
-    for kind in options.rows:
-        cells = []
+            for length in options.paused_lengths:
+                yield self.measure([OURS, RIVAL], pause, length=length)
+        for arrays in options.arrays:
+            for start in STARTS:
+                yield self.measure([OURS, RIVAL], arrays=arrays, start=start)
         for width in options.widths:
-            ascending = ["NumPy"] if kind == "ascending, unique" else []
-            names = ["rows_bound", "TorchAdagrad", "torch-sparse", *ascending]
-            found = measure(names, threads, options, rows=kind, width=width)
-            ratios = [median_ratio(found[name], found["TorchAdagrad"]) for name in names[2:]]
-            cells.append(f"{cell(found, 'TorchAdagrad', 'rows_bound')}; {', '.join(map(format_ratio, ratios))}")
-        rows.append([kind, *cells])
-    return markdown_table(["rows", *(f"width {width}" for width in options.widths)], rows)
+            for rows in options.rows:
+                indexing = ["NumPy"] if rows == "ascending, unique" else []
+                yield self.measure(["rows_bound", OURS, "torch-sparse", *indexing], rows=rows, width=width)
 
 
 @contextmanager
@@ -118,27 +119,38 @@ def perhaps_busy(busy: bool) -> Iterator[None]:
 
 
 def main() -> None:
+    command = command_line()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="the Markdown page with the generated block")
-    parser.add_argument("--rounds", type=int, default=11, help="rounds for each workload (%(default)s)")
+    parser.add_argument("--out", type=Path, required=True, help="the result file to write")
+    parser.add_argument("--rounds", type=int, default=7, help="rounds for each workload (%(default)s)")
     parser.add_argument("--seconds", type=float, default=0.05, help="time of a round (%(default)s)")
-    parser.add_argument("--most-steps", type=int, default=200, help="most steps in a round (%(default)s)")
     parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
-    parser.add_argument("--lengths", type=int, nargs="*", default=LENGTHS, help="elements in the first tables")
-    parser.add_argument("--paused-lengths", type=int, nargs="*", default=PAUSED_LENGTHS)
-    parser.add_argument("--rows", nargs="*", choices=ROWS, default=ROWS, help="sparse gradients")
-    parser.add_argument("--widths", type=int, nargs="*", default=WIDTHS, help="of the rows of sparse gradients")
-    parser.add_argument("--busy", action="store_true", help="measure beside a busy process, in a block of its own")
+    parser.add_argument("--busy", action="store_true", help="measure beside a busy process, by default a shorter list")
+    parser.add_argument("--lengths", type=int, nargs="*", help="elements of single arrays")
+    parser.add_argument("--odd-lengths", type=int, nargs="*", help="the same, gradients at an odd place")
+    parser.add_argument("--paused-lengths", type=int, nargs="*", help="the same, 3 ms between two steps")
+    parser.add_argument("--arrays", type=int, nargs="*", help="numbers of arrays of new optimizers")
+    parser.add_argument("--rows", nargs="*", choices=ROWS, help="sparse gradients")
+    parser.add_argument("--widths", type=int, nargs="*", help="of the rows of sparse gradients")
     options = parser.parse_args()
-    texts = []
+    for name, default in (BUSY if options.busy else ALL).items():
+        if getattr(options, name) is None:
+            setattr(options, name, default)
+    measurements: list[Found] = []
     with tempfile.TemporaryDirectory() as folder, perhaps_busy(options.busy):
         options.library = build_bounds(folder)
         for threads in options.threads:
-            heading = format_threads(threads)
-            texts += [f"### Steps in a row, {heading}", dense_table(threads, options)]
-            texts += [f"### 3 ms between two steps, {heading}", paused_table(threads, options)]
-            texts += [f"### {65_536:,} rows of a table, {heading}", sparse_table(threads, options)]
-    write_block(options.out, "bounds, busy" if options.busy else "bounds", "\n\n".join(texts))
+            with ExitStack() as stack:
+                measurements += Turns(threads, options, stack).measure_all()
+    result = {
+        "schema": SCHEMA,
+        "date": datetime.date.today().isoformat(),
+        "machine": machine(),
+        "command": command,
+        "busy": options.busy,
+        "measurements": measurements,
+    }
+    options.out.write_text(json.dumps(result) + "\n")
 
 
 if __name__ == "__main__":

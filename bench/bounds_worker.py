@@ -1,9 +1,10 @@
 """One implementation in a process of its own, driven by `bounds.py`."""
 
+import gc
 import statistics
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import lru_cache, partial
 from itertools import cycle
 from typing import Any
 
@@ -16,24 +17,61 @@ from processes import answer
 Step = Callable[[], object]
 LR, EPS = 0.01, 1e-10
 INDICES = 65_536
+WARM_UP = 10e-3
+BOUNDS = ("memory_bound", "divider_bound")
 
 
-def dense_step(implementation: str, library: str, length: int) -> Step:
-    """Return a step on arrays as NumPy allocates them."""
+def numbers(rng: np.random.Generator, length: int) -> Array:
+    """Return normally distributed numbers, which repeat after a while."""
+    drawn: Array = np.resize(rng.standard_normal(min(length, 1_000_000), np.float32), length)
+    return drawn
+
+
+def dense_step(implementation: str, library: str, length: int, skipped: int = 0) -> Step:
+    """Return a step on arrays as NumPy allocates them; the gradient begins some elements later."""
     rng = np.random.default_rng(1)
-    p, g = (rng.standard_normal(length, np.float32) for _ in range(2))
-    if implementation == "TorchAdagrad":
-        return partial(TorchAdagrad([p], lr=LR, eps=EPS).step, [g])
-    if implementation == "torch-fused":
-        import torch
+    p, g = numbers(rng, length), numbers(rng, skipped + length)[skipped:]
+    if implementation in BOUNDS:
+        bound = DenseBound(library, implementation, [p], [g], p.dtype)
+        bound.tune()
+        return bound.run
+    return step_of(optimizer_of(implementation, as_params(implementation, [p])), [g])
 
-        param = torch.from_numpy(p)
+
+def as_params(implementation: str, arrays: list[Array]) -> list[Any]:
+    """Return the parameters that an implementation takes."""
+    if implementation == "TorchAdagrad":
+        return list(arrays)
+    import torch
+
+    return [torch.from_numpy(array) for array in arrays]
+
+
+def optimizer_of(implementation: str, params: list[Any]) -> Any:
+    if implementation == "TorchAdagrad":
+        return TorchAdagrad(params, lr=LR, eps=EPS)
+    import torch
+
+    return torch.optim.Adagrad(params, lr=LR, eps=EPS, fused=True)
+
+
+def step_of(optimizer: Any, grads: list[Array]) -> Step:
+    """Return the step of an optimizer."""
+    if isinstance(optimizer, TorchAdagrad):
+        return partial(optimizer.step, grads)
+    import torch
+
+    for param, g in zip(optimizer.param_groups[0]["params"], grads, strict=True):
         param.grad = torch.from_numpy(g)
-        step: Step = torch.optim.Adagrad([param], lr=LR, eps=EPS, fused=True).step
-        return step
-    bound = DenseBound(library, implementation, [p], [g], p.dtype)
-    bound.tune()
-    return bound.run
+    step: Step = optimizer.step
+    return step
+
+
+@lru_cache(maxsize=1)
+def values_of(width: int) -> list[Array]:
+    """Return the values of the batches, together more than the caches hold."""
+    rng = np.random.default_rng(2)
+    return [numbers(rng, INDICES * width).reshape(INDICES, width) for _ in range(4 if width <= 64 else 2)]
 
 
 def draw(rows: str, number: int, rng: np.random.Generator) -> Array:
@@ -56,7 +94,7 @@ def draw(rows: str, number: int, rng: np.random.Generator) -> Array:
 def sparse_step(implementation: str, library: str, rows: str, width: int) -> Step:
     rng = np.random.default_rng(1)
     table = np.ones((1_000_000 if width <= 64 else 100_000, width), np.float32)
-    batches = [(draw(rows, len(table), rng), rng.standard_normal((INDICES, width), np.float32)) for _ in range(4)]
+    batches = [(draw(rows, len(table), rng), values) for values in values_of(width)]
     steps: list[Step]
     if implementation == "TorchAdagrad":
         ours = TorchAdagrad([table], lr=LR, eps=EPS)
@@ -125,36 +163,70 @@ class Pauses:
             self.square @ self.square
 
 
+class Start:
+    """A new optimizer of many arrays: its construction, or its first step."""
+
+    def __init__(self, implementation: str, arrays: int, start: str) -> None:
+        rng = np.random.default_rng(1)
+        length = 1000 if arrays == 1 else 256
+        params, self.grads = ([numbers(rng, length) for _ in range(arrays)] for _ in range(2))
+        self.construct = partial(optimizer_of, implementation, as_params(implementation, params))
+        self.first = start == "first step"
+        self.step: Step = self.construct
+
+    def before(self) -> None:
+        if self.first:
+            self.step = step_of(self.construct(), self.grads)
+
+
 class Timed:
-    """The step that is timed."""
+    """The step that is timed, and what comes before each."""
 
     step: Step
+    before: Step | None
 
     def __init__(self) -> None:
         self.pauses = Pauses()
 
     def prepare(self, implementation: str, library: str, **workload: Any) -> dict[str, Any]:
-        make = sparse_step if "width" in workload else dense_step
-        self.step = make(implementation, library, **workload)
-        for _ in range(3):
-            self.step()
-        return {"seconds": seconds_of(self.step)}
+        self.before = None
+        if "start" in workload:
+            start = Start(implementation, **workload)
+            self.step, self.before = lambda: start.step(), start.before
+        elif "width" in workload:
+            self.step = sparse_step(implementation, library, **workload)
+        else:
+            self.step = dense_step(implementation, library, **workload)
+        return {}
 
-    def time(self, pause: str, steps: int) -> dict[str, Any]:
-        """Return the median of so many steps; a few untimed ones before them wake threads and fill caches."""
-        between = getattr(self.pauses, pause)
-        for _ in range(max(1, steps // 4)):
-            self.step()
-        seconds = []
-        for _ in range(steps):
+    def forget(self) -> dict[str, Any]:
+        """Free the memory."""
+        self.step, self.before = lambda: None, None
+        gc.collect()
+        return {}
+
+    def time(self, pause: str, limit: float) -> dict[str, Any]:
+        """Return the median of the steps in so many seconds.
+
+        The untimed ones before them fill the caches and wake the threads. It takes milliseconds until the threads of a
+        process that was idle run on processors of their own.
+        """
+        between = self.before or getattr(self.pauses, pause)
+        self.seconds(between, WARM_UP)
+        return {"seconds": statistics.median(self.seconds(between, limit))}
+
+    def seconds(self, between: Step, limit: float) -> list[float]:
+        found: list[float] = []
+        end = time.perf_counter() + limit
+        while len(found) < 2 or time.perf_counter() < end:
             between()
-            seconds.append(seconds_of(self.step))
-        return {"seconds": statistics.median(seconds)}
+            found.append(seconds_of(self.step))
+        return found
 
 
 def main() -> None:
     timed = Timed()
-    answer({"prepare": timed.prepare, "time": timed.time})
+    answer({"prepare": timed.prepare, "time": timed.time, "forget": timed.forget})
 
 
 if __name__ == "__main__":

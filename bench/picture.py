@@ -1,76 +1,106 @@
-"""The picture of the documentation: the memory throughput of each candidate in float32."""
+"""The pictures of the documentation, one idea each: how fast a step is, and what a pause before it costs."""
 
 import statistics
-from collections.abc import Iterable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 from numpy_adagrad.benchmark.candidates import MEMORY_BOUND
-from numpy_adagrad.benchmark.dense_candidates import DENSE_CANDIDATES
 from numpy_adagrad.benchmark.dense_workloads import DENSE_WORKLOADS
-from numpy_adagrad.benchmark.figures import format_threads
+from numpy_adagrad.benchmark.figures import format_duration, format_threads
 from result import Measurement
 
-
-def draw(groups: list[tuple[int, list[Measurement]]], path: Path) -> None:
-    """Draw, for each number of threads, single arrays over their length and lists of arrays beside them."""
-    figure = Figure(figsize=(7 * len(groups), 5.4), layout="constrained")
-    panels = figure.subplots(1, 2 * len(groups), sharey=True, squeeze=False, width_ratios=[3, 1] * len(groups))[0]
-    for k, (count, measurements) in enumerate(groups):
-        float32 = [each for each in measurements if DENSE_WORKLOADS[each.workload].kind == "float32"]
-        left, right = panels[2 * k : 2 * k + 2]
-        draw_arrays(left, [each for each in float32 if arrays_in(each) == 1])
-        draw_lists(right, [each for each in float32 if arrays_in(each) > 1])
-        left.set_title(format_threads(count), loc="left")
-        for axes in (left, right):
-            axes.grid(alpha=0.3)
-    panels[0].set_ylabel("GB/s that a step has to read and write")
-    panels[0].set_yscale("log")
-    panels[0].yaxis.set_major_formatter("{x:g}")
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=5, frameon=False)
-    figure.savefig(path, dpi=150)
+OURS = "TorchAdagrad"
+COLORS = {
+    OURS: "black",
+    MEMORY_BOUND: "firebrick",
+    "torch-fused": "tab:orange",
+    "numba": "tab:green",
+    "optax": "tab:purple",
+    "torch-default": "tab:brown",
+    "NumPy": "tab:blue",
+    "MindSpore": "tab:gray",
+}
+"""The lines that are drawn. MindSporeAdagrad is left out, which is as fast as TorchAdagrad, and torch-foreach."""
+DASHED = {MEMORY_BOUND: "--"}
+Points = list[tuple[float, float]]
 
 
-def arrays_in(measured: Measurement) -> int:
-    return len(DENSE_WORKLOADS[measured.workload].shapes)
+def draw_throughput(threads: int, measurements: list[Measurement], path: Path) -> None:
+    """Draw the memory throughput of steps on one float32 array over its length."""
+    lines: dict[str, Points] = {}
+    for each in measurements:
+        workload = DENSE_WORKLOADS[each.workload]
+        if workload.kind == "float32" and len(workload.shapes) == 1:
+            for name in COLORS.keys() & each.seconds.keys():
+                speed = each.bytes / statistics.median(each.seconds[name]) / 1e9
+                lines.setdefault(name, []).append((workload.elements, speed))
+    axes = axes_with_title(f"A step on a large array runs at the memory bound\n{format_threads(threads)}, float32")
+    axes.set_ylabel("GB/s read and written, higher is faster")
+    axes.yaxis.set_major_formatter("{x:g}")
+    draw_lines(axes, lines)
+    save(axes, path)
 
 
-def draw_arrays(axes: Axes, measurements: list[Measurement]) -> None:
-    for name in present(measurements):
-        points = [
-            (DENSE_WORKLOADS[each.workload].elements, throughput(each, name))
-            for each in measurements
-            if name in each.seconds
-        ]
-        line: dict[str, Any] = {"linestyle": "--"} if name == MEMORY_BOUND else {"marker": "o", "markersize": 4}
-        axes.plot(*zip(*sorted(points), strict=True), label=name, **style(name), **line)
-    axes.set(xscale="log", xlabel="elements in one array")
+def draw_pauses(found: list[dict[str, Any]], path: Path) -> None:
+    """Draw the time of a step after a pause over the length of its array, with the largest number of threads."""
+    threads = max(each["threads"] for each in found)
+    lines: dict[str, Points] = {}
+    for each in found:
+        if each["threads"] == threads:
+            for name, seconds in each["seconds"].items():
+                lines.setdefault(name, []).append((each["workload"]["length"], statistics.median(seconds)))
+    title = "After matrix products, torch's step waits for OpenBLAS's threads; ours does not"
+    axes = axes_with_title(f"{title}\n{format_threads(threads)}, 3 ms of matrix products before each step")
+    axes.set_ylabel("time of a step, lower is faster")
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda seconds, _: format_duration(seconds).replace(".00", "")))
+    draw_lines(axes, lines)
+    save(axes, path)
 
 
-def draw_lists(axes: Axes, measurements: list[Measurement]) -> None:
-    for name in present(measurements):
-        points = [(each.workload, throughput(each, name)) for each in measurements if name in each.seconds]
-        mark: dict[str, Any] = (
-            {"marker": "_", "markersize": 24} if name == MEMORY_BOUND else {"marker": "o", "markersize": 6}
+def axes_with_title(title: str) -> Axes:
+    axes = Figure(figsize=(7, 4.4), layout="constrained").subplots()
+    axes.set_title(title, loc="left", fontsize=11)
+    axes.set(xscale="log", yscale="log", xlabel="elements")
+    axes.grid(alpha=0.25)
+    axes.spines[["top", "right"]].set_visible(False)
+    return axes
+
+
+def draw_lines(axes: Axes, lines: Mapping[str, Points]) -> None:
+    """Draw the lines with their names at their right ends, this package's thick."""
+    for name, points in lines.items():
+        points.sort()
+        style: dict[str, Any] = {"linewidth": 3.5, "zorder": 3} if name == OURS else {"linewidth": 1.2}
+        axes.plot(*zip(*points, strict=True), color=COLORS[name], linestyle=DASHED.get(name, "-"), **style)
+    names = sorted(lines, key=lambda name: lines[name][-1][1])
+    heights = apart(axes, [lines[name][-1][1] for name in names])
+    for name, height in zip(names, heights, strict=True):
+        axes.annotate(
+            name.replace("_", " "),
+            (lines[name][-1][0], height),
+            (8, 0),
+            textcoords="offset points",
+            va="center",
+            color=COLORS[name],
+            weight="bold" if name == OURS else "normal",
         )
-        axes.plot(*zip(*points, strict=True), linestyle="", **style(name), **mark)
-    axes.set_xlabel("lists of arrays")
-    axes.margins(x=0.25)
-    axes.tick_params("x", labelrotation=30)
 
 
-def present(measurements: Iterable[Measurement]) -> list[str]:
-    names = {name for measured in measurements for name in measured.seconds}
-    return [name for name in DENSE_CANDIDATES if name in names]
+def apart(axes: Axes, heights: list[float]) -> list[float]:
+    """Return heights in ascending order that are far enough apart for labels on a logarithmic axis."""
+    low, high = axes.get_ylim()
+    least = (high / low) ** 0.055
+    result: list[float] = []
+    for height in heights:
+        result.append(max(height, result[-1] * least) if result else height)
+    return result
 
 
-def throughput(measured: Measurement, name: str) -> float:
-    return measured.bytes / statistics.median(measured.seconds[name]) / 1e9
-
-
-def style(name: str) -> dict[str, Any]:
-    """Return the style of a candidate in every panel; this package's optimizers are drawn on top."""
-    position = list(DENSE_CANDIDATES).index(name)
-    return {"color": "black" if name == MEMORY_BOUND else f"C{position - 1}", "zorder": 20 - position}
+def save(axes: Axes, path: Path) -> None:
+    figure = axes.get_figure(root=True)
+    assert figure is not None
+    figure.savefig(path, dpi=150)

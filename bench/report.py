@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeAlias
 
+from machine import described
 from numpy_adagrad.benchmark.candidates import MEMORY_BOUND
 from numpy_adagrad.benchmark.dense_candidates import DENSE_CANDIDATES
 from numpy_adagrad.benchmark.figures import (
@@ -22,10 +23,8 @@ from numpy_adagrad.benchmark.figures import (
 )
 from numpy_adagrad.benchmark.sparse_candidates import SPARSE_CANDIDATES
 from page import markdown_table, write_block
-from picture import draw
+from picture import draw_throughput
 from result import Measurement, Result, read
-
-RIVAL = "torch-fused"
 
 Cell: TypeAlias = Callable[[Measurement, str], str]
 
@@ -50,7 +49,7 @@ def main() -> None:
         sections = [sparse_section(*each) for each in by_threads(sparse)]
         write_block(options.out, "sparse", "\n\n".join([*introduction, *sections]))
     if options.picture and dense:
-        draw(by_threads(dense), options.picture)
+        draw_throughput(*by_threads(dense)[0], options.picture)
 
 
 def without_busy_rounds(measured: Measurement) -> Measurement:
@@ -73,14 +72,12 @@ def by_threads(measurements: Iterable[Measurement]) -> list[tuple[int, list[Meas
 
 
 def circumstances(result: Result, counted: list[Measurement]) -> str:
-    machine = result.machine
     versions = ", ".join(f"{name} {version}" for name, version in result.versions.items())
     counts = [len(measured.idle) for measured in counted]
     fewest, most = min(counts), max(counts)
     rounds = f"{most}" if fewest == most else f"{fewest} to {most}"
     return (
-        f"Measured on {result.date}: {machine['processor']}, {machine['processors']} processors, "
-        f"instruction set {machine['instruction_set']}, {machine['system']} {machine['architecture']}; {versions}. "
+        f"Measured on {result.date}: {described(result.machine)}; {versions}. "
         f"{rounds} rounds on an idle machine.\n\n    {result.command}"
     )
 
@@ -96,52 +93,48 @@ def table(measurements: list[Measurement], cell: Cell, left_out: Sequence[str] =
     return markdown_table(["", *names], rows)
 
 
-def time_and_ratio(measured: Measurement, name: str) -> str:
-    seconds = measured.seconds[name]
-    ratio = median_ratio(seconds, measured.seconds[MEMORY_BOUND])
-    return f"{format_duration(statistics.median(seconds))} ({format_ratio(ratio)})"
+def duration(measured: Measurement, name: str) -> str:
+    return format_duration(statistics.median(measured.seconds[name]))
 
 
-def speedup(measured: Measurement, name: str) -> str:
-    return format_ratio(median_ratio(measured.seconds[RIVAL], measured.seconds[name]))
+def over_bound(measured: Measurement, name: str) -> str:
+    return format_ratio(median_ratio(measured.seconds[name], measured.seconds[MEMORY_BOUND]))
 
 
-def rows_and_bytes(measured: Measurement, name: str) -> str:
+def rows_per_second(measured: Measurement, name: str) -> str:
     assert measured.rows is not None
-    seconds = statistics.median(measured.seconds[name])
-    return f"{three_digits(measured.rows / seconds / 1e6)} Mrow/s, {three_digits(measured.bytes / seconds / 1e9)} GB/s"
+    return three_digits(measured.rows / statistics.median(measured.seconds[name]) / 1e6)
 
 
 def dense_section(count: int, measurements: list[Measurement]) -> str:
-    with_rival = [measured for measured in measurements if RIVAL in measured.seconds]
-    return f"""### {format_threads(count)}
+    return f"""### All candidates, {format_threads(count)}
 
-Median time of a step, and its ratio to the memory bound:
-
-{table(measurements, time_and_ratio)}
-
-Speed relative to {RIVAL}:
-
-{table(with_rival, speedup, left_out=(MEMORY_BOUND, RIVAL))}
-"""
+{times_and_ratios(measurements)}"""
 
 
 def sparse_section(count: int, measurements: list[Measurement]) -> str:
-    return f"""### Sparse gradients, {format_threads(count)}
+    return f"""### All candidates, sparse gradients, {format_threads(count)}
 
-{table(measurements, time_and_ratio)}
+{times_and_ratios(measurements)}
 
-{table(measurements, rows_and_bytes)}
-"""
+Millions of distinct rows per second:
+
+{table(measurements, rows_per_second)}"""
+
+
+def times_and_ratios(measurements: list[Measurement]) -> str:
+    return f"""Median time of a step:
+
+{table(measurements, duration)}
+
+Ratio to the memory bound:
+
+{table(measurements, over_bound, left_out=[MEMORY_BOUND])}"""
 
 
 def sparse_introduction(measurements: list[Measurement]) -> str:
     rows = "; ".join(dict.fromkeys(f"{measured.workload}: {measured.rows:,.0f}" for measured in measurements))
-    return f"""## Sparse gradients
-
-The first table shows the median time of a step that updates some rows of a table, and its ratio to the memory bound.
-The second one shows rows and bytes (of parameter, accumulator and gradient) per second.
-Distinct rows in a step: {rows}."""
+    return f"Distinct rows in a step: {rows}."
 
 
 if __name__ == "__main__":

@@ -9,16 +9,13 @@ The results of the first steps are checked before anything is timed; the program
 import argparse
 import datetime
 import gc
-import os
 import platform
-import shlex
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from bound_loops import DenseBound, build_bounds, rows_bound
-from numpy_adagrad import _core
+from machine import command_line, machine
 from numpy_adagrad.benchmark.candidates import MEMORY_BOUND, Candidate, Step, participants, versions
 from numpy_adagrad.benchmark.dense_candidates import DENSE_CANDIDATES, EVERY_KIND
 from numpy_adagrad.benchmark.dense_comparison import compare_dense
@@ -35,7 +32,6 @@ from result import Measurement, Result, write
 Workload = DenseWorkload | SparseWorkload
 
 SMALL_ELEMENTS = 10**6
-SETTINGS = ("OMP_", "GOMP_", "MKL_", "NUMBA_", "XLA_", "NUMPY_ADAGRAD_")
 
 
 def main() -> None:
@@ -123,30 +119,6 @@ def participating(workload: Workload, count: int) -> list[str]:
     """Return the candidates whose number of threads is `count`, by default or because it can be set."""
     candidates = SPARSE_CANDIDATES if isinstance(workload, SparseWorkload) else DENSE_CANDIDATES
     return participants(candidates, workload.kind, threads_set=count != PROCESSORS)
-
-
-def machine() -> dict[str, str]:
-    return {
-        "processor": processor_name(),
-        "processors": str(os.cpu_count()),
-        "system": platform.system(),
-        "architecture": platform.machine(),
-        "instruction_set": _core.isa,
-    }
-
-
-def processor_name() -> str:
-    """Return the name of the processor in /proc/cpuinfo; ARM processors have none there."""
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return "unknown processor"
-
-
-def command_line() -> str:
-    """Return the command of this run. To be called before any library has set its variables."""
-    settings = [f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith(SETTINGS)]
-    return shlex.join([*settings, "python", *sys.argv])
 
 
 if __name__ == "__main__":

@@ -113,21 +113,54 @@ def test_unknown_rows_of_builds() -> None:
 
 @pytest.mark.parametrize("busy", [False, True])
 def test_bounds(tmp_path: Path, busy: bool) -> None:
-    page = tmp_path / "page.md"
-    quick = ["--threads", "1", "--rounds", "1", "--seconds", "1e-3", "--lengths", "5000", "--paused-lengths", "5000"]
-    sparse = ["--rows", "one row", "ascending, unique", "--widths", "1"]
-    done = run(BENCH / "bounds.py", "--out", page, *quick, *sparse, *(["--busy"] if busy else []))
+    result, page, picture = (tmp_path / name for name in ("bounds.json", "page.md", "page.png"))
+    quick = ["--threads", "1", "--rounds", "1", "--seconds", "1e-3", "--paused-lengths", "5000", "--arrays", "1"]
+    lengths = ["--lengths", "5000", "--odd-lengths", "5000"]
+    sparse = ["--rows", "one row", "ascending, unique", "--widths", "1", "4"]
+    done = run(BENCH / "bounds.py", "--out", result, *quick, *lengths, *sparse, *(["--busy"] if busy else []))
     assert done.returncode == 0, done.stderr
-    begin, *_, end = lines = page.read_text().splitlines()
+    assert json.loads(result.read_text())["busy"] is busy
+    done = run(BENCH / "bounds_report.py", result, "--out", page, "--picture", picture)
+    assert (done.returncode, done.stderr) == (0, "")
+    begin, measured, *_, end = lines = page.read_text().splitlines()
     name = "bounds, busy" if busy else "bounds"
     assert (begin, end) == (f"<!-- {name}: written by bench/ -->", f"<!-- end of {name} -->")
-    cells = {line.split(" | ")[0]: line.count(" | ") for line in lines if line.startswith("| ")}
-    assert cells == {"| elements": 3, "| 5,000": 3, "| rows": 1, "| one row": 1, "| ascending, unique": 1}
+    assert measured.startswith("Measured on 20")
+    rows = [[each.strip() for each in line.strip("|").split("|")] for line in lines if line.startswith("| ")]
+    assert [row[:2] if row[1].replace(",", "").isdigit() else row[:1] for row in rows] == [
+        ["elements"],
+        ["5,000"],
+        ["5,000, odd gradient"],
+        ["between"],
+        ["asleep", "5,000"],
+        ["NumPy on one thread", "5,000"],
+        ["matrix products", "5,000"],
+        ["rows"],
+        ["one row"],
+        ["ascending, unique"],
+        ["rows"],
+        ["one row"],
+        ["ascending, unique"],
+        ["ascending, unique: NumPy's indexing"],
+        ["new optimizer"],
+        ["construction"],
+        ["first step"],
+    ]
     assert [line for line in lines if line.startswith("#")] == [
         "### Steps in a row, 1 thread",
         "### 3 ms between two steps, 1 thread",
         "### 65,536 rows of a table, 1 thread",
+        "### A new optimizer, 1 thread",
     ]
+    assert picture.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+
+
+def test_bounds_of_another_schema(tmp_path: Path) -> None:
+    result = tmp_path / "bounds.json"
+    result.write_text('{"schema": 0}')
+    done = run(BENCH / "bounds_report.py", result, "--out", tmp_path / "page.md")
+    assert done.returncode == 1
+    assert done.stderr == f"{result}: expected a result file of schema 1, got 0\n"
 
 
 def test_growth() -> None:
