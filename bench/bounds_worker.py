@@ -17,7 +17,8 @@ from processes import answer
 Step = Callable[[], object]
 LR, EPS = 0.01, 1e-10
 INDICES = 65_536
-WARM_UP = 10e-3
+FIRST_STEPS = 4  # untimed: each batch once
+WARM_UP = 10e-3  # seconds of untimed steps
 BOUNDS = ("memory_bound", "divider_bound")
 
 
@@ -197,6 +198,9 @@ class Timed:
             self.step = sparse_step(implementation, library, **workload)
         else:
             self.step = dense_step(implementation, library, **workload)
+        for _ in range(FIRST_STEPS):
+            (self.before or self.pauses.none)()
+            self.step()
         return {}
 
     def forget(self) -> dict[str, Any]:

@@ -15,7 +15,10 @@ from ..optimizers import OPTIMIZERS
 from .formulas import FORMULAS
 
 MEMORY_BOUND = "memory_bound"
-"""The candidate that all others are compared with; in the core, a rule without an optimizer."""
+"""The candidate that all others are compared with; in the core, a rule without an optimizer.
+
+`bench/run.py` puts a loop that is independent of the core in its place.
+"""
 OWN_RULES = [rule for rule in FORMULAS if rule in OPTIMIZERS]
 """The rules of this package that take part."""
 
