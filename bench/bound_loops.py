@@ -18,7 +18,6 @@ PIECE_BYTES = 16 * 1024  # of the parameter, in a piece that one thread takes
 LARGE = 64 * 1024  # bytes of the arrays whose place in a page counts
 OFFSETS = (0, PAGE // 2)
 AHEAD = (0, 1024, 4096)
-PARALLEL_FROM = 1_000_000  # elements; for fewer, one thread may be faster than all
 
 
 def build_bounds(folder: str) -> str:
@@ -95,9 +94,8 @@ class DenseBound:
         self.work.pieces, self.work.count = pieces.ctypes.data, len(pieces)
         self.work.ahead, self.work.parallel = variant.ahead, variant.parallel
 
-    def tune(self) -> None:
-        """Choose the fastest variant."""
-        choices = (True,) if self.elements >= PARALLEL_FROM else (True, False)
+    def tune(self, choices: Sequence[bool] = (True, False)) -> None:
+        """Choose the fastest variant, with `parallel` among these."""
         self.use(min((Variant(*each) for each in product(self.places, AHEAD, choices)), key=self.seconds))
 
     def seconds(self, variant: Variant) -> float:
@@ -139,11 +137,13 @@ def cut(params: Sequence[Array], sums: Sequence[int], itemsize: int, grads: Sequ
     return pieces
 
 
-def rows_bound(library: str, table: Array, batches: Iterable[tuple[Array, Array]]) -> list[Callable[[], object]]:
+def rows_bound(
+    library: str, table: Array, batches: Iterable[tuple[Array, Array]], parallel: bool = True
+) -> list[Callable[[], object]]:
     """Return the bounds of sparse steps on a table, one for each batch of indices and values."""
     pointer, length = ctypes.c_void_p, ctypes.c_ssize_t
     function = ctypes.CDLL(library).rows_bound
-    function.argtypes = [pointer, pointer, pointer, length, pointer, length, length]
+    function.argtypes = [pointer, pointer, pointer, length, pointer, length, length, length]
     function.restype = ctypes.c_float
     sums = np.ones(table.size + 2 * PAGE // table.itemsize, table.dtype)
     (address,) = place([table], sums, PAGE // 2)
@@ -151,6 +151,6 @@ def rows_bound(library: str, table: Array, batches: Iterable[tuple[Array, Array]
 
     def bound(values: Array, touched: Array) -> None:
         pointers = (table.ctypes.data, placed.ctypes.data, values.ctypes.data)
-        function(*pointers, len(values), touched.ctypes.data, len(touched), table.shape[1])
+        function(*pointers, len(values), touched.ctypes.data, len(touched), table.shape[1], parallel)
 
     return [partial(bound, values, np.unique(indices)) for indices, values in batches]

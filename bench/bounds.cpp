@@ -89,10 +89,10 @@ void divider_bound_4_4(Work *work) {
 // Reads each row of the values once, in the order given, and reads and writes each touched row of the table and of its
 // sums once: their last bits change. Returns the sum of the values, so that the compiler leaves no read out.
 float rows_bound(std::uint32_t *p, std::uint32_t *s, const float *values, std::ptrdiff_t count,
-                 const std::int64_t *touched, std::ptrdiff_t rows, std::ptrdiff_t width) {
+                 const std::int64_t *touched, std::ptrdiff_t rows, std::ptrdiff_t width, std::ptrdiff_t parallel) {
     constexpr std::ptrdiff_t LINE = LINE_BYTES / sizeof(float), ROWS_AHEAD = 16, LINES_AHEAD = 16;
     float total = 0;
-#pragma omp parallel for schedule(static) reduction(+ : total)
+#pragma omp parallel for schedule(static) if (parallel != 0) reduction(+ : total)
     for (std::ptrdiff_t i = 0; i < count; ++i) {
         const float *const row = values + i * width;
         float sum = 0;
@@ -100,7 +100,7 @@ float rows_bound(std::uint32_t *p, std::uint32_t *s, const float *values, std::p
         for (std::ptrdiff_t k = 0; k < width; ++k) sum += row[k];
         total += sum;
     }
-#pragma omp parallel for schedule(static)
+#pragma omp parallel for schedule(static) if (parallel != 0)
     for (std::ptrdiff_t i = 0; i < rows; ++i) {
         if (i + ROWS_AHEAD < rows) {
             const std::ptrdiff_t ahead = touched[i + ROWS_AHEAD] * width;

@@ -1,6 +1,7 @@
 """One implementation in a process of its own, driven by `bounds.py`."""
 
 import gc
+import os
 import statistics
 import time
 from collections.abc import Callable
@@ -19,6 +20,8 @@ LR, EPS = 0.01, 1e-10
 INDICES = 65_536
 FIRST_STEPS = 4  # untimed: each batch once
 WARM_UP = 10e-3  # seconds of untimed steps
+PARALLEL = (False,) if os.environ["OMP_NUM_THREADS"] == "1" else (True, False)
+"""A bound runs on one thread too: beside a busy process, all threads may wait for one."""
 BOUNDS = ("memory_bound", "divider_bound")
 
 
@@ -28,15 +31,16 @@ def numbers(rng: np.random.Generator, length: int) -> Array:
     return drawn
 
 
-def dense_step(implementation: str, library: str, length: int, skipped: int = 0) -> Step:
-    """Return a step on arrays as NumPy allocates them; the gradient begins some elements later."""
+def dense_step(implementation: str, library: str, length: int, skipped: int = 0) -> list[Step]:
+    """Return a step on arrays as NumPy allocates them, or two of a bound; the gradient begins some elements later."""
     rng = np.random.default_rng(1)
     p, g = numbers(rng, length), numbers(rng, skipped + length)[skipped:]
     if implementation in BOUNDS:
-        bound = DenseBound(library, implementation, [p], [g], p.dtype)
-        bound.tune()
-        return bound.run
-    return step_of(optimizer_of(implementation, as_params(implementation, [p])), [g])
+        bounds = [DenseBound(library, implementation, [p], [g], p.dtype) for _ in PARALLEL]
+        for bound, parallel in zip(bounds, PARALLEL, strict=True):
+            bound.tune([parallel])
+        return [bound.run for bound in bounds]
+    return [step_of(optimizer_of(implementation, as_params(implementation, [p])), [g])]
 
 
 def as_params(implementation: str, arrays: list[Array]) -> list[Any]:
@@ -92,7 +96,7 @@ def draw(rows: str, number: int, rng: np.random.Generator) -> Array:
     return indices
 
 
-def sparse_step(implementation: str, library: str, rows: str, width: int) -> Step:
+def sparse_step(implementation: str, library: str, rows: str, width: int) -> list[Step]:
     rng = np.random.default_rng(1)
     table = np.ones((1_000_000 if width <= 64 else 100_000, width), np.float32)
     batches = [(draw(rows, len(table), rng), values) for values in values_of(width)]
@@ -106,7 +110,11 @@ def sparse_step(implementation: str, library: str, rows: str, width: int) -> Ste
         sums = np.zeros_like(table)
         steps = [partial(numpy_step, table, sums, *batch) for batch in batches]
     else:
-        steps = rows_bound(library, table, batches)
+        return [in_turn(rows_bound(library, table, batches, parallel)) for parallel in PARALLEL]
+    return [in_turn(steps)]
+
+
+def in_turn(steps: list[Callable[[], object]]) -> Step:
     turns = cycle(steps)
     return lambda: next(turns)()
 
@@ -181,9 +189,9 @@ class Start:
 
 
 class Timed:
-    """The step that is timed, and what comes before each."""
+    """The steps that are timed, of which the fastest counts, and what comes before each."""
 
-    step: Step
+    steps: list[Step]
     before: Step | None
 
     def __init__(self) -> None:
@@ -193,19 +201,19 @@ class Timed:
         self.before = None
         if "start" in workload:
             start = Start(implementation, **workload)
-            self.step, self.before = lambda: start.step(), start.before
+            self.steps, self.before = [lambda: start.step()], start.before
         elif "width" in workload:
-            self.step = sparse_step(implementation, library, **workload)
+            self.steps = sparse_step(implementation, library, **workload)
         else:
-            self.step = dense_step(implementation, library, **workload)
-        for _ in range(FIRST_STEPS):
+            self.steps = dense_step(implementation, library, **workload)
+        for step in self.steps * FIRST_STEPS:
             (self.before or self.pauses.none)()
-            self.step()
+            step()
         return {}
 
     def forget(self) -> dict[str, Any]:
         """Free the memory."""
-        self.step, self.before = lambda: None, None
+        self.steps, self.before = [], None
         gc.collect()
         return {}
 
@@ -216,16 +224,21 @@ class Timed:
         process that was idle run on processors of their own.
         """
         between = self.before or getattr(self.pauses, pause)
-        self.seconds(between, WARM_UP)
-        return {"seconds": statistics.median(self.seconds(between, limit))}
+        medians = []
+        for step in self.steps:
+            seconds_of_steps(step, between, WARM_UP)
+            medians.append(statistics.median(seconds_of_steps(step, between, limit)))
+        return {"seconds": min(medians)}
 
-    def seconds(self, between: Step, limit: float) -> list[float]:
-        found: list[float] = []
-        end = time.perf_counter() + limit
-        while len(found) < 2 or time.perf_counter() < end:
-            between()
-            found.append(seconds_of(self.step))
-        return found
+
+def seconds_of_steps(step: Step, between: Step, limit: float) -> list[float]:
+    """Return the times of the steps in so many seconds, at least of two."""
+    found: list[float] = []
+    end = time.perf_counter() + limit
+    while len(found) < 2 or time.perf_counter() < end:
+        between()
+        found.append(seconds_of(step))
+    return found
 
 
 def main() -> None:

@@ -100,7 +100,8 @@ def test_rows_bound(library: str, width: int) -> None:
     rng = np.random.default_rng(1)
     table = rng.standard_normal((300, width), np.float32)
     batches = [(rng.integers(0, 300, 100), rng.standard_normal((100, width), np.float32)) for _ in range(2)]
-    for bound, (indices, _) in zip(rows_bound(library, table, batches), batches, strict=True):
+    bounds = [bound for parallel in (True, False) for bound in rows_bound(library, table, batches, parallel)]
+    for bound, (indices, _) in zip(bounds, batches * 2, strict=True):
         expected = bits(table)
         expected[np.unique(indices)] ^= 1
         bound()
