@@ -45,7 +45,7 @@ def bench(session: nox.Session) -> None:
     session.run("python", "bench/bounds_report.py", "bounds.json", "--out", f"{page}.md", *picture)
     session.run("python", "bench/bounds.py", "--busy", "--out", "busy.json")
     session.run("python", "bench/bounds_report.py", "busy.json", "--out", f"{page}.md")
-    session.run("python", "bench/run.py", "--rounds", "9", "--out", "result.json")
+    session.run("python", "bench/run.py", "--out", "result.json")
     session.run("python", "bench/report.py", "result.json", "--out", f"{page}.md", "--picture", f"{page}.png")
     session.run("python", "bench/pauses.py", "--out", f"{page}.md")
 

@@ -1,7 +1,9 @@
 """The pictures of the documentation, one idea each: how fast a step is, and what a pause before it costs."""
 
+import math
 import statistics
 from collections.abc import Mapping
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +27,10 @@ COLORS = {
     "MindSpore": "tab:gray",
 }
 """The lines that are drawn. MindSporeAdagrad is left out, which is as fast as TorchAdagrad, and torch-foreach."""
-DASHED = {MEMORY_BOUND: "--"}
+STYLES: dict[str, dict[str, Any]] = {
+    OURS: {"linewidth": 3.5, "zorder": 3},
+    MEMORY_BOUND: {"linewidth": 1.8, "linestyle": "--", "zorder": 4},
+}
 Points = list[tuple[float, float]]
 
 
@@ -71,33 +76,33 @@ def axes_with_title(title: str) -> Axes:
 
 
 def draw_lines(axes: Axes, lines: Mapping[str, Points]) -> None:
-    """Draw the lines with their names at their right ends, this package's thick."""
+    """Draw the lines with their names at their right ends, this package's thick, and the bound with its name on top."""
     for name, points in lines.items():
         points.sort()
-        style: dict[str, Any] = {"linewidth": 3.5, "zorder": 3} if name == OURS else {"linewidth": 1.2}
-        axes.plot(*zip(*points, strict=True), color=COLORS[name], linestyle=DASHED.get(name, "-"), **style)
-    names = sorted(lines, key=lambda name: lines[name][-1][1])
+        axes.plot(*zip(*points, strict=True), color=COLORS[name], **STYLES.get(name, {"linewidth": 1.2}))
+    if MEMORY_BOUND in lines:
+        top = max(lines[MEMORY_BOUND], key=lambda point: point[1])
+        write_label(axes, "memory bound", top, (0, 8), COLORS[MEMORY_BOUND], ha="center")
+    names = sorted(lines.keys() - {MEMORY_BOUND}, key=lambda name: lines[name][-1][1])
     heights = apart(axes, [lines[name][-1][1] for name in names])
     for name, height in zip(names, heights, strict=True):
-        axes.annotate(
-            name.replace("_", " "),
-            (lines[name][-1][0], height),
-            (8, 0),
-            textcoords="offset points",
-            va="center",
-            color=COLORS[name],
-            weight="bold" if name == OURS else "normal",
-        )
+        weight = "bold" if name == OURS else "normal"
+        write_label(axes, name, (lines[name][-1][0], height), (8, 0), COLORS[name], va="center", weight=weight)
+
+
+def write_label(
+    axes: Axes, text: str, point: tuple[float, float], offset: tuple[float, float], color: str, **options: Any
+) -> None:
+    axes.annotate(text, point, offset, textcoords="offset points", color=color, **options)
 
 
 def apart(axes: Axes, heights: list[float]) -> list[float]:
-    """Return heights in ascending order that are far enough apart for labels on a logarithmic axis."""
+    """Move labels on a logarithmic axis so far apart that they can be read. The heights ascend."""
     low, high = axes.get_ylim()
     least = (high / low) ** 0.055
-    result: list[float] = []
-    for height in heights:
-        result.append(max(height, result[-1] * least) if result else height)
-    return result
+    raised = accumulate(heights, lambda below, height: max(height, below * least))
+    lowered = list(accumulate(reversed(heights), lambda above, height: min(height, above / least)))
+    return [math.sqrt(one * other) for one, other in zip(raised, reversed(lowered), strict=True)]
 
 
 def save(axes: Axes, path: Path) -> None:

@@ -2,7 +2,7 @@
 
 The results of the first steps are checked before anything is timed; the program stops at the first wrong one.
 
-    python bench/run.py --out result.json                        all workloads: 20 minutes, 16 GB of memory
+    python bench/run.py --out result.json                        all workloads: 13 minutes, 16 GB of memory
     python bench/run.py --small --rounds 1 --out result.json     a quick check of the results
 """
 
@@ -77,7 +77,7 @@ def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     counts = sorted({1, PROCESSORS})
     known = [*DENSE_WORKLOADS, *SPARSE_WORKLOADS]
-    parser.add_argument("--rounds", type=int, default=15, help="rounds on an idle machine (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=9, help="rounds on an idle machine (%(default)s)")
     parser.add_argument("--out", type=Path, required=True, help="the result file to write")
     parser.add_argument("--small", action="store_true", help=f"up to {SMALL_ELEMENTS:,} elements, and small tables")
     parser.add_argument("--workloads", nargs="+", metavar="NAME", choices=known, default=known, help=", ".join(known))
