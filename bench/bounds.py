@@ -1,6 +1,6 @@
 """Measure steps beside independent bounds and beside torch, each in a process of its own; write a result file.
 
-    python bench/bounds.py --out bounds.json                  8 minutes, 6 GB of memory
+    python bench/bounds.py --out bounds.json                  10 minutes, 8 GB of memory
     python bench/bounds.py --busy --out busy.json             a shorter list, beside a busy process: 2 minutes
 
 Several thread pools in one process disturb each other, so each implementation has its own process. The processes take
@@ -122,7 +122,7 @@ def main() -> None:
     command = command_line()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="the result file to write")
-    parser.add_argument("--rounds", type=int, default=7, help="rounds for each workload (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=9, help="rounds for each workload (%(default)s)")
     parser.add_argument("--seconds", type=float, default=0.05, help="time of a round (%(default)s)")
     parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
     parser.add_argument("--busy", action="store_true", help="measure beside a busy process, by default a shorter list")
