@@ -77,6 +77,10 @@ std::ptrdiff_t sparse_entries(const Tensor &tensor) {
     return tensor.has_sparse_grad ? tensor.sparse->groups.size() : 0;
 }
 
+std::ptrdiff_t frequent_parts(const Tensor &tensor) {
+    return tensor.has_sparse_grad ? tensor.sparse->frequent.parts() : 0;
+}
+
 // Whether a step may copy blocks of the tensor.
 bool needs_scratch(const Tensor &tensor) {
     return tensor.has_sparse_grad || !(tensor.param.contiguous() && tensor.state.contiguous() &&
@@ -113,11 +117,14 @@ void Executor::prepare(const std::vector<Hyperparameters> &hyperparameters,
         means += dense_means(tensor);
         copies = copies || needs_scratch(tensor);
         if (takes_norm && tensor.has_sparse_grad)
-            tensor.sparse->square_sums.reserve(static_cast<std::size_t>(tensor.sparse->groups.size()));
+            tensor.sparse->square_sums.reserve(static_cast<std::size_t>(tensor.sparse->groups.count()));
     }
+    const int threads = threads_for(elements_);
+    for (const std::size_t index : active)
+        if (tensors[index].has_sparse_grad) tensors[index].sparse->reserve(threads);
     starts_.reserve(active.size() + 1);
     sums_.reserve(static_cast<std::size_t>(std::max(takes_norm ? blocks : 0, means)));
-    if (copies) reserve_scratch(threads_for(elements_));
+    if (copies) reserve_scratch(threads);
 }
 
 void Executor::reserve_scratch(int threads) {
@@ -157,6 +164,7 @@ template <class Body> void Executor::for_each_sparse_part(Body body) {
 
 bool Executor::step(const StepOptions &options) noexcept {
     norm.reset();
+    order_rows();
     if (options.max_norm || options.skip_nonfinite) norm = grad_norm() / options.norm_divisor;
     if (options.skip_nonfinite && !std::isfinite(*norm)) return false;
     if (options.max_norm) {
@@ -167,6 +175,17 @@ bool Executor::step(const StepOptions &options) noexcept {
     }
     update();
     return true;
+}
+
+// Makes the sparse gradients ready to be summed and updated.
+void Executor::order_rows() {
+    for (const std::size_t index : active)
+        if (tensors[index].has_sparse_grad) tensors[index].sparse->order();
+    concatenate(frequent_parts);
+    for_each_part([this](std::size_t slot, std::ptrdiff_t begin, std::ptrdiff_t end, Scratch *) {
+        const Tensor &tensor = tensors[active[slot]];
+        for (; begin < end; ++begin) tensor.sparse->add_frequent(begin, args_[tensor.args]);
+    });
 }
 
 // The norm of all gradients, divided by grad_scale.

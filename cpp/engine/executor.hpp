@@ -76,6 +76,7 @@ class Executor {
     template <class Size> void concatenate(Size size);
     template <class Body> void for_each_part(Body body);
     template <class Body> void for_each_sparse_part(Body body);
+    void order_rows();
     double grad_norm();
     void take_row_means();
     void update();

@@ -1,7 +1,6 @@
 #include "engine/row_groups.hpp"
 
 #include <algorithm>
-#include <atomic>
 #include <bit>
 #include <utility>
 
@@ -30,68 +29,57 @@ constexpr auto comes_first = [](const IndexedRow &a, const IndexedRow &b) {
     return a.row != b.row ? a.row < b.row : a.source < b.source;
 };
 
-int bit_width(std::ptrdiff_t number) { return number > 0 ? std::bit_width(static_cast<std::size_t>(number)) : 0; }
-
-void lower(std::atomic<std::ptrdiff_t> &least, std::ptrdiff_t value) {
-    for (std::ptrdiff_t known = least; value < known && !least.compare_exchange_weak(known, value);) {
+// Rows are sorted by `number` digits of `bits` bits each.
+struct Digits {
+    explicit Digits(std::int64_t greatest) {
+        const int all = std::max(1, static_cast<int>(std::bit_width(static_cast<std::uint64_t>(greatest))));
+        number = (all + MAX_DIGIT_BITS - 1) / MAX_DIGIT_BITS;
+        bits = (all + number - 1) / number;
     }
-}
+    int number, bits;
+};
 
 }  // namespace
 
-std::ptrdiff_t RowGroups::build(const void *indices, std::size_t itemsize, std::ptrdiff_t count, std::ptrdiff_t rows) {
+std::ptrdiff_t RowGroups::copy(const void *indices, std::size_t itemsize, std::ptrdiff_t count, std::ptrdiff_t rows) {
+    count_ = count;
     given_.resize(static_cast<std::size_t>(count));
-    bool ascending = false;
-    const std::ptrdiff_t wrong = itemsize == 4
-                                     ? copy(static_cast<const std::int32_t *>(indices), count, rows, ascending)
-                                     : copy(static_cast<const std::int64_t *>(indices), count, rows, ascending);
-    if (wrong != count) return wrong;
-    if (ascending)
-        entries_.swap(given_);
-    else
-        sort(rows);
-    return count;
+    entries_.resize(static_cast<std::size_t>(count));
+    const std::ptrdiff_t position = itemsize == 4 ? copy(static_cast<const std::int32_t *>(indices), rows)
+                                                  : copy(static_cast<const std::int64_t *>(indices), rows);
+    if (position == count && !ascending_ && count >= COUNT_FROM)
+        next_.resize(static_cast<std::size_t>(Chunks(count).number << Digits(greatest_).bits));
+    return position;
 }
 
-// Copies the indices; returns the first position whose index is not in [0, rows), or `count`.
-template <class Index>
-std::ptrdiff_t RowGroups::copy(const Index *indices, std::ptrdiff_t count, std::ptrdiff_t rows, bool &ascending) {
-    const Chunks chunks(count);
-    std::atomic<std::ptrdiff_t> wrong{count};
-    std::atomic<bool> ascends{true};
-    parallel_for(chunks.number, count, [&](int, std::ptrdiff_t first, std::ptrdiff_t last) {
-        const std::ptrdiff_t begin = chunks.start(first), end = chunks.start(last);
-        bool all_right = true, all_ascend = true;
-        std::int64_t before = INT64_MIN;
-        for (std::ptrdiff_t i = begin; i < end; ++i) {
-            const std::int64_t row = indices[i];
-            given_[i] = {row, i};
-            all_right &= static_cast<std::uint64_t>(row) < static_cast<std::uint64_t>(rows);
-            all_ascend &= before <= row;
-            before = row;
-        }
-        if (!all_ascend) ascends = false;
-        if (all_right) return;
-        const auto is_wrong = [=](const IndexedRow &entry) { return entry.row < 0 || entry.row >= rows; };
-        lower(wrong, std::find_if(given_.begin() + begin, given_.begin() + end, is_wrong) - given_.begin());
-    });
-    ascending = ascends;
-    for (std::ptrdiff_t c = 1; c < chunks.number; ++c)
-        ascending &= given_[chunks.start(c) - 1].row <= given_[chunks.start(c)].row;
-    return wrong;
+template <class Index> std::ptrdiff_t RowGroups::copy(const Index *indices, std::ptrdiff_t rows) {
+    std::int64_t least = INT64_MAX, greatest = INT64_MIN, before = INT64_MIN;
+    bool ascends = true;
+    for (std::ptrdiff_t i = 0; i < count_; ++i) {
+        const std::int64_t row = indices[i];
+        given_[i] = {row, i};
+        least = std::min(least, row);
+        greatest = std::max(greatest, row);
+        ascends &= before <= row;
+        before = row;
+    }
+    least_ = least;
+    greatest_ = greatest;
+    ascending_ = ascends;
+    if (count_ == 0 || (least >= 0 && greatest < rows)) return count_;
+    const auto is_wrong = [=](const IndexedRow &entry) { return entry.row < 0 || entry.row >= rows; };
+    return std::find_if(given_.begin(), given_.end(), is_wrong) - given_.begin();
 }
 
-// Sorts `given_` into `entries_`: by one digit after the other, the lowest first.
-void RowGroups::sort(std::ptrdiff_t rows) {
-    if (given_.size() < COUNT_FROM) {
-        std::sort(given_.begin(), given_.end(), comes_first);
+// By one digit after the other, the lowest first.
+void RowGroups::sort() noexcept {
+    if (ascending_ || count_ < COUNT_FROM) {
+        if (!ascending_) std::sort(given_.begin(), given_.end(), comes_first);
         return entries_.swap(given_);
     }
-    entries_.resize(given_.size());
-    const int bits = bit_width(rows - 1), digits = (bits + MAX_DIGIT_BITS - 1) / MAX_DIGIT_BITS,
-              digit_bits = (bits + digits - 1) / digits;
-    for (int digit = 0; digit < digits; ++digit) {
-        sort_digit(digit * digit_bits, digit_bits);
+    const Digits digits(greatest_);
+    for (int digit = 0; digit < digits.number; ++digit) {
+        sort_digit(digit * digits.bits, digits.bits);
         entries_.swap(given_);
     }
     entries_.swap(given_);
@@ -102,7 +90,7 @@ void RowGroups::sort_digit(int shift, int bits) {
     const auto count = static_cast<std::ptrdiff_t>(given_.size());
     const Chunks chunks(count);
     const std::ptrdiff_t values = std::ptrdiff_t{1} << bits;
-    next_.assign(static_cast<std::size_t>(chunks.number * values), 0);
+    std::fill(next_.begin(), next_.end(), 0);
     const auto each_of = [&](std::ptrdiff_t begin, std::ptrdiff_t end, auto body) {
         for (std::ptrdiff_t c = begin; c < end; ++c) {
             std::ptrdiff_t *const next = next_.data() + c * values;

@@ -28,7 +28,6 @@ template <class Rule> RuleInfo describe(int index) {
         .index = index,
         .counter = Rule::counter,
         .takes_complex = Rule::takes_complex,
-        .reuses_row_groups = Rule::reuses_row_groups,
         .has_row_accumulator = HasRowAccumulator<typename Rule::template Kernel<float>, float>,
         .options = names.options,
         .pack_options =

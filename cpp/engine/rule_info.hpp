@@ -19,7 +19,7 @@ struct RuleInfo {
     const char *name;
     int index;  // in the kernel tables
     Counter counter;
-    bool takes_complex, reuses_row_groups, has_row_accumulator;
+    bool takes_complex, has_row_accumulator;
     std::vector<OptionInfo> options;
 
     Packed (*pack_options)(const double *values);  // in the order of `options`

@@ -29,7 +29,7 @@ class Prefetcher {
     void before(const IndexedRow *first) {
         const IndexedRow *const stop = first + std::min(update_.groups.end() - first, PREFETCH_DISTANCE);
         for (next_ = std::max(next_, first); next_ < stop; ++next_) {
-            prefetch_row(update_.values, next_->source, update_.width);
+            if (next_->source >= 0) prefetch_row(update_.values, next_->source, update_.width);
             if (next_ != first && next_->row == next_[-1].row) continue;
             prefetch_row(update_.param, next_->row, update_.width);
             prefetch_row(update_.state, next_->row, state_width_);
@@ -41,18 +41,6 @@ class Prefetcher {
     std::ptrdiff_t state_width_;
     const IndexedRow *next_;
 };
-
-// Calls body(first, last) for the entries of each row that begins in [first, stop).
-template <class Body>
-void for_each_row(const SparseUpdate &update, const IndexedRow *first, const IndexedRow *stop, Body body) {
-    const IndexedRow *const end = update.groups.end();
-    while (first < stop) {
-        const IndexedRow *last = first + 1;
-        while (last != end && last->row == first->row) ++last;
-        body(first, last);
-        first = last;
-    }
-}
 
 // The first entry from `begin` on that begins a row.
 const IndexedRow *row_start(const RowGroups &groups, std::ptrdiff_t begin) {
@@ -73,12 +61,12 @@ void add_rows(const SparseUpdate &update, char *sum, const IndexedRow *first, co
     const StridedView &values = update.values;
     if (values.contiguous()) {
         const char *const columns = values.data + offset * values.itemsize;
-        return update.kernels->add_rows(sum, columns, update.width, first, last, count, args);
+        return update.kernels->add_rows(sum, 0, columns, update.width, first, last, count, args);
     }
     constexpr IndexedRow FIRST = {0, 0};
     for (; first != last; ++first) {
         const BlockBuffer next(values, first->source * update.width + offset, count, scratch, &Scratch::grad);
-        update.kernels->add_rows(sum, next.data(), count, &FIRST, &FIRST + 1, count, args);
+        update.kernels->add_rows(sum, 0, next.data(), count, &FIRST, &FIRST + 1, count, args);
     }
 }
 
@@ -86,6 +74,7 @@ void add_rows(const SparseUpdate &update, char *sum, const IndexedRow *first, co
 template <class Body>
 void with_grad(const SparseUpdate &update, const IndexedRow *first, const IndexedRow *last, std::ptrdiff_t offset,
                std::ptrdiff_t count, const KernelArgs &args, Scratch *scratch, Body body) {
+    if (first->source < 0) return body(update.frequent.sum(first->source) + offset * update.values.itemsize);
     const BlockBuffer one(update.values, first->source * update.width + offset, count, scratch, &Scratch::grad);
     if (last - first == 1) return body(one.data());
     char *const sum = scratch->sum.bytes;
@@ -131,10 +120,25 @@ template <std::size_t BYTES> class RowCopier {
 
 }  // namespace
 
+// Ascending rows lie in the order given.
+bool SparseUpdate::may_have_frequent() const {
+    return width > MAX_NARROW && values.contiguous() && !groups.is_ascending();
+}
+
+void SparseUpdate::reserve(int threads) {
+    frequent.clear();
+    if (may_have_frequent()) frequent.reserve(groups.count(), width * values.itemsize, threads);
+}
+
+void SparseUpdate::order() noexcept {
+    groups.sort();
+    if (may_have_frequent()) frequent.find(groups);
+}
+
 void SparseUpdate::sum_squares(std::ptrdiff_t begin, std::ptrdiff_t end, const KernelArgs &args, Scratch *scratch) {
     const Reduce reduce = square_sum_for(*kernels, args);
     const IndexedRow *const start = row_start(groups, begin), *const stop = groups.begin() + end;
-    for_each_row(*this, start, stop, [&](const IndexedRow *first, const IndexedRow *last) {
+    groups.for_each_row(start, stop, [&](const IndexedRow *first, const IndexedRow *last) {
         double &sum = square_sums[static_cast<std::size_t>(first - groups.begin())];
         for_each_block(*this, [&](std::ptrdiff_t offset, std::ptrdiff_t count) {
             with_grad(*this, first, last, offset, count, args, scratch,
@@ -152,7 +156,7 @@ void SparseUpdate::update(std::ptrdiff_t begin, std::ptrdiff_t end, const Kernel
         return update_narrow(start, stop, update, args, scratch);
     KernelArgs row_args = args;
     Prefetcher prefetch(*this, start);
-    for_each_row(*this, start, stop, [&](const IndexedRow *first, const IndexedRow *last) {
+    groups.for_each_row(start, stop, [&](const IndexedRow *first, const IndexedRow *last) {
         prefetch.before(first);
         update_row(first, last, update, row_args, takes_mean, scratch);
     });
@@ -196,7 +200,7 @@ void SparseUpdate::update_narrow(const IndexedRow *start, const IndexedRow *stop
         collected = 0;
     };
     const IndexedRow *const end = groups.end();
-    for_each_row(*this, start, stop, [&](const IndexedRow *first, const IndexedRow *last) {
+    groups.for_each_row(start, stop, [&](const IndexedRow *first, const IndexedRow *last) {
         for (const IndexedRow *entry = first; entry < last && entry - first < PREFETCH_DISTANCE; ++entry) {
             if (end - entry <= PREFETCH_DISTANCE) break;
             const IndexedRow &ahead = entry[PREFETCH_DISTANCE];
@@ -207,7 +211,8 @@ void SparseUpdate::update_narrow(const IndexedRow *start, const IndexedRow *stop
         params.load(collected, first->row);
         states.load(collected, first->row);
         grads.load(collected, first->source);
-        if (last - first > 1) kernels->add_rows(grads.at(collected), values.data, width, first + 1, last, width, args);
+        if (last - first > 1)
+            kernels->add_rows(grads.at(collected), 0, values.data, width, first + 1, last, width, args);
         rows[collected++] = first->row;
         if ((collected + 1) * width > BATCH) update_batch();
     });

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "engine/block_buffer.hpp"
+#include "engine/frequent_rows.hpp"
 #include "engine/row_groups.hpp"
 #include "engine/strided_view.hpp"
 #include "kernels/kernels.hpp"
@@ -16,11 +17,19 @@ struct SparseUpdate {
     std::ptrdiff_t width = 0;
     bool elementwise = false;  // the gradient has no dense dimension
     RowGroups groups;
-    const void *grouped_indices = nullptr;  // the indices that `groups` was built from
+    FrequentRows frequent;
     const Kernels *kernels = nullptr;
 
-    std::ptrdiff_t elements() const { return groups.size() * width; }
+    std::ptrdiff_t elements() const { return groups.count() * width; }
     bool is_single_element() const { return elementwise && groups.has_one_row(); }
+
+    // Orders the rows. reserve() allocates what order() needs.
+    void reserve(int threads);
+    void order() noexcept;
+    // Adds a part of the frequent rows.
+    void add_frequent(std::ptrdiff_t part, const KernelArgs &args) {
+        frequent.add(part, values.data, width, kernels->add_rows, args);
+    }
 
     // For each entry the sum of squares of its row of the gradient, where equal rows are added first; the sum stands at
     // the first of equal rows, and 0 at the others.
@@ -37,6 +46,7 @@ struct SparseUpdate {
                 Scratch *scratch) const;
 
   private:
+    bool may_have_frequent() const;
     void update_row(const IndexedRow *first, const IndexedRow *last, Update update, KernelArgs &args, bool takes_mean,
                     Scratch *scratch) const;
     template <std::size_t BYTES>

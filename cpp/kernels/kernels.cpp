@@ -43,45 +43,50 @@ template <class Rule, class Kernel, class S> void accumulate(void *state, const 
     stored = narrow<S>(s);
 }
 
-// Adds `count` columns of rows to `sums`.
+// See Kernels::add_rows.
 template <class Kernel, class G>
-inline void add_columns(const Kernel &kernel, G *sums, const G *values, std::ptrdiff_t width, const IndexedRow *first,
-                        const IndexedRow *last, std::ptrdiff_t count) {
-    // The processor itself fetches the lines of long rows.
-    constexpr std::ptrdiff_t LINE = 64 / sizeof(G), DISTANCE = 16, MAX_FETCHED = 16 * LINE;
+inline void add_columns(const Kernel &kernel, G *sums, std::ptrdiff_t sum_width, const G *values, std::ptrdiff_t width,
+                        const IndexedRow *first, const IndexedRow *last, std::ptrdiff_t count) {
+    // About 64 lines ahead.
+    constexpr std::ptrdiff_t LINE = 64 / sizeof(G), MAX_DISTANCE = 16;
+    const std::ptrdiff_t distance = count <= 4 * LINE    ? MAX_DISTANCE
+                                    : count <= 16 * LINE ? 4
+                                    : count <= 32 * LINE ? 2
+                                                         : 1;
     for (const IndexedRow *entry = first; entry != last; ++entry) {
-        if (count <= MAX_FETCHED && last - entry > DISTANCE) {
-            const G *const ahead = values + entry[DISTANCE].source * width;
+        if (last - entry > distance && entry[distance].source != entry->source + distance) {
+            const G *const ahead = values + entry[distance].source * width;
             for (std::ptrdiff_t i = 0; i < count; i += LINE) __builtin_prefetch(ahead + i);
         }
         const G *__restrict const row = values + entry->source * width;
+        G *const sum = sums + entry->row * sum_width;
 #pragma omp simd
-        for (std::ptrdiff_t i = 0; i < count; ++i) sums[i] = narrow<G>(kernel.added(widen(sums[i]), widen(row[i])));
+        for (std::ptrdiff_t i = 0; i < count; ++i) sum[i] = narrow<G>(kernel.added(widen(sum[i]), widen(row[i])));
     }
 }
 
-// The same for COUNT columns, whose sums stay in registers.
+// The same for one row of COUNT columns, whose sums stay in registers.
 template <std::ptrdiff_t COUNT, class Kernel, class G>
 inline void add_some(const Kernel &kernel, G *sums, const G *values, std::ptrdiff_t width, const IndexedRow *first,
                      const IndexedRow *last) {
     G own[COUNT];
     __builtin_memcpy(own, sums, sizeof(own));
-    add_columns(kernel, own, values, width, first, last, COUNT);
+    add_columns(kernel, own, 0, values, width, first, last, COUNT);
     __builtin_memcpy(sums, own, sizeof(own));
 }
 
 // Each sum is rounded to the type of the gradients.
 template <class Rule, class Kernel, class G>
-void add_rows(void *sum, const void *values, std::ptrdiff_t width, const IndexedRow *first, const IndexedRow *last,
-              std::ptrdiff_t count, const KernelArgs &args) {
+void add_rows(void *sum, std::ptrdiff_t sum_width, const void *values, std::ptrdiff_t width, const IndexedRow *first,
+              const IndexedRow *last, std::ptrdiff_t count, const KernelArgs &args) {
     const Kernel kernel = kernel_for<Rule, Kernel>(args);
     G *const sums = static_cast<G *>(sum);
     const G *const columns = static_cast<const G *>(values);
-    switch (count) {
+    switch (sum_width == 0 ? count : 0) {
     case 1: return add_some<1>(kernel, sums, columns, width, first, last);
     case 16: return add_some<16>(kernel, sums, columns, width, first, last);
     case 64: return add_some<64>(kernel, sums, columns, width, first, last);
-    default: return add_columns(kernel, sums, columns, width, first, last, count);
+    default: return add_columns(kernel, sums, sum_width, columns, width, first, last, count);
     }
 }
 

@@ -35,14 +35,14 @@ enum Variant : int { PLAIN = 0, PREPROCESSED = 1, CLIPPED = 2, DIVIDED = 4, VARI
 
 using Update = void (*)(void *param, void *state, const void *grad, std::ptrdiff_t count, const KernelArgs &);
 using Accumulate = void (*)(void *state, const KernelArgs &);
-using AddRows = void (*)(void *sum, const void *values, std::ptrdiff_t width, const IndexedRow *first,
-                         const IndexedRow *last, std::ptrdiff_t count, const KernelArgs &);
+using AddRows = void (*)(void *sums, std::ptrdiff_t sum_width, const void *values, std::ptrdiff_t width,
+                         const IndexedRow *first, const IndexedRow *last, std::ptrdiff_t count, const KernelArgs &);
 using Reduce = double (*)(const void *param, const void *grad, std::ptrdiff_t count, const KernelArgs &);
 
 struct Kernels {
     Update update[VARIANTS];
-    // Adds to `count` elements, in order, those of the values' rows that [first, last) names; a row has `width`
-    // elements.
+    // For each entry of [first, last), in order, adds `count` elements of the values' row `source` to the sums' row
+    // `row`. Rows of values are `width` elements apart, those of sums `sum_width`; 0 adds all to one.
     AddRows add_rows;
     Reduce square_sum;          // of the gradient, one block
     Reduce divided_square_sum;  // of the gradient divided by grad_scale, one block

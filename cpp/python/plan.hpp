@@ -80,7 +80,7 @@ class Plan {
     void bind_grad(std::size_t index, py::handle grad);
     void bind_dense(std::size_t index, py::handle grad);
     void bind_sparse(std::size_t index, const py::tuple &parts);
-    void group_rows(std::size_t index, const py::object &indices, bool elementwise, const arrays::Label &label);
+    void copy_indices(std::size_t index, const py::object &indices, bool elementwise, const arrays::Label &label);
     bool check_files(const py::tuple &grads);    // whether any dense gradient may lie in a file
     bool unpack_sparse(const py::tuple &grads);  // whether any gradient is sparse
     void check_sparse_allowed() const;

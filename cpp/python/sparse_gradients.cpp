@@ -94,7 +94,7 @@ void Plan::bind_sparse(std::size_t index, const py::tuple &parts) {
     check_indices(parts[0], part);  // no other code runs from here until the indices are copied
     check_values_shape(parts[1], param, PyArray_SIZE(indices), elementwise,
                        {whole.role, whole.index, whole.names, 0, ".values"});
-    group_rows(index, parts[0], elementwise, part);
+    copy_indices(index, parts[0], elementwise, part);
 
     SparseUpdate &sparse = *tensor.sparse;
     const npy_intp rows = elementwise ? PyArray_SIZE(param) : PyArray_DIM(param, 0);
@@ -109,8 +109,8 @@ void Plan::bind_sparse(std::size_t index, const py::tuple &parts) {
     entry.grad_seen = {};
 }
 
-// Sorts the indices; throws IndexError for the first that is out of range.
-void Plan::group_rows(std::size_t index, const py::object &given, bool elementwise, const arrays::Label &label) {
+// Copies the indices; throws IndexError for the first that is out of range.
+void Plan::copy_indices(std::size_t index, const py::object &given, bool elementwise, const arrays::Label &label) {
     PyArrayObject *const param = array_of(entries_[index].param);
     const npy_intp rows = elementwise ? PyArray_SIZE(param) : PyArray_DIM(param, 0);
     // Of the base class: a subclass would run its __array_finalize__.
@@ -122,11 +122,8 @@ void Plan::group_rows(std::size_t index, const py::object &given, bool elementwi
 
     std::unique_ptr<SparseUpdate> &sparse = executor_.tensors[index].sparse;
     if (sparse == nullptr) sparse = std::make_unique<SparseUpdate>();
-    if (rule_.reuses_row_groups && sparse->grouped_indices == data && sparse->groups.size() == count) return;
     const auto itemsize = static_cast<std::size_t>(PyArray_ITEMSIZE(array_of(indices)));
-    sparse->grouped_indices = nullptr;  // memory may run out half-way
-    const std::ptrdiff_t position = sparse->groups.build(data, itemsize, count, rows);
-    if (position == count) sparse->grouped_indices = data;
+    const std::ptrdiff_t position = sparse->groups.copy(data, itemsize, count, rows);
     if (position != count)
         throw py::index_error(label.text() + ": expected " + (elementwise ? "elements" : "rows") + " in [0, " +
                               std::to_string(rows) + "), got " +

@@ -8,7 +8,6 @@ namespace {
 struct MemoryBound : RuleDefaults {
     static constexpr const char *name = "memory_bound";
     static constexpr Counter counter = Counter::NONE;
-    static constexpr bool reuses_row_groups = true;
 
     struct Options {};
     static Options options(auto &) { return {}; }

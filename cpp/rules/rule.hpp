@@ -31,9 +31,6 @@ namespace {
 
 struct RuleDefaults {
     static constexpr bool takes_complex = false;
-    // Whether a sparse gradient with the indices of the last step may reuse the order of its rows. For benchmarks only:
-    // the indices are not compared.
-    static constexpr bool reuses_row_groups = false;
 
     template <class Options> static bool preprocesses(const Options &) { return false; }
     template <class Options> static bool takes_row_mean(const Options &) { return false; }

@@ -10,12 +10,14 @@ import torch
 from helpers.bits import assert_same_bits
 from helpers.dialects import Dialect
 from helpers.interpreters import program
+from helpers.values import KINDS, draw
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy_adagrad import RowSparse
 from numpy_adagrad.inputs.types import Array
 from numpy_adagrad.optimizers._state import Allocate
 from scipy import sparse
+from threadpoolctl import threadpool_limits
 
 ONES = np.ones((2, 3), np.float32)
 
@@ -52,6 +54,41 @@ def test_order_and_splitting_change_nothing(
         joined = np.hstack
     dialect.make(cut).step(parts)
     assert_same_bits(joined(cut), expected)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 7])
+@pytest.mark.parametrize("width", [17, 64, 100, 768, 5000])
+def test_rows_that_come_often(dialect: Dialect, width: int, threads: int) -> None:
+    """Values that do not lie in one piece are added row by row, others in the order given: the bits are the same."""
+    rng = np.random.default_rng(width)
+    dtype = str(rng.choice(["float16", "float32", "float64"]))
+    count = max(600, 200_000 // width)
+    draws = [rng.integers(0, 100, count), rng.zipf(1.3, count) % 2000, rng.integers(0, 2, count), rng.permutation(2000)]
+    table = draw(rng, (2000, width), dtype, "normal")
+    with threadpool_limits(threads, user_api="openmp"), np.errstate(all="ignore"):
+        for rows in draws:
+            values = draw(rng, (len(rows), width), dtype, str(rng.choice(KINDS)))
+            apart = np.repeat(values, 2, axis=1)[:, ::2]
+            for options in ({}, {"max_norm": 1.0}):
+                results = []
+                for each in (values, apart):
+                    param = table.copy()
+                    optimizer = dialect.make([param])
+                    optimizer.step([RowSparse(rows, each)], **options)
+                    results.append([param, dialect.accumulator(optimizer, 0), np.float64(optimizer.grad_norm or 0)])
+                for actual, expected in zip(*results, strict=True):
+                    assert_same_bits(actual, expected)
+
+
+def test_frequent_rows_of_changing_types(dialect: Dialect) -> None:
+    """Sums of wider values need more memory than those of the step before."""
+    rng = np.random.default_rng(3)
+    rows = rng.permutation(np.repeat(np.arange(3000), 4))
+    steps = [rng.standard_normal((len(rows), 600)).astype(dtype) for dtype in ("float16", "float32", "float16")]
+    table = np.ones((3000, 600), np.float32)
+    together = stepped(dialect, table, *(RowSparse(rows, values) for values in steps))
+    apart = stepped(dialect, table, *(RowSparse(rows, np.repeat(values, 2, axis=1)[:, ::2]) for values in steps))
+    assert_same_bits(together, apart)
 
 
 def test_layouts(dialect: Dialect) -> None:

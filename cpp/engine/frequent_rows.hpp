@@ -1,0 +1,50 @@
+// The rows that come often in a sparse gradient. Their values are added in the order given, those of all such rows in
+// one pass, so that memory is read in order.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "engine/row_groups.hpp"
+#include "kernels/kernels.hpp"
+
+namespace adagrad {
+
+class FrequentRows {
+  public:
+    // Allocates what find() needs for `count` rows of `row_bytes` bytes, whose values at most `parts` threads add.
+    void reserve(std::ptrdiff_t count, std::ptrdiff_t row_bytes, int parts);
+
+    // Finds such rows in sorted groups, and leaves one entry of each there: its source is negative and stands for
+    // sum().
+    void find(RowGroups &groups) noexcept;
+    void clear() { rows_.clear(); }
+
+    // The rows are divided into parts; each can be added by another thread.
+    std::ptrdiff_t parts() const { return rows_.empty() ? 0 : static_cast<std::ptrdiff_t>(ends_.size()); }
+    void add(std::ptrdiff_t part, const char *values, std::ptrdiff_t width, AddRows add_rows, const KernelArgs &args);
+
+    const char *sum(std::int64_t source) const { return sums_.data()->bytes + ~source * row_bytes_; }
+
+  private:
+    struct Row {
+        IndexedRow *first, *last;  // its entries, before they become one
+        std::int64_t source;       // of the first
+        std::ptrdiff_t part;
+    };
+    struct alignas(64) Line {
+        char bytes[64];
+    };
+
+    void choose(RowGroups &groups);
+    void divide(RowGroups &groups);
+
+    std::ptrdiff_t row_bytes_ = 1, most_ = 0;
+    std::vector<Row> rows_;
+    std::vector<std::int32_t> place_;   // for each value in the order given: the place of its row in rows_, or -1
+    IndexedRow *values_ = nullptr;      // part after part, each in the order given: place of the row, and source
+    std::vector<std::ptrdiff_t> ends_;  // of the parts
+    std::vector<Line> sums_;
+};
+
+}  // namespace adagrad
