@@ -33,11 +33,11 @@ void FrequentRows::find(RowGroups &groups) noexcept {
     choose(groups);
     if (rows_.empty()) return;
     divide(groups);
-    IndexedRow *kept = groups.entries().data();
+    IndexedRow *kept = groups.begin();
     groups.for_each_row(groups.begin(), groups.end(), [&](const IndexedRow *first, const IndexedRow *last) {
         kept = std::copy(first, first->source < 0 ? first + 1 : last, kept);
     });
-    groups.entries().resize(static_cast<std::size_t>(kept - groups.begin()));
+    groups.shrink(kept - groups.begin());
 }
 
 // Takes the rows with at least 2^e values, for the least e for which there is memory.
@@ -51,8 +51,8 @@ void FrequentRows::choose(RowGroups &groups) {
     if (left == most_) return;  // no row comes often
     groups.for_each_row(groups.begin(), groups.end(), [&](const IndexedRow *first, const IndexedRow *last) {
         if (exponent_of(last - first) < exponent) return;
-        IndexedRow *const begin = groups.entries().data();
-        rows_.push_back({begin + (first - groups.begin()), begin + (last - groups.begin()), first->source, 0});
+        IndexedRow *const entries = groups.begin() + (first - groups.begin());
+        rows_.push_back({entries, entries + (last - first), first->source, 0});
     });
 }
 
@@ -72,7 +72,7 @@ void FrequentRows::divide(RowGroups &groups) {
         row.first->source = ~static_cast<std::int64_t>(place);
     }
     std::exclusive_scan(ends_.begin(), ends_.end(), ends_.begin(), std::ptrdiff_t{0});
-    values_ = groups.spare().data();
+    values_ = groups.spare();
     for (std::size_t source = 0; source < place_.size(); ++source)
         if (const std::int32_t place = place_[source]; place >= 0)
             values_[ends_[rows_[place].part]++] = {place, static_cast<std::int64_t>(source)};

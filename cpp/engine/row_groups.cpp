@@ -42,7 +42,7 @@ struct Digits {
 }  // namespace
 
 std::ptrdiff_t RowGroups::copy(const void *indices, std::size_t itemsize, std::ptrdiff_t count, std::ptrdiff_t rows) {
-    count_ = count;
+    count_ = size_ = count;
     given_.resize(static_cast<std::size_t>(count));
     entries_.resize(static_cast<std::size_t>(count));
     const std::ptrdiff_t position = itemsize == 4 ? copy(static_cast<const std::int32_t *>(indices), rows)

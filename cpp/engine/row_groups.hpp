@@ -23,10 +23,11 @@ class RowGroups {
 
     // Sorted. FrequentRows merges entries.
     const IndexedRow *begin() const { return entries_.data(); }
-    const IndexedRow *end() const { return entries_.data() + entries_.size(); }
-    std::ptrdiff_t size() const { return static_cast<std::ptrdiff_t>(entries_.size()); }
-    std::vector<IndexedRow> &entries() { return entries_; }
-    std::vector<IndexedRow> &spare() { return given_; }  // memory for as many entries, free after sort()
+    const IndexedRow *end() const { return entries_.data() + size_; }
+    IndexedRow *begin() { return entries_.data(); }
+    std::ptrdiff_t size() const { return size_; }
+    void shrink(std::ptrdiff_t size) { size_ = size; }
+    IndexedRow *spare() { return given_.data(); }  // memory for `count` entries, free after sort()
 
     // Calls body(first, last) for the entries of each row that begins in [first, stop).
     template <class Body> void for_each_row(const IndexedRow *first, const IndexedRow *stop, Body body) const {
@@ -45,7 +46,7 @@ class RowGroups {
     std::vector<IndexedRow> entries_;
     std::vector<IndexedRow> given_;  // in the order given: a copy, as another thread may write to the indices meanwhile
     std::vector<std::ptrdiff_t> next_;  // for each chunk of indices and digit, the position of the next entry
-    std::ptrdiff_t count_ = 0;
+    std::ptrdiff_t count_ = 0, size_ = 0;
     std::int64_t least_ = 0, greatest_ = 0;  // of the rows
     bool ascending_ = false;
 };
