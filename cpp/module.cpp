@@ -6,6 +6,7 @@
 #include "engine/parallel.hpp"
 #include "python/commit.hpp"
 #include "python/plan.hpp"
+#include "python/tensor_plan.hpp"
 
 namespace py = pybind11;
 using namespace py::literals;
@@ -35,11 +36,19 @@ py::dict option_names() {
     return rules;
 }
 
+adagrad::Roles as_roles(const py::tuple &roles, bool indexed) {
+    const auto role = [&](std::size_t i) { return roles[i].cast<std::string>(); };
+    return {role(0), role(1), role(2), role(3), indexed};
+}
+
 std::unique_ptr<adagrad::Plan> make_plan(const std::string &rule, const py::tuple &roles, const py::tuple &watched_keys,
                                          bool indexed) {
-    const auto role = [&](std::size_t i) { return roles[i].cast<std::string>(); };
-    return std::make_unique<adagrad::Plan>(rule, adagrad::Roles{role(0), role(1), role(2), role(3), indexed},
-                                           watched_keys);
+    return std::make_unique<adagrad::Plan>(rule, as_roles(roles, indexed), watched_keys);
+}
+
+std::unique_ptr<adagrad::TensorPlan> make_tensor_plan(const std::string &rule, const py::tuple &roles,
+                                                      const py::tuple &watched_keys, const py::type &tensor_type) {
+    return std::make_unique<adagrad::TensorPlan>(rule, as_roles(roles, true), watched_keys, tensor_type);
 }
 
 int step(adagrad::Plan &plan, const py::list &groups, const py::object &grads, const py::object &optimizer,
@@ -98,4 +107,11 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
         .def("try_step", &Plan::try_step, "groups"_a, "grads"_a, "optimizer"_a)
         .def_property_readonly("is_stepping", &Plan::is_stepping)
         .def_property_readonly("grad_norm", &Plan::grad_norm);
+
+    using adagrad::TensorPlan;
+    py::class_<TensorPlan, Plan>(m, "TensorPlan")
+        .def(py::init(&make_tensor_plan), "rule"_a, "roles"_a, "watched_keys"_a, "tensor_type"_a)
+        .def("add_tensors", &TensorPlan::add_tensors, "params"_a, "states"_a)
+        .def("step_tensors", &TensorPlan::step_tensors, "groups"_a, "states"_a, "optimizer"_a, "grad_scale"_a = 1.0)
+        .def_property_readonly("updated", &TensorPlan::updated);
 }

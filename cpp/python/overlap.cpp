@@ -201,6 +201,11 @@ void MemoryOverlap::add_outputs(const std::vector<LabelledArray> &arrays) {
     }
 }
 
+bool MemoryOverlap::is_clear(const Extent &extent) const {
+    return std::none_of(lattices_.begin(), lattices_.end(),
+                        [&](const auto &entry) { return entry.second.all.any_meets(extent); });
+}
+
 bool MemoryOverlap::check_disjoint(PyArrayObject *input, const Label &label) const {
     if (outputs_.empty() || PyArray_SIZE(input) == 0) return false;
     bool asks_numpy = false;

@@ -49,6 +49,8 @@ class MemoryOverlap {
   public:
     // Throws ValueError, with nothing added, for an array that overlaps itself or an array before it.
     void add_outputs(const std::vector<LabelledArray> &arrays);
+    // Whether the extent, as if it had no gaps, meets no output.
+    bool is_clear(const Extent &extent) const;
     // Throws ValueError for an array that overlaps an output. Returns whether it had to ask NumPy, whose code may run
     // any other.
     bool check_disjoint(PyArrayObject *input, const Label &label) const;

@@ -84,14 +84,6 @@ py::object in_order(const py::handle &dict, const py::list &names) {
     return values;
 }
 
-struct Stepping {
-    explicit Stepping(int &process) : process(process) { process = fork_count(); }
-    ~Stepping() { process = -1; }
-    Stepping(const Stepping &) = delete;
-    Stepping &operator=(const Stepping &) = delete;
-    int &process;
-};
-
 py::tuple as_tuple(const py::handle &sequence) {
     auto tuple = py::reinterpret_steal<py::tuple>(PySequence_Tuple(sequence.ptr()));
     if (!tuple) throw py::error_already_set();

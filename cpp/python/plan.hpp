@@ -24,6 +24,15 @@ struct Roles {
 // Checks parameters alone, before their accumulators exist. `first` is the flat index of the first of them.
 void check_params(const std::string &rule, const py::list &params, const py::list &names, std::size_t first);
 
+// Marks a plan as stepping in this process.
+struct Stepping {
+    explicit Stepping(int &process) : process(process) { process = fork_count(); }
+    ~Stepping() { process = -1; }
+    Stepping(const Stepping &) = delete;
+    Stepping &operator=(const Stepping &) = delete;
+    int &process;
+};
+
 class Plan {
   public:
     enum : int { DONE, SKIPPED, STALE };  // plain integers in Python too, which are quick to compare
@@ -57,7 +66,7 @@ class Plan {
 
     std::optional<double> grad_norm() const { return executor_.norm; }
 
-  private:
+  protected:
     struct Entry {
         py::object param, state;
         bool reversed;  // walked in Fortran order

@@ -76,7 +76,7 @@ def from_torch(optimizer: Any) -> TorchAdagrad:
     check_kind("optimizer", optimizer, "torch.optim", "Adagrad")
     tensors = [tensor for group in optimizer.param_groups for tensor in group["params"]]
     arrays = [shared(tensor, f"params[{i}]") for i, tensor in enumerate(tensors)]
-    states = [_own_state(optimizer, tensor) for tensor in tensors]
+    states = [own_state(optimizer, tensor) for tensor in tensors]
     sums = [shared(state["sum"], f"sum[{i}]") for i, state in enumerate(states)]
     by_param = {id(array): state_sum for array, state_sum in zip(arrays, sums, strict=True)}
 
@@ -138,7 +138,7 @@ def to_torch(opt: TorchAdagrad, optimizer: Any) -> None:
         opt._prepare_transfer()
         _check_groups(opt, optimizer)
         tensors = [tensor for group in optimizer.param_groups for tensor in group["params"]]
-        states = [_own_state(optimizer, tensor) for tensor in tensors]
+        states = [own_state(optimizer, tensor) for tensor in tensors]
         pairs: list[Pair] = []
         for i, (slot, tensor, state) in enumerate(zip(opt._slots, tensors, states, strict=True)):
             pairs += _filled(f"params[{i}]", tensor, slot.param)
@@ -220,7 +220,7 @@ def _place(tensor: Any) -> Any:
     return tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype
 
 
-def _own_state(optimizer: Any, tensor: Any) -> dict[str, Any]:
+def own_state(optimizer: Any, tensor: Any) -> dict[str, Any]:
     """Return torch's state of a parameter, or what torch would create for it."""
     import torch
 

@@ -1,0 +1,78 @@
+// Where a framework's tensor lies in memory, read by one call of C and without a new object.
+#pragma once
+#include <pybind11/pybind11.h>
+
+#include <cstddef>
+#include <deque>
+#include <vector>
+
+#include "python/dlpack.hpp"
+
+namespace adagrad {
+
+namespace py = pybind11;
+
+class TensorReader {
+  public:
+    // Throws AttributeError or ImportError for a type that does not offer DLPack's table of functions.
+    explicit TensorReader(const py::type &tensor_type);
+
+    // Reads an instance of the type or of a subclass. Returns false for a tensor without strided memory on the CPU.
+    bool read(const py::handle &tensor, dlpack::Tensor &out) const {
+        if (api_->read(tensor.ptr(), &out) == 0) return out.device.type == dlpack::CPU;
+        PyErr_Clear();
+        return false;
+    }
+    // A subclass may compute its elements elsewhere.
+    bool is_plain(const py::handle &object) const {
+        return reinterpret_cast<PyObject *>(Py_TYPE(object.ptr())) == type_.ptr();
+    }
+
+  private:
+    py::type type_;
+    const dlpack::ExchangeApi *api_;
+};
+
+// The dtype, dimensions and strides of a tensor.
+class TensorLayout {
+  public:
+    explicit TensorLayout(const dlpack::Tensor &tensor);
+    bool matches(const dlpack::Tensor &tensor) const {
+        if (tensor.ndim != ndim_ || !(tensor.dtype == dtype_)) return false;
+        for (int i = 0; i < ndim_; ++i)
+            if (tensor.shape[i] != sizes_[i] || tensor.strides[i] != sizes_[ndim_ + i]) return false;
+        return true;
+    }
+
+  private:
+    int ndim_;
+    dlpack::DataType dtype_;
+    std::vector<std::int64_t> sizes_;  // dimensions, then strides
+};
+
+// Each layout once, so that the layouts of many tensors stay in the processor's cache.
+class TensorLayouts {
+  public:
+    const TensorLayout *find_or_add(const dlpack::Tensor &tensor);
+
+  private:
+    std::deque<TensorLayout> layouts_;
+};
+
+// What was read of a tensor.
+struct TensorMemory {
+    const void *data = nullptr;
+    const TensorLayout *layout = nullptr;  // null: matches no tensor
+
+    bool matches(const dlpack::Tensor &tensor) const { return tensor.data == data && matches_layout(tensor); }
+    bool matches_layout(const dlpack::Tensor &tensor) const { return layout != nullptr && layout->matches(tensor); }
+};
+
+// Whether the elements of a tensor, or their parts, lie at multiples of their size.
+bool is_aligned(const dlpack::Tensor &tensor);
+
+// Whether a tensor may be conjugated or negated lazily, which its memory does not show. A tensor is negated where it is
+// the imaginary part of a conjugated one, so that its elements are not adjacent.
+bool may_be_lazy(const dlpack::Tensor &tensor);
+
+}  // namespace adagrad

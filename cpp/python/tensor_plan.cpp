@@ -1,0 +1,213 @@
+#include "python/tensor_plan.hpp"
+
+#include "python/items.hpp"
+
+#if PY_VERSION_HEX < 0x030d0000
+#define Py_BEGIN_CRITICAL_SECTION(object) {
+#define Py_END_CRITICAL_SECTION() }
+#endif
+
+namespace adagrad {
+
+using arrays::array_of;
+
+namespace {
+
+py::str interned(const std::string &text) {
+    return py::reinterpret_steal<py::str>(PyUnicode_InternFromString(text.c_str()));
+}
+
+// Calls visit(key, value) for each item of a dict, in order, until it returns false.
+template <class Visit> void each_item(const py::dict &dict, Visit visit) {
+    Py_ssize_t position = 0;
+    PyObject *key = nullptr, *value = nullptr;
+    Py_BEGIN_CRITICAL_SECTION(dict.ptr());
+    while (PyDict_Next(dict.ptr(), &position, &key, &value) && visit(key, value)) {
+    }
+    Py_END_CRITICAL_SECTION();
+}
+
+bool calls_true(const py::handle &object, const char *method) { return object.attr(method)().cast<bool>(); }
+
+}  // namespace
+
+TensorPlan::TensorPlan(const std::string &rule, Roles roles, const py::tuple &watched_keys, const py::type &tensor_type)
+    : Plan(rule, roles, watched_keys), sum_key_(interned(roles.state)), counter_key_(interned(roles.counter)),
+      reader_(tensor_type) {}
+
+void TensorPlan::add_tensors(const py::list &params, const py::dict &states) {
+    if (params.size() != entries_.size()) throw py::value_error("params: expected a tensor for each array");
+    const auto memory_of = [&](const py::object &tensor) {
+        dlpack::Tensor memory;
+        return reader_.read(tensor, memory) ? seen(memory) : TensorMemory();
+    };
+    std::size_t group = 0;
+    Py_ssize_t rest = 0;
+    for (const py::handle param : params) {
+        while (rest == 0) rest = group_sizes_[group++];
+        --rest;
+        Slot slot;
+        slot.param = py::reinterpret_borrow<py::object>(param);
+        slot.group = group - 1;
+        slot.state = dict_item(states, param);
+        if (slot.state && PyDict_Check(slot.state.ptr())) {
+            slot.sum = dict_item(slot.state, sum_key_);
+            slot.counter = dict_item(slot.state, counter_key_);
+        }
+        if (slot.sum && slot.counter) {
+            slot.param_seen = memory_of(slot.param);
+            slot.sum_seen = memory_of(slot.sum);
+            slot.counter_seen = memory_of(slot.counter);
+        }
+        slots_.push_back(std::move(slot));
+    }
+    each_item(states, [&](PyObject *key, PyObject *value) {
+        known_states_.emplace_back(py::reinterpret_borrow<py::object>(key), py::reinterpret_borrow<py::object>(value));
+        return true;
+    });
+}
+
+bool TensorPlan::is_current(const Slot &slot) const {
+    if (!slot.sum || !slot.counter) return true;
+    dlpack::Tensor memory;
+    return dict_item(slot.state, sum_key_).is(slot.sum) && dict_item(slot.state, counter_key_).is(slot.counter) &&
+           reader_.read(slot.param, memory) && slot.param_seen.matches(memory) && reader_.read(slot.sum, memory) &&
+           slot.sum_seen.matches(memory) && reader_.read(slot.counter, memory) && slot.counter_seen.matches(memory);
+}
+
+// Compared by identity and in order: a look-up would call the tensor's __hash__, which is written in Python.
+bool TensorPlan::states_are_known(const py::dict &states) const {
+    if (states.size() != known_states_.size()) return false;
+    auto known = known_states_.begin();
+    bool same = true;
+    each_item(states, [&](PyObject *key, PyObject *value) {
+        same = known != known_states_.end() && known->first.ptr() == key && known->second.ptr() == value;
+        ++known;
+        return same;
+    });
+    return same;
+}
+
+bool TensorPlan::tensors_are_current(const py::list &groups, const py::dict &states) const {
+    if (groups.size() != group_sizes_.size() || !states_are_known(states)) return false;
+    auto slot = slots_.begin();
+    for (std::size_t k = 0; k < group_sizes_.size(); ++k) {
+        const py::object group = list_item(groups, static_cast<Py_ssize_t>(k));
+        if (!group || !PyDict_Check(group.ptr())) return false;
+        const py::object params = dict_item(group, params_key_);
+        if (!params || !PyList_Check(params.ptr()) || PyList_GET_SIZE(params.ptr()) != group_sizes_[k]) return false;
+        for (Py_ssize_t i = 0; i < group_sizes_[k]; ++i, ++slot)
+            if (!list_item(params, i).is(slot->param) || !is_current(*slot)) return false;
+    }
+    return true;
+}
+
+bool TensorPlan::find_grads() {
+    grads_.clear();
+    executor_.active.clear();
+    for (std::size_t i = 0; i < slots_.size(); ++i) {
+        auto grad = py::reinterpret_steal<py::object>(PyObject_GetAttr(slots_[i].param.ptr(), grad_key_.ptr()));
+        if (!grad) throw py::error_already_set();
+        if (grad.is_none()) continue;
+        if (!slots_[i].sum || !slots_[i].counter) return false;
+        executor_.active.push_back(i);
+        Grad &added = grads_.emplace_back();
+        added.tensor = std::move(grad);
+    }
+    return true;
+}
+
+void TensorPlan::read_grads() {
+    for (Grad &grad : grads_) grad.readable = reader_.is_plain(grad.tensor) && reader_.read(grad.tensor, grad.memory);
+}
+
+// Whether a gradient needs no check but where it lies, and lies clear of all that the step writes.
+bool TensorPlan::is_like_last(const Slot &slot, const Grad &grad) const {
+    if (!grad.readable || !slot.grad_seen.matches_layout(grad.memory)) return false;
+    if (may_be_lazy(grad.memory) && (calls_true(grad.tensor, "is_neg") || calls_true(grad.tensor, "is_conj")))
+        return false;
+    if (grad.memory.data == slot.grad_seen.data) return true;
+    if (!is_aligned(grad.memory)) return false;
+    const auto *const data = static_cast<const char *>(grad.memory.data);
+    return memory_.is_clear({data + slot.grad_low, data + slot.grad_high});
+}
+
+bool TensorPlan::convert_grads(const py::list &groups, const py::object &optimizer) {
+    bool any = false;
+    for (std::size_t j = 0; j < grads_.size(); ++j) {
+        const std::size_t index = executor_.active[j];
+        const Slot &slot = slots_[index];
+        if (is_like_last(slot, grads_[j])) continue;
+        any = true;
+        const py::object group = list_item(groups, static_cast<Py_ssize_t>(slot.group));
+        grads_[j].converted = optimizer.attr("_read_grad")(index, group, grads_[j].tensor);
+    }
+    return any;
+}
+
+void TensorPlan::bind_tensor_grad(std::size_t index, const Grad &grad) {
+    Slot &slot = slots_[index];
+    Tensor &tensor = executor_.tensors[index];
+    tensor.has_sparse_grad = false;
+    if (!grad.converted) {
+        slot.grad_seen.data = grad.memory.data;
+        tensor.grad.data = tensor.ordered_grad.data = static_cast<char *>(grad.memory.data);
+        return;
+    }
+    may_have_run_code_ = true;
+    slot.grad_seen = {};
+    if (PyTuple_Check(grad.converted.ptr())) return bind_sparse(index, py::tuple(grad.converted));
+    bind_dense(index, grad.converted);
+    PyArrayObject *const array = array_of(grad.converted);
+    if (!grad.readable || PyArray_DATA(array) != grad.memory.data) return;  // a copy
+    const arrays::Extent bounds = arrays::bounds_of(array);
+    slot.grad_low = bounds.low - static_cast<const char *>(grad.memory.data);
+    slot.grad_high = bounds.high - static_cast<const char *>(grad.memory.data);
+    slot.grad_seen = seen(grad.memory);
+}
+
+// Whether each gradient that is not a copy still lies where its check found it.
+bool TensorPlan::grads_are_unmoved() {
+    read_grads();
+    for (std::size_t j = 0; j < grads_.size(); ++j) {
+        const TensorMemory &seen = slots_[executor_.active[j]].grad_seen;
+        if (seen.layout != nullptr && !(grads_[j].readable && seen.matches(grads_[j].memory))) return false;
+    }
+    return true;
+}
+
+int TensorPlan::step_tensors(const py::list &groups, const py::dict &states, const py::object &optimizer,
+                             double grad_scale) {
+    if (is_stepping()) return STALE;
+    const Stepping stepping(stepping_);
+    const bool same_options = group_options_.unchanged(groups);
+    // To get a gradient may make its Python object, which may set off the garbage collector and any code with it.
+    if (!find_grads() || !tensors_are_current(groups, states)) return STALE;
+    read_grads();
+    bool may_have_changed = convert_grads(groups, optimizer);
+    if (!same_options) {
+        group_options_.read(groups, optimizer, executor_.counters, executor_.active);
+        may_have_changed = true;
+    }
+    if (may_have_changed) {
+        if (!tensors_are_current(groups, states)) return STALE;
+        read_grads();
+    }
+    may_have_run_code_ = false;
+    for (std::size_t j = 0; j < grads_.size(); ++j) bind_tensor_grad(executor_.active[j], grads_[j]);
+    check_sparse_allowed();
+    if (may_have_run_code_ && !(tensors_are_current(groups, states) && grads_are_unmoved())) return STALE;
+    StepOptions options;
+    options.grad_scale = grad_scale;
+    const int outcome = execute(options);
+    grads_.clear();
+    return outcome;
+}
+
+py::list TensorPlan::updated() const {
+    py::list params;
+    for (const std::size_t index : executor_.active) params.append(slots_[index].param);
+    return params;
+}
+
+}  // namespace adagrad

@@ -1,0 +1,60 @@
+// `_core.TensorPlan`: a plan whose arrays lie over the memory of a framework's tensors. The framework may move a tensor
+// at any time, so that every step reads all addresses again.
+#pragma once
+#include "python/plan.hpp"
+#include "python/tensor_memory.hpp"
+
+namespace adagrad {
+
+class TensorPlan : public Plan {
+  public:
+    TensorPlan(const std::string &rule, Roles roles, const py::tuple &watched_keys, const py::type &tensor_type);
+
+    // The tensors over which the arrays of `add_groups` lie. `states` is the optimizer's dict: for each parameter a
+    // dict of its accumulator and its counter. A parameter without state has an empty array; it gets no update.
+    void add_tensors(const py::list &params, const py::dict &states);
+
+    // One update with the attribute `grad` of each parameter. The method _read_grad(index, group, grad) of `optimizer`
+    // converts a gradient unlike the last one: to an array, or to the parts of a sparse gradient. The rest is as in
+    // Plan::step: STALE means that the tensors or the states are not those of this plan.
+    int step_tensors(const py::list &groups, const py::dict &states, const py::object &optimizer, double grad_scale);
+
+    // The parameters that the last step updated.
+    py::list updated() const;
+
+  private:
+    struct Slot {
+        py::object param, state, sum, counter;  // null but for the parameter if there is no state
+        TensorMemory param_seen, sum_seen, counter_seen;
+        TensorMemory grad_seen;                      // the last gradient that passed the checks
+        std::ptrdiff_t grad_low = 0, grad_high = 0;  // its bounds, relative to its address
+        std::size_t group = 0;
+    };
+    struct Grad {
+        py::object tensor;
+        dlpack::Tensor memory;
+        bool readable = false;  // `memory` is valid
+        py::object converted;   // if the gradient is unlike the last one
+    };
+
+    bool tensors_are_current(const py::list &groups, const py::dict &states) const;
+    bool states_are_known(const py::dict &states) const;
+    TensorMemory seen(const dlpack::Tensor &memory) { return {memory.data, layouts_.find_or_add(memory)}; }
+    bool is_current(const Slot &slot) const;
+    bool find_grads();  // returns false if a parameter without state has one
+    void read_grads();
+    bool is_like_last(const Slot &slot, const Grad &grad) const;
+    bool convert_grads(const py::list &groups, const py::object &optimizer);  // returns whether there was any
+    void bind_tensor_grad(std::size_t index, const Grad &grad);
+    bool grads_are_unmoved();
+
+    const py::str grad_key_ = py::reinterpret_steal<py::str>(PyUnicode_InternFromString("grad"));
+    const py::str sum_key_, counter_key_;
+    TensorReader reader_;
+    TensorLayouts layouts_;
+    std::vector<Slot> slots_;
+    std::vector<std::pair<py::object, py::object>> known_states_;  // in the order of the optimizer's dict
+    std::vector<Grad> grads_;                                      // of the active parameters
+};
+
+}  // namespace adagrad

@@ -1,0 +1,222 @@
+"""A drop-in for ``torch.optim.Adagrad``, for models whose parameters are on the CPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from . import _core
+from .inputs.types import Array
+from .inputs.validation import positive_scale
+from .migration.torch_optimizer import own_state, shared
+from .optimizers.torch import TorchAdagrad
+
+try:
+    import torch
+except ImportError:
+    raise ImportError("numpy_adagrad.torch: expected torch to be installed; run `pip install torch`") from None
+if not hasattr(torch.Tensor, "__dlpack_c_exchange_api__"):
+    raise ImportError(f"numpy_adagrad.torch: expected torch 2.10 or later, got {torch.__version__}")
+
+__all__ = ["Adagrad"]
+
+ROLES = ("params", "sum", "grads", "step")
+WATCHED_KEYS = (*TorchAdagrad._watched_keys, "differentiable")
+
+
+class Adagrad(torch.optim.Adagrad):
+    r"""``torch.optim.Adagrad`` with the steps of this package.
+
+    It is a subclass of torch's optimizer, with its signature and defaults, its state and its state dicts: either
+    optimizer loads what the other has saved. Only `step` is ours. A step updates the parameters and the accumulators in
+    torch's own memory. It reads the address of each tensor every time, so that ``param.data = ...``,
+    ``model.share_memory()``, ``vector_to_parameters`` and assignments to ``optimizer.state`` work as with torch.
+
+    Dense gradients: in float32 and float64, the bits are those of ``torch.optim.Adagrad(fused=True)`` on x86-64 with
+    AVX2 or better, also where `foreach` or `fused` asks for another path. float16 and bfloat16 are computed in float32
+    from the stored values and rounded when they are stored, and complex parameters are updated as pairs of reals:
+    `numpy_adagrad.TorchAdagrad` has the formula.
+
+    Sparse COO gradients, as of ``torch.nn.Embedding(sparse=True)``: the bits are those of torch's sparse path with a
+    correctly rounded root. torch's own root is MKL's, whose last bit depends on the machine.
+
+    Parameters
+    ----------
+    params : iterable of tensors, of (name, tensor) pairs or of group dicts
+        Tensors on the CPU that do not overlap in memory, of float32, float64, float16, bfloat16, complex64 or
+        complex128. bfloat16 needs `ml_dtypes` (``pip install "numpy-adagrad[bf16]"``).
+    lr : float or 1-element tensor, default 1e-2
+        The learning rate.
+    lr_decay : float, default 0
+        The decay of the learning rate.
+    weight_decay : float, default 0
+        L2 penalty, added to the gradient. With sparse gradients, a step raises RuntimeError, as in torch.
+    initial_accumulator_value : float, default 0
+        The initial value of the accumulators.
+    eps : float, default 1e-10
+        Added to the root.
+    foreach : bool, optional
+        No effect: there is one path.
+    maximize : bool, default False
+        Maximize the objective instead of minimizing it.
+    differentiable : bool, default False
+        True raises ValueError: autograd does not see the step.
+    fused : bool, optional
+        No effect: there is one path. True and ``foreach=True`` together raise RuntimeError, as in torch.
+
+    Raises
+    ------
+    ImportError
+        When the module is imported without torch 2.10 or later.
+    ValueError, TypeError, RuntimeError
+        As ``torch.optim.Adagrad``, and for ``differentiable=True``. A step raises ValueError or TypeError, with nothing
+        changed, for tensors that are not on the CPU, that overlap in memory or that have another dtype. It does not
+        fall back to torch's step, which would have other bits.
+
+    Notes
+    -----
+    A gradient may have any strides, where torch's fused step reads a strided one wrongly. ``GradScaler`` treats this
+    optimizer as a fused one: the step divides by the scale and leaves the unscaled gradients. A step counter that is
+    not float32 (torch with a default dtype of float64) is replaced by one that is.
+
+    References
+    ----------
+    ``torch/optim/adagrad.py`` and ``FusedAdagradKernel.cpp`` of torch 2.13.0. Addresses are read through DLPack's C
+    exchange API, https://dmlc.github.io/dlpack/latest/c_api.html.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from numpy_adagrad.torch import Adagrad
+    >>> model = torch.nn.Linear(3, 1, bias=False)
+    >>> _ = torch.nn.init.ones_(model.weight)
+    >>> optimizer = Adagrad(model.parameters(), lr=0.5)
+    >>> model(torch.tensor([1.0, 0.0, -1.0])).sum().backward()
+    >>> optimizer.step()
+    >>> model.weight.tolist()
+    [[0.5, 1.0, 1.5]]
+    """
+
+    _step_supports_amp_scaling = True  # GradScaler then sets `grad_scale` and `found_inf`
+    _plan: _core.TensorPlan | None = None
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add a group of parameters, as torch does; ``differentiable=True`` raises ValueError."""
+        _check_path({**self.defaults, **param_group} if isinstance(param_group, dict) else self.defaults)
+        super().add_param_group(param_group)
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update the parameters that have a gradient.
+
+        Parameters
+        ----------
+        closure : callable, optional
+            Called first, with gradients enabled. It computes the gradients and returns the loss.
+
+        Returns
+        -------
+        object
+            What `closure` returns, otherwise None.
+
+        Raises
+        ------
+        ValueError, TypeError, RuntimeError
+            For tensors or options that do not fit; nothing has changed then.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from numpy_adagrad.torch import Adagrad
+        >>> w = torch.ones(2, requires_grad=True)
+        >>> optimizer = Adagrad([w], lr=0.5)
+        >>> def closure():
+        ...     optimizer.zero_grad()
+        ...     loss = (3 * w).sum()
+        ...     loss.backward()
+        ...     return loss.item()
+        >>> optimizer.step(closure)
+        6.0
+        >>> w.tolist()
+        [0.5, 0.5]
+        """
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        found_inf = getattr(self, "found_inf", None)
+        if found_inf is None or not found_inf.item():
+            self._update(getattr(self, "grad_scale", None))
+        return loss
+
+    def _update(self, grad_scale: Any) -> None:
+        scale = 1.0 if grad_scale is None else positive_scale(grad_scale.item())
+        plan = self._plan
+        if plan is None or plan.step_tensors(self.param_groups, self.state, self, scale) == _core.STALE:
+            self._plan = None  # it would keep the memory of tensors that torch has replaced
+            self._plan = plan = self._new_plan()
+            if plan.step_tensors(self.param_groups, self.state, self, scale) == _core.STALE:
+                raise RuntimeError("params: expected the same tensors throughout a step, got others")
+        updated = plan.updated
+        torch.autograd.graph.increment_version(updated)  # autograd raises its error for a graph that has saved them
+        if grad_scale is not None:  # torch's fused step leaves the unscaled gradients, too
+            torch._foreach_div_([param.grad for param in updated], grad_scale)
+
+    def _new_plan(self) -> _core.TensorPlan:
+        """Check all tensors and make the plan of a step over their memory."""
+        plan = _core.TensorPlan("torch", ROLES, WATCHED_KEYS, torch.Tensor)
+        groups: list[dict[str, Any]] = [{"params": []} for _ in self.param_groups]
+        sums: list[Array] = []
+        steps: list[Array] = []
+        params = [param for group in self.param_groups for param in group["params"]]
+        index = [k for k, group in enumerate(self.param_groups) for _ in group["params"]]
+        for i, (k, param) in enumerate(zip(index, params, strict=True)):
+            if param.grad is not None or self.state.get(param):
+                self.state[param] = own_state(self, param)
+            else:  # torch creates no state before the first gradient
+                groups[k]["params"].append(np.empty(0, np.float32))
+                sums.append(np.empty(0, np.float32))
+                steps.append(np.zeros((), np.float32))
+                continue
+            state = self.state[param]
+            groups[k]["params"].append(shared(param, f"params[{i}]"))
+            sums.append(shared(state["sum"], f"sum[{i}]"))
+            steps.append(shared(state["step"], f"step[{i}]"))
+        names = [name for group in self.param_groups for name in group.get("param_names", ())]
+        plan.add_groups(groups, sums, steps, names, np.array(index, np.int32))
+        plan.add_tensors(params, self.state)
+        return plan
+
+    # The core calls these two.
+
+    def _hyperparameters(self, index: int, steps: int) -> dict[str, Any]:
+        group = self.param_groups[index]
+        _check_path(group)
+        rates = {key: value.item() for key, value in group.items() if isinstance(value, torch.Tensor)}
+        return {"decays_sparse": False, **rates}
+
+    def _read_grad(self, index: int, group: dict[str, Any], grad: Any) -> Array | tuple[Array, Array, bool]:
+        """Return a gradient as an array, or the indices and values of a sparse one and whether they are elements."""
+        label = f"grads[{index}]"
+        grad = grad.detach()
+        if not grad.is_sparse:
+            return shared(grad.resolve_conj().resolve_neg(), label)
+        if group["weight_decay"] != 0:
+            raise RuntimeError("weight_decay option is not compatible with sparse gradients")
+        dims = grad.sparse_dim()
+        if dims not in (1, grad.dim()):
+            raise ValueError(f"{label}: expected 1 or {grad.dim()} sparse dimensions, got {dims}")
+        # torch adds equal rows in its own order, and negates before it adds.
+        grad = -(-grad).coalesce() if group["maximize"] else grad.coalesce()
+        indices = grad._indices()
+        if dims > 1:
+            strides = torch.tensor(torch.empty(grad.shape, device="meta").stride())
+            indices = (indices * strides[:, None]).sum(0, keepdim=True)
+        return shared(indices[0], label), shared(grad._values(), label), dims == grad.dim()
+
+
+def _check_path(group: dict[str, Any]) -> None:
+    if group["differentiable"]:
+        expected = "expected False, as autograd does not see the step"
+        raise ValueError(f"differentiable: {expected}, got True; torch.optim.Adagrad has it")

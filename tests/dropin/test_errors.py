@@ -1,0 +1,177 @@
+"""Each error is one line, and nothing has changed."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from helpers.dropin import parameters, set_grads
+from helpers.errors import error_of, raises
+from numpy_adagrad.torch import Adagrad
+
+Params = list[torch.Tensor]
+
+
+def contents(params: Params, optimizer: Any) -> list[bytes]:
+    tensors = [*params, *(optimizer.state[param][key] for param in params for key in ("sum", "step"))]
+    return [tensor.detach().contiguous().numpy().tobytes() for tensor in tensors if tensor.device.type == "cpu"]
+
+
+def alias_param(params: Params, optimizer: Any) -> None:
+    params[1].grad = params[1].detach()
+
+
+def alias_other_param(params: Params, optimizer: Any) -> None:
+    params[1].grad = params[0].detach()[:2, :3].reshape(-1).as_strided((4,), (1,))
+
+
+def alias_sum(params: Params, optimizer: Any) -> None:
+    params[1].grad = optimizer.state[params[1]]["sum"]
+
+
+def overlapping(params: Params, optimizer: Any) -> None:
+    params[1].data = params[0].data.view(-1)[2:6]
+
+
+def expanded(params: Params, optimizer: Any) -> None:
+    params[1].data = torch.ones(1).expand(4)
+
+
+def repeated(params: Params, optimizer: Any) -> None:
+    optimizer.param_groups[0]["params"].append(params[1])
+
+
+def meta_sum(params: Params, optimizer: Any) -> None:
+    optimizer.state[params[1]]["sum"] = torch.empty(4, device="meta")
+
+
+def sum_shape(params: Params, optimizer: Any) -> None:
+    optimizer.state[params[1]]["sum"] = torch.ones(5)
+
+
+def sum_dtype(params: Params, optimizer: Any) -> None:
+    optimizer.state[params[1]]["sum"] = torch.ones(4, dtype=torch.float64)
+
+
+def hybrid(params: Params, optimizer: Any) -> None:
+    params[2].grad = torch.ones(2, 2, 2).to_sparse(2)
+
+
+def decayed_sparse(params: Params, optimizer: Any) -> None:
+    optimizer.param_groups[0]["weight_decay"] = 0.1
+    params[0].grad = torch.ones(3, 3).to_sparse(1)
+
+
+def differentiable(params: Params, optimizer: Any) -> None:
+    optimizer.param_groups[0]["differentiable"] = True
+
+
+def rate(params: Params, optimizer: Any) -> None:
+    optimizer.param_groups[0]["lr"] = "fast"
+
+
+SHARED = "expected its own memory, got an overlap with"
+ERRORS: list[tuple[Callable[[Params, Any], None], type[Exception], str]] = [
+    (alias_param, ValueError, f"grads[1]: {SHARED} params[1]"),
+    (alias_other_param, ValueError, f"grads[1]: {SHARED} params[0]"),
+    (alias_sum, ValueError, f"grads[1]: {SHARED} sum[1]"),
+    (overlapping, ValueError, f"params[1]: {SHARED} params[0]"),
+    (expanded, ValueError, "params[1]: expected its own memory for each element, got strides (0,)"),
+    (repeated, ValueError, f"params[3]: {SHARED} params[1]"),
+    (meta_sum, ValueError, "sum[1]: expected a strided tensor on the CPU, got torch.strided on meta"),
+    (sum_shape, ValueError, "sum[1]: expected shape (4,), got (5,)"),
+    (sum_dtype, TypeError, "sum[1]: expected the dtype float32 of its parameter, got float64"),
+    (hybrid, ValueError, "grads[2]: expected 1 or 3 sparse dimensions, got 2"),
+    (decayed_sparse, RuntimeError, "weight_decay option is not compatible with sparse gradients"),
+    (
+        differentiable,
+        ValueError,
+        "differentiable: expected False, as autograd does not see the step, got True; torch.optim.Adagrad has it",
+    ),
+    (rate, TypeError, "lr: expected a number or a 1-element array, got str"),
+]
+
+
+@pytest.mark.parametrize("warm", [False, True])
+@pytest.mark.parametrize(("change", "error", "message"), ERRORS)
+def test_nothing_has_changed(
+    change: Callable[[Params, Any], None], error: type[Exception], message: str, warm: bool
+) -> None:
+    params = parameters([(3, 3), (4,), (2, 2, 2)])
+    optimizer = Adagrad(params, lr=0.1)
+    set_grads(params, 0)
+    if warm:
+        optimizer.step()
+        set_grads(params, 1)
+    change(params, optimizer)
+    before = contents(params, optimizer)
+    for _ in range(2):
+        found, text = error_of(optimizer.step)
+        assert (found, text) == (error, message)
+        assert contents(params, optimizer) == before
+
+
+def test_tensors_elsewhere() -> None:
+    param = torch.empty(4, device="meta", requires_grad=True)
+    param.grad = torch.empty(4, device="meta")
+    optimizer = Adagrad([param])
+    raises(ValueError, "params[0]: expected a strided tensor on the CPU, got torch.strided on meta", optimizer.step)
+
+
+def test_integers() -> None:
+    param = torch.zeros(4, dtype=torch.int32)
+    param.grad = torch.ones(4, dtype=torch.int32)
+    optimizer = Adagrad([param])
+    text = "params[0]: expected a real or complex floating-point array of at most 64 bits a part, got int32"
+    raises(TypeError, text, optimizer.step)
+
+
+def test_differentiable() -> None:
+    text = "differentiable: expected False, as autograd does not see the step, got True; torch.optim.Adagrad has it"
+    raises(ValueError, text, lambda: Adagrad(parameters(), differentiable=True))
+    optimizer = Adagrad(parameters())
+    raises(ValueError, text, lambda: optimizer.add_param_group({"params": parameters(), "differentiable": True}))
+    assert len(optimizer.param_groups) == 1
+
+
+TORCH_CALLS: list[Callable[[Any], object]] = [
+    lambda kind: kind(parameters(), lr=-1.0),
+    lambda kind: kind(parameters(), lr=torch.tensor([1.0, 2.0])),
+    lambda kind: kind(parameters(), lr_decay=-1.0),
+    lambda kind: kind(parameters(), weight_decay=-1.0),
+    lambda kind: kind(parameters(), eps=-1.0),
+    lambda kind: kind(parameters(), initial_accumulator_value=-1.0),
+    lambda kind: kind(parameters(), fused=True, foreach=True),
+    lambda kind: kind([]),
+    lambda kind: kind(torch.ones(2)),
+    lambda kind: kind([1]),
+    lambda kind: kind([torch.ones(2, requires_grad=True) * 2]),
+    lambda kind: kind(parameters()).add_param_group([1]),
+    lambda kind: kind(parameters()).add_param_group({}),
+    lambda kind: kind(parameters()).load_state_dict({}),
+    lambda kind: kind(parameters()).load_state_dict({"state": {}, "param_groups": []}),
+    lambda kind: kind(parameters(), rate=1),
+]
+
+
+@pytest.mark.parametrize("call", TORCH_CALLS)
+def test_the_errors_of_torch(call: Callable[[Any], object]) -> None:
+    assert error_of(lambda: call(Adagrad)) == error_of(lambda: call(torch.optim.Adagrad))
+
+
+@pytest.mark.parametrize(
+    ("torch_module", "text"),
+    [
+        ("None", "numpy_adagrad.torch: expected torch to be installed; run `pip install torch`"),
+        (
+            "types.SimpleNamespace(Tensor=int, __version__='2.9.0')",
+            "numpy_adagrad.torch: expected torch 2.10 or later, got 2.9.0",
+        ),
+    ],
+)
+def test_without_a_usable_torch(torch_module: str, text: str) -> None:
+    program = f"import sys, types; sys.modules['torch'] = {torch_module}; import numpy_adagrad.torch"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert result.stderr.splitlines()[-1] == f"ImportError: {text}"

@@ -1,0 +1,114 @@
+"""State dicts go both ways between torch's optimizer and ours; copies and files continue the run."""
+
+import copy
+import io
+import pickle
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import torch
+from helpers.dropin import SIZES, assert_same, pair, parameters, set_grads
+from numpy_adagrad.torch import Adagrad
+
+OPTIONS: dict[str, Any] = {"lr": 0.1, "lr_decay": 0.01, "weight_decay": 0.1, "initial_accumulator_value": 0.5}
+
+
+def steps(params: list[torch.Tensor], optimizer: torch.optim.Optimizer, first: int, last: int) -> None:
+    for step in range(first, last):
+        set_grads(params, step, without=[step % 4])
+        optimizer.step()
+
+
+def saved_and_loaded(content: Any) -> Any:
+    file = io.BytesIO()
+    torch.save(content, file)
+    file.seek(0)
+    return torch.load(file)
+
+
+def test_it_is_an_adagrad_with_its_defaults() -> None:
+    ours, theirs = Adagrad(parameters()), torch.optim.Adagrad(parameters())
+    assert isinstance(ours, torch.optim.Adagrad)
+    assert ours.defaults == theirs.defaults
+    assert repr(ours) == repr(theirs)
+    assert ours.state_dict().keys() == theirs.state_dict().keys()
+    assert ours.state_dict()["param_groups"] == theirs.state_dict()["param_groups"]
+    assert_same(ours, theirs)
+
+
+@pytest.mark.parametrize("named", [False, True])
+def test_a_run_that_changes_optimizers_twice(named: bool) -> None:
+    """torch, ours, torch, ours: the bits of torch alone."""
+    params, reference = parameters(), parameters()
+    alone = torch.optim.Adagrad(reference, fused=True, **OPTIONS)
+    given: Any = [(f"w{i}", param) for i, param in enumerate(params)] if named else params
+    optimizer: torch.optim.Optimizer = torch.optim.Adagrad(given, fused=True, **OPTIONS)
+    for turn in range(4):
+        steps(params, optimizer, 5 * turn, 5 * turn + 5)
+        saved = saved_and_loaded(optimizer.state_dict())
+        optimizer = torch.optim.Adagrad(given) if turn % 2 else Adagrad(given)
+        optimizer.load_state_dict(saved)
+    steps(reference, alone, 0, 20)
+    assert_same(optimizer, alone)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda optimizer: pickle.loads(pickle.dumps(optimizer))])
+def test_copies_continue_the_run(copied: Callable[[Any], Any]) -> None:
+    ours, optimizer, theirs, reference = pair(**OPTIONS)
+    steps(ours, optimizer, 0, 3)
+    steps(theirs, reference, 0, 6)
+    copied_optimizer = copied(optimizer)
+    assert type(copied_optimizer) is Adagrad
+    steps(copied_optimizer.param_groups[0]["params"], copied_optimizer, 3, 6)
+    steps(ours, optimizer, 3, 6)
+    assert_same(copied_optimizer, reference)
+    assert_same(optimizer, reference)
+
+
+def test_a_partial_state_dict() -> None:
+    """State that is missing is created when its parameter gets a gradient, as in torch."""
+    ours, optimizer, theirs, reference = pair(**OPTIONS)
+    for opt in (optimizer, reference):
+        saved = opt.state_dict()
+        saved["state"] = {1: {"step": 7, "sum": torch.full(SIZES[1], 3.0)}, 3: {"step": 2.0, "sum": torch.ones(2, 3)}}
+        opt.load_state_dict(saved)
+    for params, opt in ((ours, optimizer), (theirs, reference)):
+        set_grads(params, 0, without=[0, 2, 5])
+        opt.step()
+    assert_same(optimizer, reference)
+    assert len(optimizer.state) == len(reference.state) == 7
+    steps(ours, optimizer, 0, 4)
+    steps(theirs, reference, 0, 4)
+    assert_same(optimizer, reference)
+
+
+def test_a_later_group() -> None:
+    ours, optimizer, theirs, reference = pair(**OPTIONS)
+    for params, opt in ((ours, optimizer), (theirs, reference)):
+        steps(params, opt, 0, 2)
+        later = parameters([(9,), (2, 2)])
+        opt.add_param_group({"params": later, "lr": 0.5, "initial_accumulator_value": 9.0})
+        assert later[0] not in opt.state
+        steps(params, opt, 2, 3)
+        set_grads(later, 1, without=[1])
+        opt.step()
+        set_grads(later, 2)
+        opt.step()
+    assert_same(optimizer, reference)
+
+
+@pytest.fixture
+def _double_by_default() -> Iterator[None]:
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.mark.usefixtures("_double_by_default")
+def test_a_double_default_dtype() -> None:
+    """torch's default path then counts in float64, its fused one in float32; the next step replaces the counter."""
+    ours, optimizer, theirs, reference = pair(**OPTIONS)
+    steps(ours, optimizer, 0, 4)
+    steps(theirs, reference, 0, 4)
+    assert_same(optimizer, reference)
