@@ -117,8 +117,14 @@ bool TensorPlan::find_grads() {
     return true;
 }
 
+// A sparse gradient has no memory to read; to try takes its framework a millisecond for the error.
 void TensorPlan::read_grads() {
-    for (Grad &grad : grads_) grad.readable = reader_.is_plain(grad.tensor) && reader_.read(grad.tensor, grad.memory);
+    for (std::size_t j = 0; j < grads_.size(); ++j) {
+        Grad &grad = grads_[j];
+        const bool was_dense = slots_[executor_.active[j]].grad_seen.layout != nullptr;
+        grad.readable = reader_.is_plain(grad.tensor) && (was_dense || !grad.tensor.attr("is_sparse").cast<bool>()) &&
+                        reader_.read(grad.tensor, grad.memory);
+    }
 }
 
 // Whether a gradient needs no check but where it lies, and lies clear of all that the step writes.

@@ -163,6 +163,17 @@ def test_bounds_of_another_schema(tmp_path: Path) -> None:
     assert done.stderr == f"{result}: expected a result file of schema 1, got 0\n"
 
 
+def test_the_drop_in(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    workloads = ["one tensor of 1e6", "sparse embedding, 4,096 of 100,000 x 64"]
+    done = run(BENCH / "dropin.py", "--out", page, "--rounds", "1", "--steps", "1", "--workloads", *workloads)
+    assert done.returncode == 0, done.stderr
+    rows = [line.removeprefix("| ").split(" | ") for line in page.read_text().splitlines() if line.startswith("| ")]
+    assert [row[0] for row in rows[1:]] == workloads
+    assert [row[-1].split("; ")[0].endswith("(1.00x)") for row in rows[1:]] == [True, True]
+    assert rows[2][3] == "not possible"
+
+
 def test_growth() -> None:
     done = run(BENCH / "growth.py", "--rounds", "1", "--numbers", "3", "30")
     assert (done.returncode, done.stderr) == (0, "")

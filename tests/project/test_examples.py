@@ -98,6 +98,23 @@ def test_a_run_switches_and_returns_without_a_differing_bit(tmp_path: Path) -> N
         assert f", {kind}: " in output
 
 
+def test_no_loss_differs_between_the_drop_in_and_torch(tmp_path: Path) -> None:
+    output = run(tmp_path, EXAMPLES / "torch_dropin.py")
+    found = re.findall(r"^(\w+): loss (\S+) to (\S+) in (\d+) steps, (\d+) losses differ$", output, re.MULTILINE)
+    assert [(name, steps, differing) for name, _, _, steps, differing in found] == [
+        ("digits", "210", "0"),
+        ("ratings", "200", "0"),
+    ]
+    for _, first, last, *_ in found:
+        assert float(last) < float(first) / 5
+    assert len(re.findall(r"^  all steps took \d+ ms, torch's \d+ ms$", output, re.MULTILINE)) == 2
+
+
+def test_a_differing_loss_sets_the_exit_status(tmp_path: Path) -> None:
+    output = run(tmp_path, WRONG_RATE, EXAMPLES / "torch_dropin.py", status=1)
+    assert [int(count) > 0 for count in re.findall(r"(\d+) losses differ", output)] == [True, True]
+
+
 def test_logistic_regression_converges_to_the_optimum_of_sklearn(tmp_path: Path) -> None:
     command = EXAMPLES / "logistic_regression.py", "--out", "loss.png"
     pattern = r"^ *(\S+): loss (\S+), accuracy (\S+)%(?:, (\S+) above the optimum, weights within (\S+) of)?"
