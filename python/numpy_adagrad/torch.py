@@ -180,9 +180,9 @@ class Adagrad(torch.optim.Adagrad):
                 steps.append(np.zeros((), np.float32))
                 continue
             state = self.state[param]
-            groups[k]["params"].append(shared(param, f"params[{i}]"))
-            sums.append(shared(state["sum"], f"sum[{i}]"))
-            steps.append(shared(state["step"], f"step[{i}]"))
+            groups[k]["params"].append(_array(param, f"params[{i}]"))
+            sums.append(_array(state["sum"], f"sum[{i}]"))
+            steps.append(_array(state["step"], f"step[{i}]"))
         names = [name for group in self.param_groups for name in group.get("param_names", ())]
         plan.add_groups(groups, sums, steps, names, np.array(index, np.int32))
         plan.add_tensors(params, self.state)
@@ -201,7 +201,7 @@ class Adagrad(torch.optim.Adagrad):
         label = f"grads[{index}]"
         grad = grad.detach()
         if not grad.is_sparse:
-            return shared(grad.resolve_conj().resolve_neg(), label)
+            return _array(grad.resolve_conj().resolve_neg(), label)
         if group["weight_decay"] != 0:
             raise RuntimeError("weight_decay option is not compatible with sparse gradients")
         dims = grad.sparse_dim()
@@ -213,7 +213,12 @@ class Adagrad(torch.optim.Adagrad):
         if dims > 1:
             strides = torch.tensor(torch.empty(grad.shape, device="meta").stride())
             indices = (indices * strides[:, None]).sum(0, keepdim=True)
-        return shared(indices[0], label), shared(grad._values(), label), dims == grad.dim()
+        return _array(indices[0], label), _array(grad._values(), label), dims == grad.dim()
+
+
+def _array(tensor: Any, label: str) -> Array:
+    """Return an array over a tensor's memory, also for a subclass whose elements lie in its own memory."""
+    return shared(tensor.detach().as_subclass(torch.Tensor), label)
 
 
 def _check_path(group: dict[str, Any]) -> None:

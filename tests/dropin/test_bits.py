@@ -159,6 +159,24 @@ def test_one_gradient_for_two_parameters() -> None:
     assert_same(optimizer, reference)
 
 
+class OwnTensor(torch.Tensor):  # type: ignore[misc]
+    """As users derive it, without elements elsewhere."""
+
+
+def test_subclasses_of_tensor() -> None:
+    _, _, theirs, reference = pair([(5,), (4,)])
+    ours = [torch.nn.Parameter(param.detach().as_subclass(OwnTensor)) for param in parameters([(5,), (4,)])]
+    optimizer = Adagrad(ours)
+    for step in range(STEPS):
+        set_grads(ours, step)
+        set_grads(theirs, step)
+        ours[1].grad = ours[1].grad.as_subclass(OwnTensor)
+        optimizer.step()
+        reference.step()
+    for param, other in zip(ours, theirs, strict=True):
+        assert torch.equal(param.detach().as_subclass(torch.Tensor), other)
+
+
 def test_large_tensors_on_two_threads() -> None:
     ours, optimizer, theirs, reference = pair([(700, 900), (3,), (100_003,)], lr=0.1, weight_decay=0.1)
     threads = torch.get_num_threads()

@@ -161,6 +161,15 @@ def test_the_errors_of_torch(call: Callable[[Any], object]) -> None:
     assert error_of(lambda: call(Adagrad)) == error_of(lambda: call(torch.optim.Adagrad))
 
 
+def test_bfloat16_without_ml_dtypes(monkeypatch: pytest.MonkeyPatch) -> None:
+    params = parameters(dtype=torch.bfloat16)
+    optimizer = Adagrad(params)
+    set_grads(params, 0)
+    monkeypatch.setitem(sys.modules, "ml_dtypes", None)
+    text = 'expected ml_dtypes to be installed for bfloat16; run `pip install "numpy-adagrad[bf16]"`'
+    raises(ImportError, f"torch.bfloat16: {text}", optimizer.step)
+
+
 @pytest.mark.parametrize(
     ("torch_module", "text"),
     [

@@ -18,7 +18,11 @@ def to_array(value: Any) -> Any:
     tensor = value.detach().cpu().resolve_conj().resolve_neg()
     if str(tensor.dtype) != "torch.bfloat16":
         return tensor.numpy()
-    import ml_dtypes
+    try:
+        import ml_dtypes
+    except ImportError:
+        text = 'expected ml_dtypes to be installed for bfloat16; run `pip install "numpy-adagrad[bf16]"`'
+        raise ImportError(f"torch.bfloat16: {text}") from None
     import torch
 
     return tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
