@@ -151,6 +151,12 @@ bool TensorPlan::convert_grads(const py::list &groups, const py::object &optimiz
     return any;
 }
 
+bool TensorPlan::unconverted_are_like_last() const {
+    for (std::size_t j = 0; j < grads_.size(); ++j)
+        if (!grads_[j].converted && !is_like_last(slots_[executor_.active[j]], grads_[j])) return false;
+    return true;
+}
+
 void TensorPlan::bind_tensor_grad(std::size_t index, const Grad &grad) {
     Slot &slot = slots_[index];
     Tensor &tensor = executor_.tensors[index];
@@ -196,8 +202,8 @@ int TensorPlan::step_tensors(const py::list &groups, const py::dict &states, con
         may_have_changed = true;
     }
     if (may_have_changed) {
-        if (!tensors_are_current(groups, states)) return STALE;
         read_grads();
+        if (!tensors_are_current(groups, states) || !unconverted_are_like_last()) return STALE;
     }
     may_have_run_code_ = false;
     for (std::size_t j = 0; j < grads_.size(); ++j) bind_tensor_grad(executor_.active[j], grads_[j]);

@@ -45,6 +45,7 @@ class TensorPlan : public Plan {
     void read_grads();
     bool is_like_last(const Slot &slot, const Grad &grad) const;
     bool convert_grads(const py::list &groups, const py::object &optimizer);  // returns whether there was any
+    bool unconverted_are_like_last() const;
     void bind_tensor_grad(std::size_t index, const Grad &grad);
     bool grads_are_unmoved();
 
