@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from . import _core, functional
+from . import _core, functional, schedules
 from .config import show_config
 from .inputs.sparse import RowSparse
 from .optimizers.mindspore import MindSporeAdagrad
@@ -20,6 +20,7 @@ __all__ = [
     "from_mindspore",
     "from_torch",
     "functional",
+    "schedules",
     "show_config",
     "to_mindspore",
     "to_torch",

@@ -1,0 +1,37 @@
+"""Check the arguments of schedules."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ..inputs.validation import number
+
+
+def nonnegative(value: Any, label: str) -> float:
+    """Return a finite number of at least 0 as a float."""
+    result = number(value, label)
+    if not 0 <= result < math.inf:
+        raise ValueError(f"{label}: expected a finite number of at least 0, got {value!r}")
+    return result
+
+
+def count(value: Any, label: str, least: int = 1) -> int:
+    """Return a whole number as an int."""
+    result = number(value, label)
+    if not result.is_integer() or result < least:
+        raise ValueError(f"{label}: expected a whole number of at least {least}, got {value!r}")
+    return int(result)
+
+
+def choice(value: Any, label: str, allowed: tuple[str, str]) -> str:
+    """Return one of two words."""
+    if value not in allowed:
+        raise ValueError(f"{label}: expected {allowed[0]!r} or {allowed[1]!r}, got {value!r}")
+    return str(value)
+
+
+def assign(schedule: object, /, **values: Any) -> None:
+    """Set fields of a frozen dataclass, in its `__post_init__`."""
+    for name, value in values.items():
+        object.__setattr__(schedule, name, value)

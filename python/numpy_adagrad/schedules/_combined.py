@@ -1,0 +1,79 @@
+"""Schedules that are made from others."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..inputs.types import Rate
+from ..inputs.validation import number
+from ._arguments import assign, count, nonnegative
+
+
+@dataclass(frozen=True)
+class warmup:
+    """A linear rise to the first rate of `schedule` within `total_iters` steps, and then `schedule` from its beginning.
+
+    The rate before is ``lr * (start_factor + (1 - start_factor) * t / total_iters)``, where `lr` is the number
+    `schedule` or its first rate. That is torch's ``SequentialLR`` of ``LinearLR`` and another one. With
+    ``start_factor=0``, which torch does not allow, it is ``warmup_lr`` of MindSpore: ``lr * t / total_iters``.
+
+    Parameters
+    ----------
+    schedule : float or callable
+        Called with the number of steps after the warm-up.
+    total_iters : int
+    start_factor : float, default 1/3
+
+    Examples
+    --------
+    >>> from numpy_adagrad import schedules
+    >>> rate = schedules.warmup(schedules.exponential(0.5, gamma=0.5), total_iters=2, start_factor=0.5)
+    >>> [rate(t) for t in range(5)]
+    [0.25, 0.375, 0.5, 0.25, 0.125]
+    """
+
+    schedule: Rate
+    total_iters: int
+    start_factor: float = 1 / 3
+
+    def __post_init__(self) -> None:
+        if not callable(self.schedule):
+            assign(self, schedule=nonnegative(self.schedule, "schedule"))
+        assign(self, total_iters=count(self.total_iters, "total_iters"))
+        assign(self, start_factor=nonnegative(self.start_factor, "start_factor"))
+
+    def __call__(self, step: int) -> float:
+        lr = _rate(self.schedule, max(step - self.total_iters, 0))
+        if step >= self.total_iters:
+            return lr
+        if self.start_factor == 0:
+            return lr * step / self.total_iters
+        return lr * (self.start_factor + (1.0 - self.start_factor) * step / self.total_iters)
+
+
+@dataclass(frozen=True)
+class per_epoch:
+    """A schedule that counts epochs: ``schedule(t // steps_per_epoch)``.
+
+    Examples
+    --------
+    >>> from numpy_adagrad import schedules
+    >>> rate = schedules.per_epoch(schedules.exponential(0.5, gamma=0.5), steps_per_epoch=2)
+    >>> [rate(t) for t in range(5)]
+    [0.5, 0.5, 0.25, 0.25, 0.125]
+    """
+
+    schedule: Rate
+    steps_per_epoch: int
+
+    def __post_init__(self) -> None:
+        if not callable(self.schedule):
+            raise TypeError(f"schedule: expected a callable, got {type(self.schedule).__name__}")
+        assign(self, steps_per_epoch=count(self.steps_per_epoch, "steps_per_epoch"))
+
+    def __call__(self, step: int) -> float:
+        return _rate(self.schedule, step // self.steps_per_epoch)
+
+
+def _rate(schedule: Rate, step: int) -> float:
+    return number(schedule(step) if callable(schedule) else schedule, "schedule")

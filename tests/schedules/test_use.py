@@ -1,0 +1,128 @@
+"""Schedules in optimizers: every rule, copies, errors."""
+
+import copy
+import json
+import pickle
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.bits import assert_same_bits
+from helpers.dialects import DIALECTS, Dialect
+from numpy_adagrad import TorchAdagrad, schedules
+
+CASES: list[Any] = [
+    schedules.constant(0.5, 0.3, 2),
+    schedules.step(0.5, 2),
+    schedules.multistep(0.5, [1, 3]),
+    schedules.exponential(0.5, 0.9),
+    schedules.polynomial(0.5, 3),
+    schedules.cosine(0.5, 3),
+    schedules.one_cycle(0.5, 10),
+    schedules.warmup(schedules.cosine(0.5, 3), 2),
+    schedules.per_epoch(schedules.step(0.5, 1), 2),
+    schedules.ReduceOnPlateau(0.5),
+]
+NAMES = [type(case).__name__ for case in CASES]
+
+
+def test_all_schedules_are_tried() -> None:
+    assert sorted(NAMES) == sorted(schedules.__all__)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS.values(), ids=DIALECTS)
+@pytest.mark.parametrize("rate", CASES, ids=NAMES)
+def test_every_rule(rate: Any, dialect: Dialect) -> None:
+    """The steps are those with the rates written into the group by hand; copies go on in the same way."""
+    param, expected = np.ones(3, np.float32), np.ones(3, np.float32)
+    groups = [{"params": [param], "lr": rate}]
+    optimizer, by_hand = dialect.optimizer(groups), dialect.optimizer([{"params": [expected]}])
+    for step in range(5):
+        optimizer = (optimizer, copy.deepcopy(optimizer), pickle.loads(pickle.dumps(optimizer)))[step % 3]
+        by_hand.param_groups[0]["lr"] = rate(step)
+        for one in (optimizer, by_hand):
+            one.step([np.full(3, 0.3, np.float32)])
+    assert_same_bits(optimizer.param_groups[0]["params"][0], expected)
+
+
+@pytest.mark.parametrize("rate", CASES, ids=NAMES)
+def test_repr_makes_an_equal_schedule(rate: Any) -> None:
+    shown = repr(rate)
+    if isinstance(rate, schedules.ReduceOnPlateau):
+        assert shown.startswith("ReduceOnPlateau(lr=0.5, mode='min', factor=0.1, patience=10, ")
+        return
+    assert eval(shown, vars(schedules)) == rate == copy.copy(rate)
+    with pytest.raises(AttributeError, match="cannot assign"):
+        rate.lr = 1.0
+
+
+def test_numbers_of_numpy_become_python_floats() -> None:
+    numbers: list[Any] = [np.float32(0.5), np.array(0.9)]
+    rate = schedules.exponential(*numbers)
+    assert type(rate(3)) is float
+    assert rate == schedules.exponential(0.5, 0.9)
+
+
+def test_state_of_a_plateau_survives_json() -> None:
+    rate = schedules.ReduceOnPlateau(0.5, patience=1)
+    other = copy.deepcopy(rate)
+    for metric in (3.0, 3.0):
+        rate.step(metric)
+    other.load_state_dict(json.loads(json.dumps(rate.state_dict())))
+    rate.step(3.0)
+    other.step(3.0)
+    assert rate.state_dict() == other.state_dict() == {
+        "lr": 0.05,
+        "best": 3.0,
+        "num_bad_epochs": 0,
+        "cooldown_counter": 0,
+    }  # fmt: skip
+
+
+make: Any = schedules  # for arguments of a wrong type
+ERRORS: dict[str, tuple[Any, type[Exception], str]] = {
+    "negative": (lambda: make.step(-1, 3), ValueError, "lr: expected a finite number of at least 0, got -1"),
+    "text": (lambda: make.step("1", 3), TypeError, "lr: expected a number or a 1-element array, got str"),
+    "fraction": (
+        lambda: make.step(1, 1.5),
+        ValueError,
+        "step_size: expected a whole number of at least 1, got 1.5",
+    ),
+    "milestone": (
+        lambda: make.multistep(1, [-1]),
+        ValueError,
+        "milestones: expected a whole number of at least 0, got -1",
+    ),
+    "strategy": (
+        lambda: make.one_cycle(1, 3, anneal_strategy="cosine"),
+        ValueError,
+        "anneal_strategy: expected 'cos' or 'linear', got 'cosine'",
+    ),
+    "divisor": (lambda: make.one_cycle(1, 3, div_factor=0), ValueError, "div_factor: expected a positive number"),
+    "part": (lambda: make.one_cycle(1, 3, 1.5), ValueError, "pct_start: expected a number from 0 to 1, got 1.5"),
+    "factor": (lambda: make.ReduceOnPlateau(1, factor=1), ValueError, "factor: expected a number below 1, got 1"),
+    "mode": (
+        lambda: make.ReduceOnPlateau(1, mode="low"),
+        ValueError,
+        "mode: expected 'min' or 'max', got 'low'",
+    ),
+    "epochs": (lambda: make.per_epoch(0.1, 3), TypeError, "schedule: expected a callable, got float"),
+}
+
+
+@pytest.mark.parametrize(("call", "kind", "message"), ERRORS.values(), ids=ERRORS)
+def test_errors(call: Any, kind: type[Exception], message: str) -> None:
+    with pytest.raises(kind) as error:
+        call()
+    assert str(error.value).startswith(message)
+
+
+def test_a_cycle_that_is_over_changes_nothing() -> None:
+    param = np.ones(3)
+    optimizer = TorchAdagrad([param], lr=schedules.one_cycle(0.5, 1))
+    for _ in range(2):
+        optimizer.step([np.ones(3)])
+    before = param.copy()
+    with pytest.raises(ValueError, match="total_steps: expected at most 1 steps, got step 2"):
+        optimizer.step([np.ones(3)])
+    assert_same_bits(param, before)
