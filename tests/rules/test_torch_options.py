@@ -104,7 +104,7 @@ OURS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "unknown": (
         {"learning_rate": 0.1},
         TypeError,
-        "TorchAdagrad.__init__() got an unexpected keyword argument 'learning_rate'",
+        "TorchAdagrad got an unexpected argument 'learning_rate'; torch calls it lr",
     ),
 }
 

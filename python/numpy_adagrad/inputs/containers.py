@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from .hints import nearest
 from .sparse import RowSparse, is_sparse
 from .types import Array, Group
 from .validation import same_memory
@@ -16,17 +17,32 @@ Grads: TypeAlias = Array | RowSparse | Mapping[str, Any] | Iterable[Any]
 
 def read_groups(params: Any) -> list[Group]:
     """Convert `params` into a list of groups, each with a list `params` and, if named, a list `param_names`."""
-    if isinstance(params, Iterator):
-        params = list(params)
-    if isinstance(params, (list, tuple)) and params and all(isinstance(item, Mapping) for item in params):
+    params = read_once(params)
+    if are_groups(params):
         return [read_group(item) for item in params]
     return [read_group({"params": params})]
+
+
+def read_once(params: Any) -> Any:
+    """Return an iterator, or a collection of groups of any kind, as a list; return anything else unchanged."""
+    if isinstance(params, Iterator):
+        return list(params)
+    if isinstance(params, Collection) and not isinstance(params, (list, tuple, Mapping, str, bytes, np.ndarray)):
+        items = list(params)
+        return items if are_groups(items) else params
+    return params
+
+
+def are_groups(params: Any) -> bool:
+    """Return whether `params`, as `read_once` returns them, are groups."""
+    return isinstance(params, (list, tuple)) and bool(params) and all(isinstance(item, Mapping) for item in params)
 
 
 def read_group(group: Mapping[str, Any]) -> Group:
     """Convert the `params` of one group, in any form except groups, into a list."""
     if "params" not in group:
-        raise KeyError(f"param_groups: expected groups with an entry 'params', got the keys {list(group)}")
+        hint = next(filter(None, (nearest(key, ["params"]) for key in group)), "")
+        raise KeyError(f"param_groups: expected groups with an entry 'params', got the keys {list(group)}{hint}")
     arrays, names = members(group["params"])
     read = {**group, "params": arrays}
     if names is not None:
@@ -111,7 +127,8 @@ def flat_grads(grads: Any, names: Collection[str], single_param: bool) -> Sequen
     elif isinstance(grads, Mapping):
         return _by_name(grads, names)
     elif isinstance(grads, (set, frozenset, str, bytes)) or not isinstance(grads, Iterable):
-        raise TypeError(f"grads: expected arrays in the form of the parameters, got {type(grads).__name__}")
+        hint = "; call step(closure=f), where f returns (loss, grads)" if callable(grads) else ""
+        raise TypeError(f"grads: expected arrays in the form of the parameters, got {type(grads).__name__}{hint}")
     else:
         items = list(grads)
     if names and items and all(isinstance(item, tuple) for item in items):

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .hints import scheduler
 from .rounding import ieee
 from .tensors import to_array
 from .types import Array
@@ -26,7 +27,7 @@ def number(value: Any, label: str) -> float:
         if array.size == 1 and array.dtype.kind not in "cOSUmM":
             return float(array.item())
         raise TypeError(f"{label}: expected a number, got an array of shape {array.shape} and dtype {array.dtype}")
-    raise TypeError(f"{label}: expected a number or a 1-element array, got {type(value).__name__}")
+    raise TypeError(f"{label}: expected a number or a 1-element array, got {type(value).__name__}{scheduler(value)}")
 
 
 # Between these, a number rounds to a positive and finite float32.

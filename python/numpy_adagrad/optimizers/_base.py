@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from .. import _core
 from ..inputs.containers import Grads, flat_grads
+from ..inputs.hints import NoAttribute
 from ..inputs.memmap import check_files
 from ..inputs.sparse import RowSparse
 from ..inputs.types import Array, Group
@@ -34,6 +35,14 @@ class Optimizer(Checkpoints):
 
     _norm_divisor: float = 1.0
     _rule_options: dict[str, Any]  # the options that are the same for every group, and in none of them
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        for key in getattr(cls, "_watched_keys", ()):
+            if not hasattr(cls, key):
+                option = NoAttribute(f"write to its groups: optimizer.param_groups[0][{key!r}] = ...")
+                option.__set_name__(cls, key)
+                setattr(cls, key, option)
 
     def __init__(
         self,
@@ -179,7 +188,11 @@ class Optimizer(Checkpoints):
         thread = threading.get_ident()
         try:
             self._closures.add(thread)
-            loss, grads = closure()
+            result = closure()
+            if not isinstance(result, (tuple, list)) or len(result) != 2:
+                got = f"{len(result)} values" if isinstance(result, (tuple, list)) else type(result).__name__
+                raise TypeError(f"closure: expected a function that returns (loss, grads), got {got} from it")
+            loss, grads = result
             names = self.names
             flat = flat_grads(grads, names, self._single_param)
         finally:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ..inputs.containers import members, read_group
+from ..inputs.hints import scheduler
 from ..inputs.rounding import ieee
 from ..inputs.tensors import to_array
 from ..inputs.types import Group
@@ -122,7 +123,8 @@ def read_rate(rate: Any) -> Any:
     array = np.asarray(to_array(rate) if rate is not None else rate)
     if rate is None or array.dtype.kind not in "biufV":
         raise TypeError(
-            f"learning_rate: expected a number, a sequence, a 1-dimensional array or a callable, got {kind}"
+            "learning_rate: expected a number, a sequence, a 1-dimensional array or a callable, "
+            f"got {kind}{scheduler(rate)}"
         )
     if array.ndim > 1:
         raise ValueError(f"learning_rate: expected an array of 0 or 1 dimensions, got {array.ndim}")

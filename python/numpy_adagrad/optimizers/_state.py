@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple, TypeAlias
+from typing import Any, ClassVar, NamedTuple, NoReturn, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -122,6 +122,10 @@ class OptimizerState(ABC):
         """The groups: change a value here and the next step uses it."""
         return self._bound.groups
 
+    @param_groups.setter
+    def param_groups(self, groups: Any) -> NoReturn:
+        raise AttributeError("param_groups: expected the groups to stay, got others; change the list and its dicts")
+
     @property
     def names(self) -> list[str]:
         """The parameters' names, in flat order; empty if they have none."""
@@ -131,6 +135,10 @@ class OptimizerState(ABC):
     def state(self) -> Mapping[int, Mapping[str, Array]]:
         """The rule's arrays for each parameter, by its flat index; change them in place."""
         return StateView(self._current_slots)
+
+    @state.setter
+    def state(self, state: Any) -> NoReturn:
+        raise AttributeError("state: expected the arrays to stay, got others; write into them, or load_state_dict(...)")
 
     def _current_slots(self) -> list[Slot]:
         """Return the slots in the order that the groups have now, also where an array no longer fits."""

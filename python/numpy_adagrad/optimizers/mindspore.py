@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from inspect import signature
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
-from ..inputs.containers import read_group
+from ..inputs.containers import read_group, read_once
+from ..inputs.hints import NoAttribute, nearest
 from ..inputs.rounding import ieee
 from ..inputs.types import Array, Group, Params
 from ..inputs.validation import number
@@ -117,6 +119,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
     _counter_dtype = np.int32
     _watched_keys = OPTIONS
     _scheduled_keys = ("lr", "weight_decay")
+    learning_rate = NoAttribute("write to its groups: optimizer.param_groups[0]['lr'] = ...")
 
     def __init__(
         self,
@@ -129,10 +132,11 @@ class MindSporeAdagrad(MindSporeCheckpoints):
         *,
         state_dtype: npt.DTypeLike | None = None,
         allocate: Allocate | None = None,
-        **unknown: Any,
+        **unknown: NoReturn,
     ) -> None:
         for name in unknown:
-            hint = f"; MindSpore calls it {HINTS[name]}" if name in HINTS else ""
+            known = [*signature(MindSporeAdagrad).parameters][:-1]
+            hint = f"; MindSpore calls it {HINTS[name]}" if name in HINTS else nearest(name, known)
             raise TypeError(f"MindSporeAdagrad got an unexpected argument {name!r}{hint}")
         if not isinstance(accum, (float, np.floating)):
             raise TypeError(type_text("accum", "float", accum))
@@ -147,10 +151,9 @@ class MindSporeAdagrad(MindSporeCheckpoints):
         check_range("loss_scale", loss_scale)
         self.accum, self._update_slots, self._norm_divisor = float(accum), update_slots, loss_scale
         self.defaults = {"lr": read_rate(learning_rate), "weight_decay": read_decay(weight_decay)}
-        if isinstance(params, Iterator):
-            params = list(params)
-        groups, self._grouped = read_groups(params)
-        self._next_group = len(list(params)) if self._grouped else 1  # the number of the next group
+        given = read_once(params)
+        groups, self._grouped = read_groups(given)
+        self._next_group = len(given) if self._grouped else 1  # the number of the next group
         single = isinstance(params, np.ndarray)
         super().__init__(groups, single_param=single, state_dtype=state_dtype, allocate=allocate)
         with ieee():
@@ -161,7 +164,8 @@ class MindSporeAdagrad(MindSporeCheckpoints):
     def _checked_group(self, group: Group) -> Group:
         for key in group:
             if key not in GROUP_KEYS:
-                raise KeyError(f"group: expected keys among {list(GROUP_KEYS[:4])}, got {key!r}")
+                hint = nearest(key, GROUP_KEYS)
+                raise KeyError(f"group: expected keys among {list(GROUP_KEYS[:4])}, got {key!r}{hint}")
         if not group["params"]:
             raise ValueError("group: expected at least one array in `params`, got none")
         centralize = group.get("grad_centralization", False)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from typing import Any
+from inspect import signature
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
-from ..inputs.containers import read_groups
+from ..inputs.containers import are_groups, read_groups, read_once
+from ..inputs.hints import nearest
 from ..inputs.types import Array, Group, Params, Rate
 from ..inputs.validation import number
 from ._base import Optimizer
@@ -119,7 +121,12 @@ class TorchAdagrad(Optimizer):
         state_dtype: npt.DTypeLike | None = None,
         sparse_weight_decay: str | None = None,
         allocate: Allocate | None = None,
+        **unknown: NoReturn,
     ) -> None:
+        for name in unknown:
+            known = [*signature(TorchAdagrad).parameters][:-1]
+            hint = f"; torch calls it {HINTS[name]}" if name in HINTS else nearest(name, known)
+            raise TypeError(f"TorchAdagrad got an unexpected argument {name!r}{hint}")
         _check_rate(lr)
         if sparse_weight_decay not in (None, "touched"):
             raise ValueError(f"sparse_weight_decay: expected None or 'touched', got {sparse_weight_decay!r}")
@@ -141,8 +148,9 @@ class TorchAdagrad(Optimizer):
             "differentiable": differentiable,
             "fused": fused,
         }
-        groups = read_groups(params)
-        if not any(group["params"] for group in groups) and len(groups) == 1:
+        given = read_once(params)
+        groups = read_groups(given)
+        if not are_groups(given) and not groups[0]["params"]:
             raise ValueError("optimizer got an empty parameter list")
         check_path(self.defaults)
         single = isinstance(params, np.ndarray)
@@ -150,10 +158,13 @@ class TorchAdagrad(Optimizer):
         self._rule_options = {"decays_sparse": sparse_weight_decay is not None}
 
     def _checked_group(self, group: Group) -> Group:
+        known = [*self.defaults, "params", "param_names"]
         for key in group:
             if key in HINTS:
                 text = f"param_groups: TorchAdagrad does not read the key {key!r}; torch calls it {HINTS[key]}"
                 warnings.warn(text, UserWarning, stacklevel=2)
+            elif key not in known and (hint := nearest(key, known)):
+                raise KeyError(f"param_groups: expected the keys of an option, got {key!r}{hint}")
         filled = {**self.defaults, **group}
         initial = number(filled["initial_accumulator_value"], "initial_accumulator_value")
         if initial != self.defaults["initial_accumulator_value"]:

@@ -1,0 +1,48 @@
+"""The ends of messages that name the cure of a mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Any, NoReturn
+
+SCHEDULES = "; numpy_adagrad.schedules has such rates, and schedulers of torch take a numpy_adagrad.torch.Adagrad"
+
+
+def nearest(name: Any, names: Iterable[str]) -> str:
+    """Return a question whether one of `names` was meant, or nothing if `name` is close to none of them.
+
+    Examples
+    --------
+    >>> from numpy_adagrad.inputs.hints import nearest
+    >>> nearest("weight_dcay", ["lr", "weight_decay"]), nearest("name", ["lr", "weight_decay"])
+    ("; did you mean 'weight_decay'?", '')
+    """
+    found = get_close_matches(name.lower(), list(names), 1, 0.8) if isinstance(name, str) else []
+    return f"; did you mean {found[0]!r}?" if found else ""
+
+
+def scheduler(value: Any) -> str:
+    """Return where to find schedules if `value` is a scheduler of torch, otherwise nothing."""
+    return SCHEDULES if hasattr(type(value), "get_last_lr") else ""
+
+
+class NoAttribute:
+    """Something that is no attribute of an optimizer, although a user may expect it: assigning it would do nothing."""
+
+    def __init__(self, cure: str) -> None:
+        self._cure = cure
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        self._raise(instance)
+
+    def __set__(self, instance: object, value: Any) -> NoReturn:
+        self._raise(instance)
+
+    def _raise(self, instance: object) -> NoReturn:
+        raise AttributeError(f"{type(instance).__name__} has no attribute {self._name!r}; {self._cure}")
