@@ -18,6 +18,7 @@ from numpy_adagrad import (
     from_mindspore,
     from_torch,
     functional,
+    schedules,
     show_config,
     to_mindspore,
     to_torch,
@@ -49,13 +50,17 @@ def train_on_dense_gradients() -> None:
     def grads() -> dict[str, Array]:
         return {name: np.sign(array) for name, array in weights.items()}
 
-    first = TorchAdagrad(weights, lr=halving, weight_decay=0.01, state_dtype=np.float32, allocate=allocate)
+    warm: Callable[[int], float] = schedules.warmup(halving, total_iters=2, start_factor=0.5)
+    first = TorchAdagrad(weights, lr=warm, weight_decay=0.01, state_dtype=np.float32, allocate=allocate)
     second = MindSporeAdagrad(list(weights.items()), 0.1, learning_rate=[0.5, 0.25], weight_decay=0.01)
     norms: list[float | None] = [fit(first, grads), fit(second, grads)]
     assert None not in norms
     first.load_state_dict(first.state_dict())
     second.load_state_dict(second.state_dict(parameters=True), parameters=True)
     first.add_param_group({"params": {"c": np.ones(2, np.float32)}, "lr": 0.1})
+    rates: list[float] = first.last_lr
+    steps: int = first.steps
+    assert (rates, steps, first.state["b"]["step"].item()) == ([0.75, 0.1], 2, 2)
     skipped: int = first.skipped_steps + second.skipped_steps
     assert (skipped, len(first.param_groups), second.global_step.tolist()) == (0, 2, [2])
 

@@ -49,12 +49,19 @@ def without(*path: Any) -> Callable[[Any], None]:
     return change
 
 
+def of_another_size(saved: Any) -> None:
+    """Without names: those would not fit either."""
+    for group in saved["param_groups"]:
+        del group["param_names"]
+    saved["param_groups"][1]["params"].append(3)
+
+
 MISMATCHES = [
     (without("state"), KeyError, "state_dict: expected an entry 'state'"),
     (without("param_groups"), KeyError, "state_dict: expected an entry 'param_groups'"),
     (without("param_groups", 1), ValueError, "loaded state dict has a different number of parameter groups"),
     (
-        replaced("param_groups", 1, "params", [2, 3]),
+        of_another_size,
         ValueError,
         "loaded state dict contains a parameter group that doesn't match the size of optimizer's group",
     ),
@@ -79,9 +86,19 @@ MISMATCHES = [
         "param_groups[1]['eps']: expected a number or a 1-element array, got NoneType",
     ),
     (
-        replaced("param_groups", 0, "param_names", ["b", "a"]),
+        replaced("param_groups", 0, "param_names", ["b", "d"]),
         ValueError,
-        "param_groups[0]['param_names']: expected ['a', 'b'], got ['b', 'a']",
+        "params: expected one named 'a', got none",
+    ),
+    (
+        replaced("param_groups", 0, "param_names", ["b", "b"]),
+        ValueError,
+        "params: expected unique names, got 'b' twice",
+    ),
+    (
+        replaced("param_groups", 0, "param_names", ["a"]),
+        ValueError,
+        "param_groups[0]['param_names']: expected 2 names, got 1",
     ),
     (
         replaced("state", 7, {}),
@@ -156,7 +173,7 @@ def test_sums_are_cast_to_the_dtype_here(
 def test_names_load_where_there_are_none() -> None:
     optimizer = TorchAdagrad([np.ones(3)])
     optimizer.load_state_dict(TorchAdagrad({"w": np.ones(3)}, lr=0.5).state_dict())
-    assert (optimizer.param_groups[0]["lr"], optimizer.names) == (0.5, [])
+    assert (optimizer.param_groups[0]["lr"], optimizer.names) == (0.5, ["w"])
 
 
 def test_initial_value_of_a_state_dict_is_kept_and_ignored() -> None:

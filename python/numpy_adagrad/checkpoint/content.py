@@ -25,38 +25,41 @@ class Content:
     skipped_steps: int
 
 
-def match(own: Content, groups: list[list[str]], *, named: bool) -> tuple[list[str], list[int]]:
-    """Return for each parameter of `own` its name in the file, and for each group of `own` its index in the file.
+def match(
+    own: Sequence[str], sizes: Sequence[int], groups: Sequence[list[str]], *, named: bool
+) -> tuple[list[str], list[int]]:
+    """Return for each parameter of an optimizer its name in a saved state, and for each group its index there.
 
-    `groups` are the names in each group of the file; they are mere numbers unless `named`.
+    `own` are the names of the optimizer, `sizes` the numbers of parameters in its groups, and `groups` the names in
+    each saved group, which are mere numbers unless `named`.
     """
     flat = [name for group in groups for name in group]
     if len(set(flat)) != len(flat):
-        raise ValueError(f"groups: expected unique names, got {repr(sorted(flat))}")
-    if named and set(flat) == set(own.names):
-        return own.names, _match_groups(own, groups)
-    if named and own.names and not _are_automatic(flat) and not _are_automatic(own.names):
-        for name in sorted(set(own.names) - set(flat)):
+        raise ValueError(f"groups: expected unique names, got {repr(sorted(flat, key=str))}")
+    if named and set(flat) == set(own):
+        return list(own), _match_groups(own, sizes, groups)
+    if named and own and not _are_automatic(flat) and not _are_automatic(own):
+        for name in sorted(set(own) - set(flat), key=str):
             raise ValueError(f"params: expected one named {name!r}, got none")
-        for name in sorted(set(flat) - set(own.names)):
+        for name in sorted(set(flat) - set(own), key=str):
             raise ValueError(f"params: expected the names of the parameters here, got {name!r}")
-    sizes = [len(group) for group in groups]
-    if own.sizes != sizes:
-        raise ValueError(f"groups: expected {own.sizes} parameters, got {sizes}")
+    saved = [len(group) for group in groups]
+    if list(sizes) != saved:
+        raise ValueError(f"groups: expected {list(sizes)} parameters, got {saved}")
     return flat, list(range(len(groups)))
 
 
-def _match_groups(own: Content, groups: list[list[str]]) -> list[int]:
+def _match_groups(own: Sequence[str], sizes: Sequence[int], groups: Sequence[list[str]]) -> list[int]:
     """Match groups that hold the same names; empty groups keep their order."""
-    if len(own.sizes) != len(groups):
-        raise ValueError(f"groups: expected {len(own.sizes)}, got {len(groups)}")
+    if len(sizes) != len(groups):
+        raise ValueError(f"groups: expected {len(sizes)}, got {len(groups)}")
     waiting: dict[frozenset[str], list[int]] = {}
     for k, group in enumerate(groups):
         waiting.setdefault(frozenset(group), []).append(k)
     indices, stop = [], 0
-    for k, size in enumerate(own.sizes):
+    for k, size in enumerate(sizes):
         start, stop = stop, stop + size
-        names = own.names[start:stop]
+        names = own[start:stop]
         candidates = waiting.get(frozenset(names))
         if not candidates:
             raise ValueError(f"groups: expected one with the names of group {k} here, {repr(names)}, got none")

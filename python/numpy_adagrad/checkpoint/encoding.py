@@ -72,7 +72,9 @@ def decode(arrays: Mapping[str, Array], description: Any, own: Content) -> Conte
         _check_equal(option, value, description["fixed"].get(option))
     if own.parameters is not None and not description["parameters"]:
         raise ValueError("expected parameters, saved with parameters=True, got a file without them")
-    names, group_indices = match(own, [group["params"] for group in groups], named=description["named"])
+    names, group_indices = match(
+        own.names, own.sizes, [group["params"] for group in groups], named=description["named"]
+    )
 
     remaining = dict(arrays)
 

@@ -19,6 +19,7 @@ from ..inputs.types import Array, Group
 from ..inputs.validation import norm_limit, number, positive_scale
 from ._checkpoints import Checkpoints
 from ._state import Allocate
+from ._text import long_text, short_text
 
 ON_NONFINITE = ("propagate", "skip", "raise")
 DONE, SKIPPED, STALE = _core.DONE, _core.SKIPPED, _core.STALE
@@ -239,6 +240,15 @@ class Optimizer(Checkpoints):
                 raise FloatingPointError(f"grads: expected finite values, got a norm of {self.grad_norm}")
             self._skipped_steps += 1
 
+    # Text
+
+    def __repr__(self) -> str:
+        return long_text(type(self).__name__, self.param_groups, self._fixed_options())
+
+    def __str__(self) -> str:
+        rate = next(iter(self._scheduled_keys), "lr")
+        return short_text(type(self).__name__, self.param_groups, rate)
+
     # Results of the last step
 
     @property
@@ -246,6 +256,12 @@ class Optimizer(Checkpoints):
         """The norm `N` of the gradients of the last step; None if that step did not compute it."""
         with self._lock:
             return self._bound.plan.grad_norm
+
+    @property
+    def steps(self) -> int:
+        """The number of steps taken; where each parameter has its own, the largest. Skipped steps do not count."""
+        with self._lock:
+            return int(max((counter.max() for counter in self._counters(self._current_slots())), default=0))
 
     @property
     def skipped_steps(self) -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from .. import _core
+from ..inputs.containers import read_names
 from ..inputs.rounding import ieee
 from ..inputs.tensors import identity, to_array, to_tensor
 from ..inputs.types import Array, Group
@@ -33,6 +34,16 @@ class SavedState(OptimizerState):
         if (k, key) in self._last_scheduled:
             return self._last_scheduled[k, key]
         return number(now(value), key)
+
+    @property
+    def last_lr(self) -> list[float]:
+        """The learning rate of each group: its number, or the last value of its callable. Without `lr_decay`."""
+        with self._lock:
+            key = self._scheduled_keys[0]
+            return [self._last_rate(self._saved_value(k, key)) for k in range(len(self.param_groups))]
+
+    def _last_rate(self, rate: Any) -> float:
+        return number(rate, "lr")
 
     def _saved_groups(self) -> list[Group]:
         """Return the options of each group, a callable as its last value."""
@@ -81,6 +92,9 @@ class SavedState(OptimizerState):
     def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
         """Load state and options from a state dict.
 
+        If the state dict and the optimizer have names, parameters and groups are matched by name, otherwise by
+        position. An optimizer without names takes those of the state dict, as in torch.
+
         Arrays and tensors are copied, accumulators cast to the dtype that they have here. A parameter without an entry
         starts with a new state, as in torch. Callable options stay in place.
 
@@ -108,6 +122,8 @@ class SavedState(OptimizerState):
         state, saved_groups = state_dict["state"], state_dict["param_groups"]
         if len(saved_groups) != len(self.param_groups):
             raise ValueError("loaded state dict has a different number of parameter groups")
+        if all("param_names" in saved and "params" in saved for saved in saved_groups):
+            saved_groups = self._matched_groups(saved_groups)
         groups = [self._loaded_group(k, saved) for k, saved in enumerate(saved_groups)]
         keys = [key for saved in saved_groups for key in saved["params"]]
         known = set(keys)
@@ -126,6 +142,23 @@ class SavedState(OptimizerState):
             pairs += [(slot.state[role], loaded[role]) for role in slot.state]
         return pairs
 
+    def _matched_groups(self, saved_groups: Sequence[Group]) -> Sequence[Group]:
+        """Check the names of saved groups; bring groups and parameters into the order here if that has names too."""
+        keys: dict[Any, Any] = {}
+        for k, saved in enumerate(saved_groups):
+            keys.update(zip(read_names([saved], saved_groups[:k], keys), saved["params"], strict=True))
+        if not self.names:
+            return saved_groups
+        from ..checkpoint.content import match
+
+        sizes = [len(group["params"]) for group in self.param_groups]
+        names, order = match(self.names, sizes, [list(saved["param_names"]) for saved in saved_groups], named=True)
+        remaining = iter(names)
+        return [
+            {**saved_groups[k], "params": [keys[next(remaining)] for _ in range(size)]}
+            for k, size in zip(order, sizes, strict=True)
+        ]
+
     def _loaded_group(self, k: int, saved: Mapping[str, Any]) -> Group:
         """Return group `k` with the options of a saved group, all of them checked."""
         own = self.param_groups[k]
@@ -135,9 +168,6 @@ class SavedState(OptimizerState):
             raise ValueError(
                 "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
             )
-        names = own.get("param_names")
-        if names is not None and saved.get("param_names", names) != names:
-            raise ValueError(f"param_groups[{k}]['param_names']: expected {names}, got {saved['param_names']}")
         options = {key: to_array(value) for key, value in saved.items() if key not in self._kept_keys}
         for key in self._required_keys:
             if key not in options:
@@ -149,6 +179,8 @@ class SavedState(OptimizerState):
             kept = own.get(key)
             if callable(kept):
                 options[key] = kept
+        if "param_names" in saved and "param_names" not in own:
+            options["param_names"] = list(saved["param_names"])
         return {**own, **options}
 
     def _loaded_array(self, key: str, value: Any, array: Array, label: str) -> Array:

@@ -50,16 +50,19 @@ class Bound:
 
 
 class StateView(Mapping[int, Mapping[str, Array]]):
-    """The arrays of each parameter by its flat index, read-only as a mapping; the arrays may be written to."""
+    """The arrays of each parameter by its flat index or name, read-only as a mapping; the arrays may be written to."""
 
-    def __init__(self, slots: Callable[[], Sequence[Slot]]) -> None:
-        self._slots = slots
+    def __init__(self, slots: Callable[[], Sequence[Slot]], names: Callable[[], list[str]]) -> None:
+        self._slots, self._names = slots, names
 
-    def __getitem__(self, index: int) -> Mapping[str, Array]:
-        slots = self._slots()
-        if index not in range(len(slots)):
+    def __getitem__(self, index: int | str) -> Mapping[str, Array]:
+        slots, key = self._slots(), index
+        if isinstance(key, str):
+            names = self._names()
+            key = names.index(key) if key in names else -1
+        if key not in range(len(slots)):
             raise KeyError(index)
-        return MappingProxyType(slots[index].state)
+        return MappingProxyType(slots[key].state)
 
     def __iter__(self) -> Iterator[int]:
         return iter(range(len(self._slots())))
@@ -132,9 +135,9 @@ class OptimizerState(ABC):
         return [name for group in self._bound.groups for name in group.get("param_names", ())]
 
     @property
-    def state(self) -> Mapping[int, Mapping[str, Array]]:
-        """The rule's arrays for each parameter, by its flat index; change them in place."""
-        return StateView(self._current_slots)
+    def state(self) -> StateView:
+        """The rule's arrays for each parameter, by its flat index or its name; change them in place."""
+        return StateView(self._current_slots, lambda: self.names)
 
     @state.setter
     def state(self, state: Any) -> NoReturn:

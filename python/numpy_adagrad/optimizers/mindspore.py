@@ -250,6 +250,10 @@ class MindSporeAdagrad(MindSporeCheckpoints):
             found = self._scheduled[place] = at(value, steps)
         return found
 
+    def _last_rate(self, rate: Any) -> float:
+        rate, last = read_rate(rate), max(self.steps - 1, 0)
+        return rate_at(rate, min(last, len(rate) - 1) if isinstance(rate, np.ndarray) else last)
+
     def _shifts_rates(self) -> bool:
         """Return whether MindSpore rounds a fixed rate as ``(v + 1) - 1``: beside a dynamic one, among group rates."""
         has_own = any(group["lr_name"] != SHARED_RATE for group in self.param_groups)
