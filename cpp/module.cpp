@@ -84,6 +84,7 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
 
     m.def("mapping_of", &adagrad::arrays::mapping_of, "array"_a);
     m.def("max_threads", &adagrad::max_threads);
+    m.def("is_flat", &adagrad::is_flat, "grads"_a);
     m.def("check_params", &adagrad::check_params, "rule"_a, "params"_a, "names"_a, "first"_a = 0);
     m.def("commit", [](const py::list &pairs) { adagrad::Commit(pairs).write(); }, "pairs"_a);
     m.def("fill", &adagrad::arrays::fill, "array"_a, "value"_a);

@@ -38,8 +38,10 @@ bool Plan::grads_are_current(const py::tuple &grads) const {
         if (executor_.tensors[index].has_sparse_grad) {
             if (!entry.values_seen.matches(array_of(py::handle(PyTuple_GET_ITEM(sparse_parts_[index].ptr(), 1)))))
                 return false;
-        } else if (PyArray_Check(grad.ptr()) && !entry.grad_seen.matches(array_of(grad))) {
-            return false;
+        } else {
+            const bool is_own = PyArray_Check(grad.ptr()) || sparse_parts_.empty();
+            const py::handle array = is_own ? grad : sparse_parts_[index];
+            if (PyArray_Check(array.ptr()) && !entry.grad_seen.matches(array_of(array))) return false;
         }
     }
     return true;
@@ -65,7 +67,8 @@ void Plan::bind_grad(std::size_t index, py::handle object) {
         object = converted_.back();
         if (!object) throw py::error_already_set();
     } else if (!PyArray_Check(object.ptr()) && !sparse_parts_.empty() && !sparse_parts_[index].is_none()) {
-        return bind_sparse(index, sparse_parts_[index]);
+        if (!PyArray_Check(sparse_parts_[index].ptr())) return bind_sparse(index, sparse_parts_[index]);
+        object = sparse_parts_[index];
     }
     bind_dense(index, object);
 }

@@ -61,14 +61,22 @@ bool names_match(const py::object &found, const py::list &known, Py_ssize_t star
     return true;
 }
 
-bool is_sequence_of_arrays(const py::handle &grads) {
-    if (!PyList_CheckExact(grads.ptr()) && !PyTuple_CheckExact(grads.ptr())) return false;
-    if (PySequence_Fast_GET_SIZE(grads.ptr()) == 0) return true;
-    const py::object first = PyList_CheckExact(grads.ptr())
-                                 ? list_item(grads, 0)
-                                 : py::reinterpret_borrow<py::object>(PyTuple_GET_ITEM(grads.ptr(), 0));
-    const bool has_names = first && PyTuple_Check(first.ptr());
-    return !has_names;
+// Whether a gradient is a container of gradients.
+bool is_container(const py::handle &item) {
+    if (PyArray_Check(item.ptr()) || item.is_none()) return false;
+    if (PyList_Check(item.ptr()) || PyTuple_Check(item.ptr()) || PyDict_Check(item.ptr())) return true;
+    return PyObject_HasAttrString(reinterpret_cast<PyObject *>(Py_TYPE(item.ptr())), "__dataclass_fields__") == 1;
+}
+
+bool is_flat_sequence(const py::handle &grads) {
+    const bool is_list = PyList_CheckExact(grads.ptr());
+    if (!is_list && !PyTuple_CheckExact(grads.ptr())) return false;
+    for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(grads.ptr()); ++i) {
+        const py::object item =
+            is_list ? list_item(grads, i) : py::reinterpret_borrow<py::object>(PyTuple_GET_ITEM(grads.ptr(), i));
+        if (item && is_container(item)) return false;
+    }
+    return true;
 }
 
 // The values of a dict that has exactly these keys, in their order; otherwise a null object.
@@ -91,6 +99,13 @@ py::tuple as_tuple(const py::handle &sequence) {
 }
 
 }  // namespace
+
+bool is_flat(const py::object &grads) {
+    if (!PyDict_CheckExact(grads.ptr())) return is_flat_sequence(grads);
+    const auto values = py::reinterpret_steal<py::list>(PyDict_Values(grads.ptr()));
+    if (!values) throw py::error_already_set();
+    return is_flat_sequence(values);
+}
 
 void check_params(const std::string &rule, const py::list &params, const py::list &names, std::size_t first) {
     for (std::size_t i = 0; i < params.size(); ++i) {
@@ -245,7 +260,7 @@ int Plan::step(const py::list &groups, const py::object &grads, const py::object
 }
 
 int Plan::try_step(const py::list &groups, const py::object &grads, const py::object &optimizer) {
-    if (is_sequence_of_arrays(grads)) return step(groups, grads, optimizer, {});
+    if (is_flat_sequence(grads)) return step(groups, grads, optimizer, {});
     const py::object by_name = PyDict_CheckExact(grads.ptr()) ? in_order(grads, names_) : py::object();
     return by_name ? step(groups, by_name, optimizer, {}) : STALE;
 }

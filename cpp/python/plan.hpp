@@ -33,6 +33,9 @@ struct Stepping {
     int &process;
 };
 
+// Whether a list, tuple or dict holds no other container; false for anything else.
+bool is_flat(const py::object &grads);
+
 class Plan {
   public:
     enum : int { DONE, SKIPPED, STALE };  // plain integers in Python too, which are quick to compare
@@ -113,10 +116,12 @@ class Plan {
     arrays::MemoryOverlap memory_;
     GroupOptions group_options_;
     Executor executor_;
-    std::vector<py::object> sparse_parts_;  // one for each parameter; empty if no gradient is sparse
-    std::vector<py::object> converted_;     // gradients made of NumPy scalars
-    std::vector<py::object> held_;          // empty; keeps its memory for the next step
-    bool may_have_run_code_ = false;        // whether a gradient of this step was not the last one
+    // What gradients that are no arrays of NumPy were read as: the parts of a sparse one, or an array; else None. One
+    // for each parameter; empty if all are arrays.
+    std::vector<py::object> sparse_parts_;
+    std::vector<py::object> converted_;  // gradients made of NumPy scalars
+    std::vector<py::object> held_;       // empty; keeps its memory for the next step
+    bool may_have_run_code_ = false;     // whether a gradient of this step was not the last one
 };
 
 }  // namespace adagrad

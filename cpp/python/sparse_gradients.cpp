@@ -39,7 +39,8 @@ void check_values_shape(const py::handle &object, PyArrayObject *param, npy_intp
     if (!fits) throw py::value_error(label.text() + ": expected shape " + wanted + "), got " + shape_text(object));
 }
 
-// The indices and values of a sparse gradient and whether they are elements, not rows; None for anything else.
+// The indices and values of a sparse gradient and whether they are elements, not rows; an array of another library as
+// one of NumPy; None for anything else.
 py::object parts_of(const py::handle &grad, const py::object &param, const arrays::Label &label) {
     static std::atomic<PyObject *> row_sparse{nullptr};
     const auto module = [] { return py::module_::import("numpy_adagrad.inputs.sparse"); };
@@ -61,7 +62,8 @@ bool Plan::unpack_sparse(const py::tuple &grads) {
         sparse_parts_.resize(entries_.size(), py::none());
         arrays::Label part = label(roles_.grad, i);
         sparse_parts_[i] = parts_of(grad, entries_[i].param, part);
-        if (sparse_parts_[i].is_none()) continue;
+        if (PyArray_Check(sparse_parts_[i].ptr())) mapped.add(sparse_parts_[i], part);
+        if (sparse_parts_[i].is_none() || PyArray_Check(sparse_parts_[i].ptr())) continue;
         const py::tuple parts(sparse_parts_[i]);
         part.part = ".indices";
         mapped.add(parts[0], part);

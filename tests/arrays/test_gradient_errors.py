@@ -23,7 +23,18 @@ CAST = "; cast it with .astype(np.float32)"
 GRADIENTS = {
     "list": (lambda g: [1.0, 2.0, 3.0], TypeError, NO_ARRAY + "list"),
     "number": (lambda g: 1.0, TypeError, NO_ARRAY + "float"),
-    "tensor": (lambda g: torch.zeros(3), TypeError, NO_ARRAY + "Tensor"),
+    "tensor": (lambda g: torch.zeros(7), ValueError, "expected shape {0}, got (7,)"),
+    "tensor_of_float64": (
+        lambda g: torch.zeros(3, dtype=torch.float64),
+        TypeError,
+        "expected float32, got float64" + CAST,
+    ),
+    "tensor_elsewhere": (
+        lambda g: torch.zeros(3, device="meta"),
+        TypeError,
+        "expected an array that NumPy can read, got Tensor: it lies on the device meta",
+    ),
+    "set": (lambda g: {1.0}, TypeError, NO_ARRAY + "set"),
     "masked": (np.ma.array, TypeError, "expected an array without a mask, got MaskedArray"),
     "object": (lambda g: g.astype(object), TypeError, "expected float32, got object" + CAST),
     "int": (lambda g: g.astype(np.int64), TypeError, "expected float32, got int64" + CAST),

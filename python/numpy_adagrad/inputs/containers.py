@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import is_dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
+from .. import _core
 from .hints import nearest
+from .nested import check_same_arrays, children, leaves
 from .sparse import RowSparse, is_sparse
+from .tensors import is_foreign
 from .types import Array, Group
-from .validation import same_memory
 
 Grads: TypeAlias = Array | RowSparse | Mapping[str, Any] | Iterable[Any]
 
@@ -27,15 +30,26 @@ def read_once(params: Any) -> Any:
     """Return an iterator, or a collection of groups of any kind, as a list; return anything else unchanged."""
     if isinstance(params, Iterator):
         return list(params)
-    if isinstance(params, Collection) and not isinstance(params, (list, tuple, Mapping, str, bytes, np.ndarray)):
+    if isinstance(params, Collection) and not (
+        isinstance(params, (list, tuple, Mapping, str, bytes, np.ndarray)) or is_foreign(params)
+    ):
         items = list(params)
         return items if are_groups(items) else params
     return params
 
 
 def are_groups(params: Any) -> bool:
-    """Return whether `params`, as `read_once` returns them, are groups."""
-    return isinstance(params, (list, tuple)) and bool(params) and all(isinstance(item, Mapping) for item in params)
+    """Return whether `params`, as `read_once` returns them, are groups, not layers in mappings."""
+    if not isinstance(params, (list, tuple)) or hasattr(params, "_fields"):
+        return False
+    mappings = [item for item in params if isinstance(item, Mapping)]
+    keys = {key for item in mappings for key in item}
+    has_groups = "params" in keys or "order_params" in keys or any(nearest(key, ["params"]) for key in keys)
+    if has_groups and len(mappings) < len(params):
+        raise TypeError("params: expected groups only or arrays only, got some of each")
+    values = [value for item in mappings for value in item.values() if not isinstance(value, np.ndarray)]
+    has_options = any(children(value) is None for value in values)
+    return bool(params) and len(mappings) == len(params) and (has_groups or has_options)
 
 
 def read_group(group: Mapping[str, Any]) -> Group:
@@ -50,45 +64,50 @@ def read_group(group: Mapping[str, Any]) -> Group:
     return read
 
 
-def members(params: Any, role: str = "params") -> tuple[list[Any], list[str] | None]:
+def members(params: Any, role: str = "params") -> tuple[list[Any], list[Any] | None]:
     """Return the arrays in `params`, given in any form except groups, and their names, or None without names."""
     if isinstance(params, np.ndarray):
         return [params], None
-    if isinstance(params, Mapping):
-        arrays = list(params.values())
-        check_same_arrays(arrays, (params[name] for name in params), params, role)
-        return arrays, list(params)
+    if not isinstance(params, Mapping) and is_foreign(params):
+        raise TypeError(f"{role}: expected a NumPy array, got {type(params).__name__}")
     if isinstance(params, (set, frozenset)):
         raise TypeError(f"{role}: expected an ordered collection, got a set, whose order changes between runs")
-    if isinstance(params, (str, bytes)) or not isinstance(params, Iterable):
+    if isinstance(params, Mapping) or _has_fields(params):
+        items = children(params)
+        if isinstance(params, Mapping) and items is not None:
+            check_same_arrays([array for _, array in items], (params[name] for name in params), params, role)
+    elif isinstance(params, (str, bytes)) or not isinstance(params, Iterable):
         raise TypeError(f"{role}: expected an array, a mapping, or a sequence of arrays, got {type(params).__name__}")
-    items = list(params)
-    if not isinstance(params, (list, tuple, Iterator)):
-        check_same_arrays(items, params, params, role)
-    named = [isinstance(item, tuple) for item in items]
-    if not any(named):
-        return items, None
-    if not all(named):
+    else:
+        sequence = list(params)
+        if not isinstance(params, (list, tuple, Iterator)):
+            check_same_arrays(sequence, params, params, role)
+        items = _items(sequence, role)
+        if items is None:
+            return sequence, None
+    found = list(leaves(items or (), role))
+    return [array for _, array in found], [name for name, _ in found]
+
+
+def _has_fields(value: Any) -> bool:
+    """Return whether a value is a named tuple or of a dataclass."""
+    return (isinstance(value, tuple) and hasattr(value, "_fields")) or (
+        is_dataclass(value) and not isinstance(value, type)
+    )
+
+
+def _items(sequence: list[Any], role: str) -> list[tuple[Any, Any]] | None:
+    """Return pairs of name and array, or the layers in a sequence by their number; None for arrays without names."""
+    is_pair = [isinstance(item, tuple) and children(item) is None for item in sequence]
+    if not any(is_pair):
+        has_layers = any(children(item) is not None for item in sequence)
+        return [(str(i), item) for i, item in enumerate(sequence)] if has_layers else None
+    if not all(is_pair):
         raise ValueError(f"{role}: expected all with names or all without, got some of each")
-    for item in items:
+    for item in sequence:
         if len(item) != 2 or not isinstance(item[0], str):
             raise TypeError(f"{role}: expected pairs (name, array), got {item!r:.60}")
-    return [array for _, array in items], [name for name, _ in items]
-
-
-def check_same_arrays(arrays: list[Any], again: Iterable[Any], params: Any, role: str) -> None:
-    """Raise TypeError if `params` makes new arrays each time it is read: nobody would see their updates.
-
-    New views of the same memory are fine.
-    """
-    for i, (array, other) in enumerate(zip(arrays, again, strict=True)):
-        if isinstance(array, tuple) and isinstance(other, tuple) and array and other:  # a pair of name and array
-            array, other = array[-1], other[-1]
-        if array is not other and isinstance(array, np.ndarray) and not same_memory(array, other):
-            kind = type(params).__name__
-            raise TypeError(
-                f"{role}: expected the same arrays at each look-up, got a {kind} that makes a new array {i}"
-            )
+    return sequence
 
 
 def read_names(groups: Sequence[Group], earlier: Sequence[Group] = (), known: Mapping[str, int] = {}) -> dict[str, int]:
@@ -116,36 +135,66 @@ def read_names(groups: Sequence[Group], earlier: Sequence[Group] = (), known: Ma
     return names
 
 
-def flat_grads(grads: Any, names: Collection[str], single_param: bool) -> Sequence[Any]:
+def flat_grads(grads: Any, names: Collection[Any], single_param: bool) -> Sequence[Any]:
     """Convert `grads`, given in the form of the parameters, into a flat sequence."""
     if type(grads) in (list, tuple):
-        items: Sequence[Any] = grads
-    elif isinstance(grads, np.ndarray) or is_sparse(grads):
-        if not single_param:
-            raise TypeError("grads: expected a sequence with an array for each parameter, got one array")
-        return (grads,)
-    elif isinstance(grads, Mapping):
-        return _by_name(grads, names)
-    elif isinstance(grads, (set, frozenset, str, bytes)) or not isinstance(grads, Iterable):
+        return _in_sequence(grads, names)
+    if isinstance(grads, np.ndarray):
+        return _single(grads, single_param)
+    if isinstance(grads, Mapping):
+        has_layers = not _core.is_flat(grads) and any(children(value) is not None for value in grads.values())
+        return _by_name(dict(leaves(grads.items())) if has_layers else grads, names)
+    if is_sparse(grads) or is_foreign(grads):
+        return _single(grads, single_param)
+    if names and _has_fields(grads):
+        return _by_name(dict(leaves(children(grads) or ())), names)
+    if isinstance(grads, (set, frozenset, str, bytes)) or not isinstance(grads, Iterable):
         hint = "; call step(closure=f), where f returns (loss, grads)" if callable(grads) else ""
         raise TypeError(f"grads: expected arrays in the form of the parameters, got {type(grads).__name__}{hint}")
-    else:
-        items = list(grads)
-    if names and items and all(isinstance(item, tuple) for item in items):
+    return _in_sequence(list(grads), names)
+
+
+def _single(grad: Any, single_param: bool) -> tuple[Any]:
+    if not single_param:
+        raise TypeError("grads: expected a sequence with an array for each parameter, got one array")
+    return (grad,)
+
+
+def _in_sequence(items: Sequence[Any], names: Collection[Any]) -> Sequence[Any]:
+    if not names or _core.is_flat(items):
+        return items
+    kinds = {type(name) for name in names}
+    if all(isinstance(item, tuple) and len(item) == 2 and type(item[0]) in kinds for item in items):
         named = dict(items)
         if len(named) != len(items):
             raise ValueError(f"grads: expected unique names, got {len(named)} for {len(items)} gradients")
-        return _by_name(named, names)
+        return _by_name(named if _core.is_flat(named) else dict(leaves(items)), names)
+    if any(children(item) is not None for item in items):
+        return _by_name(dict(leaves((str(i), item) for i, item in enumerate(items))), names)
     return items
 
 
-def _by_name(grads: Mapping[Any, Any], names: Collection[str]) -> list[Any]:
+def _by_name(grads: Mapping[Any, Any], names: Collection[Any]) -> list[Any]:
     if not names:
         raise TypeError("grads: expected a sequence, as the parameters have no names, got a mapping")
     missing = [name for name in names if name not in grads]  # a defaultdict would make them up
+    if missing:
+        grads = _without_layers(grads, missing)
+        missing = [name for name in missing if name not in grads]
     if missing:
         raise KeyError(f"grads: expected one for each parameter (None for no gradient), got none for {missing[0]!r}")
     if len(grads) != len(names):
         unknown = next(name for name in grads if name not in set(names))
         raise KeyError(f"grads: expected the names of the parameters, got {unknown!r}")
     return [grads[name] for name in names]
+
+
+def _without_layers(grads: Mapping[Any, Any], missing: list[Any]) -> dict[Any, Any]:
+    """Turn None for a layer into None for each of its parameters."""
+    result = dict(grads)
+    for layer in [name for name, grad in grads.items() if grad is None]:
+        inner = [name for name in missing if isinstance(name, str) and name.startswith(f"{layer}.")]
+        if inner:
+            del result[layer]
+            result.update(dict.fromkeys(inner))
+    return result

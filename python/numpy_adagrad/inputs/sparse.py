@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .memmap import check_arrays
+from .tensors import as_gradient
 from .types import Array
 
 
@@ -162,16 +163,16 @@ def is_sparse(grad: Any) -> bool:
     return isinstance(grad, RowSparse) or is_scipy(grad)
 
 
-def parts_of(grad: Any, shape: tuple[int, ...], label: str) -> tuple[Array, Array, bool] | None:
+def parts_of(grad: Any, shape: tuple[int, ...], label: str) -> tuple[Array, Array, bool] | Array | None:
     """Return the indices and values of a sparse gradient and whether they are elements, not rows.
 
-    For anything else, return None.
+    Return an array of another library as one of NumPy; for anything else, return None.
     """
     if isinstance(grad, RowSparse):
         return grad.indices, grad.values, False
     if is_scipy(grad):
         return *scipy_elements(grad, shape, label), True
-    return None
+    return as_gradient(grad, label)
 
 
 def scipy_elements(matrix: Any, shape: tuple[int, ...], label: str) -> tuple[Array, Array]:

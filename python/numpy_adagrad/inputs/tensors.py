@@ -28,6 +28,35 @@ def to_array(value: Any) -> Any:
     return tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
 
 
+def is_foreign(value: Any) -> bool:
+    """Return whether a value is a single array of another library, or a scalar of NumPy."""
+    kind = type(value)
+    return not isinstance(value, np.ndarray) and any(hasattr(kind, name) for name in ("__array__", "__dlpack__"))
+
+
+def as_gradient(value: Any, label: str) -> Array | None:
+    """Return an array of another library as one of NumPy, without a copy where the library can; None for anything else.
+
+    Raises
+    ------
+    TypeError
+        If the library does not give its elements to NumPy, as for memory of another device.
+    """
+    if not is_foreign(value):
+        return None
+    kind = type(value)
+    try:
+        if str(getattr(value, "device", "cpu")).startswith(("cuda", "meta", "mps", "xpu")):
+            raise TypeError(f"it lies on the device {value.device}")
+        array = to_array(value)
+        if array is value:
+            array = np.asarray(value) if hasattr(kind, "__array__") else np.from_dlpack(value)
+    except Exception as error:
+        text = str(error).partition("\n")[0]
+        raise TypeError(f"{label}: expected an array that NumPy can read, got {kind.__name__}: {text}") from error
+    return array if isinstance(array, np.ndarray) else None
+
+
 def identity(array: Array) -> Array:
     """Return the array unchanged; takes the place of `to_tensor` if no tensors are requested."""
     return array

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Array: TypeAlias = npt.NDArray[Any]
 Group: TypeAlias = dict[str, Any]
 Number: TypeAlias = "float | np.generic | Array"
 Rate: TypeAlias = "Number | Callable[[int], Number]"
-Params: TypeAlias = "Array | Mapping[str, Array] | Iterable[Array | tuple[str, Array] | Mapping[str, Any]]"
+Params: TypeAlias = "Array | Mapping[str, Any] | Iterable[Any] | DataclassInstance"

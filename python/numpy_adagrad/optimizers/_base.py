@@ -14,6 +14,7 @@ from .. import _core
 from ..inputs.containers import Grads, flat_grads
 from ..inputs.hints import NoAttribute
 from ..inputs.memmap import check_files
+from ..inputs.nested import is_plain
 from ..inputs.sparse import RowSparse
 from ..inputs.types import Array, Group
 from ..inputs.validation import norm_limit, number, positive_scale
@@ -94,9 +95,9 @@ class Optimizer(Checkpoints):
         ----------
         grads : array, mapping or sequence of arrays
             The gradients in the form in which the parameters were given, flat over all groups. None skips a parameter.
-            Gradients are only read. They may have any strides, and may be NumPy scalars where the parameter has shape
-            (). A `RowSparse` updates selected rows of its parameter; sparse arrays of SciPy (csr, csc, coo) update only
-            their stored entries.
+            Arrays of other libraries are read where NumPy can read them. Gradients are only read. They may have any
+            strides, and may be NumPy scalars where the parameter has shape (). A `RowSparse` updates selected rows of
+            its parameter; sparse arrays of SciPy (csr, csc, coo) update only their stored entries.
         closure : callable, optional
             Called in place of `grads`; returns ``(loss, grads)``. Other threads may use the optimizer meanwhile.
         grad_scale : float, optional
@@ -165,8 +166,9 @@ class Optimizer(Checkpoints):
             self._check_reentry()
             if grads is None:
                 raise TypeError("step: expected either grads or closure")
-            if type(grads) in PLAIN_FORMS:
-                if type(grads) is not list or (grads and type(grads[0]) is tuple):
+            is_flat = _core.is_flat(grads)
+            if type(grads) in PLAIN_FORMS and (is_flat or is_plain(grads)):
+                if type(grads) is not list or not is_flat:
                     self._refresh_plan()  # gradients by name must match the names as they are now
                     grads = flat_grads(grads, self._bound.names, self._single_param)
                 self._update(grads, on_nonfinite, self._step_options(grad_scale, max_norm, on_nonfinite))

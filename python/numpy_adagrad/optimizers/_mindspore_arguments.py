@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..inputs.containers import members, read_group
+from ..inputs.containers import are_groups, members, read_group
 from ..inputs.hints import scheduler
 from ..inputs.rounding import ieee
 from ..inputs.tensors import to_array
@@ -28,14 +28,11 @@ def read_groups(params: Any) -> tuple[list[Group], bool]:
     """
     if params is None:
         raise ValueError("params: expected arrays, got None")
-    grouped = isinstance(params, (list, tuple)) and any(isinstance(item, Mapping) for item in params)
-    if not grouped:
+    if not are_groups(params):
         groups = [read_group({"params": params, "lr_name": SHARED_RATE})]
         if not groups[0]["params"]:
             raise ValueError("params: expected at least one array, got none")
         return name_all(groups, 0), False
-    if not all(isinstance(item, Mapping) for item in params):
-        raise TypeError("params: expected groups only or arrays only, got some of each")
     order = [item for item in params if "order_params" in item]
     groups = []
     for k, item in enumerate(params):

@@ -66,7 +66,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
 
     Parameters
     ----------
-    params : array, mapping, sequence of arrays, of (name, array) pairs or of group dicts
+    params : array, mapping, sequence of arrays, of (name, array) pairs or of group dicts, nested containers
         Arrays of float32, float64, float16 or bfloat16 (`ml_dtypes`), writeable and disjoint in
         memory. Arrays without a name are ``param0``, ``param1``, ... A group may have ``lr``, ``weight_decay`` and
         ``grad_centralization``. A group with ``order_params`` only sets the order of all parameters, and so that of

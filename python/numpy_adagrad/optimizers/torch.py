@@ -43,7 +43,7 @@ class TorchAdagrad(Optimizer):
 
     Parameters
     ----------
-    params : array, mapping, sequence of arrays, of (name, array) pairs or of group dicts
+    params : array, mapping, sequence of arrays, of (name, array) pairs or of group dicts, nested containers
         Writeable arrays of float32, float64, float16, bfloat16 (`ml_dtypes`), complex64 or complex128 that do not
         overlap in memory. Steps update these arrays themselves.
     lr : float, 1-element array or callable, default 1e-2

@@ -1,0 +1,164 @@
+"""Gradients of other libraries, which NumPy reads without a copy."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import jax.numpy as jnp
+import ml_dtypes
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+from helpers.bits import assert_same_bits
+from helpers.dialects import Dialect
+from helpers.errors import raises, raises_unchanged
+from helpers.values import normal
+from mindspore import Tensor
+from numpy_adagrad import TorchAdagrad
+from numpy_adagrad.inputs.tensors import as_gradient
+from numpy_adagrad.inputs.types import Array
+
+
+class DLPack:
+    """An array with DLPack alone."""
+
+    def __init__(self, array: Array) -> None:
+        self.array = array
+
+    def __dlpack__(self, **options: Any) -> Any:
+        return self.array.__dlpack__(**options)
+
+    def __dlpack_device__(self) -> Any:
+        return self.array.__dlpack_device__()
+
+
+class Convertible:
+    """An array with `__array__` alone, which may run any code."""
+
+    def __init__(self, array: Array, action: Callable[[], None] = lambda: None) -> None:
+        self.array, self.action = array, action
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
+        self.action()
+        return self.array
+
+    def __iter__(self) -> Any:
+        raise AssertionError("a single array is not iterated over")
+
+
+LIBRARIES: dict[str, Callable[[Array], Any]] = {
+    "torch": torch.from_numpy,
+    "jax": jnp.asarray,
+    "mindspore": Tensor,
+    "dlpack": DLPack,
+    "array": Convertible,
+}
+
+
+@pytest.mark.parametrize("convert", LIBRARIES.values(), ids=LIBRARIES)
+def test_gradients(dialect: Dialect, convert: Callable[[Array], Any]) -> None:
+    """In all forms, mixed with those of NumPy, the results are NumPy's."""
+    own, expected = [normal(3, 4), normal(5)], [normal(3, 4), normal(5)]
+    optimizer = dialect.optimizer(dict(zip("ab", own, strict=True)))
+    reference = dialect.optimizer(dict(zip("ab", expected, strict=True)))
+    a, b = normal(3, 4, seed=1), normal(5, seed=2)
+    foreign: list[Any] = [convert(a.copy()), convert(b.copy())]
+    for call in (
+        partial(optimizer.step, foreign),
+        partial(optimizer.step, foreign),
+        partial(optimizer.step, {"b": foreign[1], "a": foreign[0]}),
+        partial(optimizer.step, [a, foreign[1]]),
+        partial(optimizer.step, [foreign[0], b]),
+        partial(optimizer.step, foreign, max_norm=0.5),
+        partial(optimizer.step, closure=lambda: (0.0, tuple(foreign))),
+    ):
+        call()
+        reference.step([a, b], **({"max_norm": 0.5} if "max_norm" in call.keywords else {}))
+        for array, other in zip(own, expected, strict=True):
+            assert_same_bits(array, other)
+
+
+@pytest.mark.parametrize("convert", LIBRARIES.values(), ids=LIBRARIES)
+def test_a_single_array(dialect: Dialect, convert: Callable[[Array], Any]) -> None:
+    """It is one gradient, whatever iterating over it would give."""
+    own, expected, grad = normal(3, 4), normal(3, 4), normal(3, 4, seed=1)
+    optimizer, reference = dialect.optimizer(own), dialect.optimizer(expected)
+    foreign = convert(grad.copy())
+    optimizer.step(foreign)
+    reference.step(grad)
+    assert_same_bits(own, expected)
+    optimizer = dialect.optimizer([normal(4), normal(4), normal(4)])
+    message = "grads: expected a sequence with an array for each parameter, got one array"
+    raises_unchanged(optimizer, TypeError, message, lambda: optimizer.step(foreign))
+    message = f"params: expected a NumPy array, got {type(foreign).__name__}"
+    raises(TypeError, message, lambda: dialect.optimizer(foreign))
+
+
+def test_bfloat16() -> None:
+    grad = np.array([1, -2, 3], ml_dtypes.bfloat16)
+    for foreign in (torch.tensor([1, -2, 3], dtype=torch.bfloat16), jnp.asarray(grad)):
+        own, expected = np.ones(3, np.float32), np.ones(3, np.float32)
+        TorchAdagrad([own]).step([foreign])
+        TorchAdagrad([expected]).step([grad])
+        assert_same_bits(own, expected)
+
+
+def test_no_copy() -> None:
+    array = normal(3)
+    for convert in (torch.from_numpy, DLPack, Convertible):
+        read = as_gradient(convert(array), "g")
+        assert read is not None
+        assert np.shares_memory(read, array)
+    on_device = jnp.asarray(array)
+    assert np.shares_memory(as_gradient(on_device, "g"), np.asarray(on_device))
+
+
+def test_tensors_that_require_a_gradient() -> None:
+    w = np.ones(3)
+    TorchAdagrad([w], lr=0.5, eps=0).step([torch.ones(3, dtype=torch.float64, requires_grad=True)])
+    assert_same_bits(w, np.full(3, 0.5))
+
+
+def test_errors(dialect: Dialect) -> None:
+    def fail() -> None:
+        raise LookupError("not today\nor ever")
+
+    optimizer = dialect.optimizer({"w": normal(3)})
+    cast = "; cast it with .astype(np.float32)"
+    for grad, error, message in (
+        (jnp.ones(3, jnp.int32), TypeError, f"expected float32, got int32{cast}"),
+        (torch.ones(3, dtype=torch.float64), TypeError, f"expected float32, got float64{cast}"),
+        (Convertible(normal(4)), ValueError, "expected shape (3,), got (4,)"),
+        (Convertible(normal(3), fail), TypeError, "expected an array that NumPy can read, got Convertible: not today"),
+    ):
+        raises_unchanged(optimizer, error, f"grads[0] ('w'): {message}", partial(optimizer.step, [grad]))
+    sparse = torch.sparse_coo_tensor([[0]], [1.0], (3,), check_invariants=False)
+    with pytest.raises(TypeError, match="expected an array that NumPy can read, got Tensor: "):
+        optimizer.step([sparse])
+
+
+def test_code_of_a_gradient_that_changes_a_parameter(dialect: Dialect) -> None:
+    """It runs before the arrays are compared: the step sees the array as it is then."""
+    w, grad = normal(3), normal(3, seed=1)
+    optimizer = dialect.optimizer([w])
+    replacement = normal(4)
+
+    def exchange() -> None:
+        optimizer.param_groups[0]["params"][0] = replacement
+
+    raised = "expected shape (4,), got (3,)"
+    before = w.copy(), replacement.copy()
+    with pytest.raises(ValueError, match="expected shape") as caught:
+        optimizer.step([Convertible(grad, exchange)])
+    assert str(caught.value).endswith(raised)
+    assert_same_bits(w, before[0])
+    assert_same_bits(replacement, before[1])
+
+
+def test_a_gradient_that_steps_its_optimizer(dialect: Dialect) -> None:
+    optimizer = dialect.optimizer([normal(3)])
+    grad = Convertible(normal(3), lambda: optimizer.step([normal(3)]))
+    inner = f"{dialect.optimizer.__name__}: called from inside one of its own steps"
+    message = dialect.label("grads", 0) + ": expected an array that NumPy can read, got Convertible: " + inner
+    raises_unchanged(optimizer, TypeError, message, lambda: optimizer.step([grad]))
