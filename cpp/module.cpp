@@ -6,6 +6,7 @@
 #include "engine/parallel.hpp"
 #include "python/commit.hpp"
 #include "python/plan.hpp"
+#include "python/stored_elements.hpp"
 #include "python/tensor_plan.hpp"
 
 namespace py = pybind11;
@@ -86,6 +87,9 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     m.def("max_threads", &adagrad::max_threads);
     m.def("is_flat", &adagrad::is_flat, "grads"_a);
     m.def("check_params", &adagrad::check_params, "rule"_a, "params"_a, "names"_a, "first"_a = 0);
+    m.def("coordinate_elements", &adagrad::coordinate_elements, "shape"_a, "coords"_a, "count"_a);
+    m.def("compressed_elements", &adagrad::compressed_elements, "indptr"_a, "indices"_a, "lines"_a, "size"_a, "count"_a,
+          "by_column"_a);
     m.def("commit", [](const py::list &pairs) { adagrad::Commit(pairs).write(); }, "pairs"_a);
     m.def("fill", &adagrad::arrays::fill, "array"_a, "value"_a);
 

@@ -174,12 +174,19 @@ def test_indices_and_values_that_overlap_the_table(dialect: Dialect) -> None:
         raises_unchanged(optimizer, ValueError, message, lambda: optimizer.step([grad]))  # noqa: B023
 
 
+DIMENSIONS = "expected one or two dimensions"
+
+
 def test_from_scipy() -> None:
     entries = sparse.coo_array((np.array([1.0, 2, 4, 8]), ([3, 0, 3, 3], [1, 2, 1, 0])), (5, 3))
     for wrong, error, message in (
         (np.ones((2, 2)), TypeError, "matrix: expected a sparse array of SciPy, got ndarray"),
         (entries.tolil(), TypeError, "matrix: expected the format csr, csc or coo, got lil"),
-        (sparse.coo_array(np.ones(3)), ValueError, "matrix: expected two dimensions, got shape (3,)"),
+        (
+            sparse.coo_array(np.ones((2, 1, 3))),
+            ValueError,
+            "matrix: expected one or two dimensions, got shape (2, 1, 3)",
+        ),
     ):
         raises(error, message, lambda: RowSparse.from_scipy(wrong))  # noqa: B023
 

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .. import _core
 from .memmap import check_arrays
+from .rounding import ieee, rounded
 from .tensors import as_gradient
 from .types import Array
 
@@ -64,6 +66,56 @@ class RowSparse:
     def __repr__(self) -> str:
         return f"RowSparse({self.indices!r}, {self.values!r})"
 
+    def __add__(self, other: RowSparse) -> RowSparse:
+        """Add another gradient of the same parameter: its entries follow those here."""
+        if not isinstance(other, RowSparse):
+            return NotImplemented
+        if self.values.dtype != other.values.dtype:
+            raise TypeError(f"values: expected dtype {self.values.dtype}, got {other.values.dtype}")
+        if self.values.shape[1:] != other.values.shape[1:]:
+            expected, got = self.values.shape[1:], other.values.shape[1:]
+            raise ValueError(f"values: expected rows of shape {expected}, got {got}")
+        indices = np.concatenate([self.indices, other.indices])
+        return RowSparse(indices, np.concatenate([self.values, other.values]))
+
+    def __radd__(self, other: int) -> RowSparse:
+        """Add to 0, with which `sum` begins."""
+        return self if type(other) is int and other == 0 else NotImplemented
+
+    def __mul__(self, factor: float) -> RowSparse:
+        """Multiply all values by a number, which is rounded to their dtype first."""
+        if not isinstance(factor, (int, float, np.number)):
+            return NotImplemented
+        with ieee():
+            return RowSparse(self.indices, np.multiply(self.values, rounded(factor, self.values.dtype)))
+
+    __rmul__ = __mul__
+
+    def toarray(self, shape: tuple[int, ...]) -> Array:
+        """Return the gradient as a dense array of the shape of its parameter: the sums of the rows, and zeros.
+
+        Raises
+        ------
+        IndexError
+            For an index that is not in ``[0, shape[0])``.
+        ValueError
+            If the rows have another shape than ``shape[1:]``.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from numpy_adagrad import RowSparse
+        >>> (RowSparse([2, 0], np.ones(2)) + 0.5 * RowSparse([2], np.ones(1))).toarray((4,))
+        array([1. , 0. , 1.5, 0. ])
+        """
+        if self.values.shape != (len(self.indices), *shape[1:]):
+            raise ValueError(f"values: expected shape {(len(self.indices), *shape[1:])}, got {self.values.shape}")
+        check_range(self.indices, shape[0], "indices")
+        dense = np.zeros(shape, self.values.dtype)
+        with ieee():
+            np.add.at(dense, self.indices, self.values)
+        return dense
+
     @classmethod
     def from_scipy(cls, matrix: Any) -> RowSparse:
         """Convert a SciPy sparse array or matrix to whole rows: all rows that have a stored entry.
@@ -73,7 +125,7 @@ class RowSparse:
         Parameters
         ----------
         matrix : SciPy sparse array or matrix
-            Two-dimensional, in csr, csc or coo format.
+            Of one or two dimensions, in csr, csc or coo format.
 
         Returns
         -------
@@ -85,7 +137,7 @@ class RowSparse:
         TypeError
             If `matrix` is not a SciPy sparse array, or has another format.
         ValueError
-            If it does not have two dimensions.
+            If it has more dimensions.
 
         Examples
         --------
@@ -97,14 +149,14 @@ class RowSparse:
         """
         if not is_scipy(matrix):
             raise TypeError(f"matrix: expected a sparse array of SciPy, got {type(matrix).__name__}")
-        if len(matrix.shape) != 2:
-            raise ValueError(f"matrix: expected two dimensions, got shape {matrix.shape}")
+        if len(matrix.shape) > 2:
+            raise ValueError(f"matrix: expected one or two dimensions, got shape {matrix.shape}")
         indices, values = scipy_elements(matrix, matrix.shape, "matrix")
-        columns = matrix.shape[1]
+        columns = matrix.shape[1] if len(matrix.shape) == 2 else 1
         rows, places = np.unique(indices // max(columns, 1), return_inverse=True)
         dense = np.zeros((len(rows), columns), values.dtype)
         np.add.at(dense, (places, indices % max(columns, 1)), values)
-        return cls(rows, dense)
+        return cls(rows, dense.reshape(len(rows), *matrix.shape[1:]))
 
     @classmethod
     def from_torch(cls, tensor: Any) -> RowSparse:
@@ -181,11 +233,28 @@ def scipy_elements(matrix: Any, shape: tuple[int, ...], label: str) -> tuple[Arr
         raise TypeError(f"{label}: expected the format csr, csc or coo, got {matrix.format}")
     if matrix.shape != shape:
         raise ValueError(f"{label}: expected shape {shape}, got {matrix.shape}")
-    check_arrays([(f"{label}.data", matrix.data)])
+    values = matrix.data
     if matrix.format == "coo":
-        check_arrays((f"{label}.coords[{axis}]", places) for axis, places in enumerate(coordinates(matrix)))
+        coords = coordinates(matrix)
+        check_mapped(label, {"data": values, **{f"coords[{axis}]": places for axis, places in enumerate(coords)}})
+        found = _core.coordinate_elements(shape, coords, len(values))
     else:
-        check_arrays([(f"{label}.indices", matrix.indices), (f"{label}.indptr", matrix.indptr)])
+        indices, indptr = matrix.indices, matrix.indptr
+        check_mapped(label, {"data": values, "indices": indices, "indptr": indptr})
+        lines, size = (1, *shape)[-2:] if matrix.format == "csr" else shape[::-1]
+        found = _core.compressed_elements(indptr, indices, lines, size, len(values), matrix.format == "csc")
+    return (_checked_elements(matrix, shape, label) if found is None else found), values
+
+
+def check_mapped(label: str, arrays: dict[str, Array]) -> None:
+    """Raise ValueError if an array of a sparse gradient lies in a file cut short."""
+    if any(_core.mapping_of(array) is not None for array in arrays.values()):
+        check_arrays((f"{label}.{name}", array) for name, array in arrays.items())
+
+
+def _checked_elements(matrix: Any, shape: tuple[int, ...], label: str) -> Array:
+    """Return the same flat indices for other kinds of index arrays; raise an error for those that do not fit."""
+    if matrix.format != "coo":
         check_compressed(matrix, label)
     entries = matrix.tocoo(copy=False)
     indices = np.zeros(len(entries.data), np.int64)
@@ -195,7 +264,7 @@ def scipy_elements(matrix: Any, shape: tuple[int, ...], label: str) -> tuple[Arr
         check_range(places, size, f"{label}.coords[{axis}]")
         indices *= size
         indices += places
-    return indices, entries.data
+    return indices
 
 
 def coordinates(matrix: Any) -> tuple[Array, ...]:
