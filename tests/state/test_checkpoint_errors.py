@@ -66,7 +66,7 @@ def nested(levels: int) -> Any:
 ENTRIES = (
     "content: expected the entries ['rule', 'package', 'named', 'parameters', 'fixed', 'groups', 'skipped_steps'], got"
 )
-METADATA = "expected the metadata ['complex', 'content', 'format', 'sha256', 'version'], got"
+METADATA = "expected the metadata ['complex', 'content', 'format', 'sha256', 'version'], got a damaged file with"
 DEEP = "content: expected JSON of a few levels, got a deeper one"
 NOT_JSON = "content: expected JSON, got one with"
 NO_DTYPE = (
@@ -180,7 +180,8 @@ def test_other_files(dialect: Dialect, tmp_path: Path) -> None:
     optimizer, path = make(dialect.optimizer), tmp_path / "a"
     for data in (b"", b"\x80\x04", b"\xff" * 100, (10**7).to_bytes(8, "little") + b"{}"):
         path.write_bytes(data)
-        with pytest.raises(ValueError, match=f"^{path}: expected a safetensors file, got another or a damaged one: "):
+        expected = "safetensors file, got another" if data else "checkpoint, got a damaged one"
+        with pytest.raises(ValueError, match=f"^{path}: expected a {expected}: "):
             optimizer.load(path)
     save_file({"w": np.ones(3)}, path)
     raises_on_load(optimizer, path, "expected a checkpoint of format 'numpy-adagrad', got None")

@@ -40,7 +40,9 @@ def encode(content: Content) -> tuple[dict[str, Array], dict[str, Any]]:
         array_keys = [key for key, value in plain.items() if isinstance(value, np.ndarray)]
         arrays |= {f"group.{k}.{key}": plain.pop(key) for key in array_keys}
         groups.append({"params": list(islice(remaining, size)), "options": plain, "arrays": array_keys})
+    extra = {} if content.extra is None else {"extra": _json_of(content.extra)}
     return arrays, {
+        **extra,
         "rule": content.rule,
         "package": _core.version,
         "named": bool(content.names),
@@ -56,8 +58,10 @@ def decode(arrays: Mapping[str, Array], description: Any, own: Content) -> Conte
 
     The result is in the order of `own`, with the names of the file. It includes parameters if `own` does.
     """
+    extra = None
     if type(description) is dict:
         description.setdefault("skipped_steps", 0)  # files of older versions of this package have no such entry
+        extra = description.pop("extra", None)
     _check_entries(description, CONTENT, "content")
     skipped_steps = description["skipped_steps"]
     if skipped_steps < 0:
@@ -103,7 +107,18 @@ def decode(arrays: Mapping[str, Array], description: Any, own: Content) -> Conte
         shared=shared,
         parameters=parameters,
         skipped_steps=skipped_steps,
+        extra=extra,
     )
+
+
+def _json_of(extra: Any) -> dict[str, Any]:
+    """Check what a user adds to a checkpoint; it is written as it is now."""
+    if not isinstance(extra, Mapping):
+        raise TypeError(f"extra: expected a dict, got {type(extra).__name__}")
+    try:
+        return dict(json.loads(json.dumps(dict(extra))))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise TypeError(f"extra: expected what JSON holds, got another value: {error}") from None
 
 
 def _plain(value: Any, label: str) -> Any:

@@ -28,6 +28,7 @@ from ..inputs.types import Array
 from .digest import digest_of_arrays, digest_of_file, digest_of_version_1
 
 FORMAT, VERSION, OLD_VERSION = "numpy-adagrad", "2", "1"
+START = b'{"__metadata__":'
 METADATA = {"format", "version", "content", "complex", "sha256"}
 DTYPES = {"F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64"}
 DTYPES |= {f"{kind[0].upper()}{bits}": f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)}
@@ -55,7 +56,8 @@ def write(path: str, arrays: Mapping[str, Array], content: Any) -> None:
     old_mode = _mode_of_old_file(path)
     target = os.path.realpath(path)  # a symbolic link stays, and its target is replaced
     folder = os.path.dirname(target)
-    with _temporary_folder(folder) as private:
+    named = folder if os.path.islink(path) else os.path.dirname(path) or os.curdir
+    with _temporary_folder(folder, named) as private:
         temporary = os.path.join(private, "checkpoint")
         with open(temporary, "xb") as file:
             new_mode = os.fstat(file.fileno()).st_mode & 0o777  # as the umask sets it; safetensors sets 0600
@@ -102,12 +104,12 @@ def _mode_of_old_file(path: str) -> int | None:
 
 
 @contextmanager
-def _temporary_folder(folder: str) -> Iterator[str]:
-    """Make a folder in `folder`; an error names `folder`."""
+def _temporary_folder(folder: str, named: str) -> Iterator[str]:
+    """Make a folder in `folder`; an error calls that `named`, as the user does."""
     try:
         temporary = TemporaryDirectory(prefix=".numpy-adagrad-", dir=folder, ignore_cleanup_errors=True)
     except OSError as error:
-        raise OSError(error.errno, error.strerror, folder) from None
+        raise OSError(error.errno, error.strerror, named) from None
     with temporary as private:
         yield private
 
@@ -129,7 +131,9 @@ def read(path: str) -> tuple[dict[str, Array], Any]:
     try:
         entries = library.deserialize(data)
     except library.SafetensorError as error:
-        raise ValueError(f"expected a safetensors file, got another or a damaged one: {error}") from None
+        is_own = not data or data[8:].startswith(START) or FORMAT.encode() in data
+        text = "checkpoint, got a damaged one" if is_own else "safetensors file, got another"
+        raise ValueError(f"expected a {text}: {error}") from None
     header = data[8 : 8 + int.from_bytes(data[:8], "little")]
     metadata = _parse(header.decode(), "header").get("__metadata__") or {}
     if metadata.get("format") != FORMAT:
@@ -138,7 +142,8 @@ def read(path: str) -> tuple[dict[str, Array], Any]:
     if version not in (VERSION, OLD_VERSION):
         raise ValueError(f"expected a checkpoint of version {OLD_VERSION!r} or {VERSION!r}, got {repr(version)}")
     if set(metadata) != METADATA:
-        raise ValueError(f"expected the metadata {sorted(METADATA)}, got {repr(sorted(metadata))}")
+        got = repr(sorted(metadata))
+        raise ValueError(f"expected the metadata {sorted(METADATA)}, got a damaged file with {got}")
     digest = digest_of_file(BytesIO(data)) if version == VERSION else digest_of_version_1(data)
     if digest != metadata["sha256"]:
         raise ValueError(f"expected a file with the sha256 {metadata['sha256']:.64}, got a damaged one with {digest}")

@@ -45,7 +45,7 @@ class Checkpoints(SavedState):
         """Check a file in a framework's own checkpoint format; return all that loading it writes."""
         raise ValueError("expected a checkpoint of numpy-adagrad, got a file name of another format")
 
-    def _content(self, options: list[Group], *, parameters: bool) -> Content:
+    def _content(self, options: list[Group], *, parameters: bool, extra: Any = None) -> Content:
         """Return the content of a checkpoint with these options of the groups."""
         from ..checkpoint import Content
 
@@ -59,6 +59,7 @@ class Checkpoints(SavedState):
             shared=self._shared_arrays(),
             parameters=[slot.param for slot in self._slots] if parameters else None,
             skipped_steps=self._skipped_steps,
+            extra=extra,
         )
 
     def _restore(self, content: Content) -> Pairs:
@@ -70,7 +71,9 @@ class Checkpoints(SavedState):
                 pairs.append((slot.param, cast_like(value, slot.param, f"param.{name}")))
         return pairs
 
-    def save(self, path: str | os.PathLike[str], *, parameters: bool = False) -> None:
+    def save(
+        self, path: str | os.PathLike[str], *, parameters: bool = False, extra: Mapping[str, Any] | None = None
+    ) -> None:
         """Save state and options to a safetensors file, which is written atomically.
 
         The new file is made beside the old one and then replaces it, so that a failure leaves the old file as it was.
@@ -85,14 +88,16 @@ class Checkpoints(SavedState):
             Any name that does not end in ``.ckpt``.
         parameters : bool, default False
             Also save the parameters.
+        extra : dict, optional
+            Anything else that JSON holds, such as the epoch and the state of a random generator; `load` returns it.
 
         Raises
         ------
         OSError
             If the file cannot be written, also if there is a read-only file.
         TypeError, ValueError
-            For a name or an option that the file cannot hold, for a step counter that is not a whole number of
-            at least 0, or for a path that is a FIFO, a socket or a device.
+            For a name, an option or an `extra` that the file cannot hold, for a step counter that is not a whole number
+            of at least 0, or for a path that is a FIFO, a socket or a device.
 
         Notes
         -----
@@ -122,9 +127,10 @@ class Checkpoints(SavedState):
             self._prepare_transfer()
             for i, counter in enumerate(self._counters(self._slots)):
                 step_count(counter, f"steps[{i}]")
-            checkpoint.save(os.fsdecode(path), self._content(self._saved_options(), parameters=parameters))
+            content = self._content(self._saved_options(), parameters=parameters, extra=extra)
+            checkpoint.save(os.fsdecode(path), content)
 
-    def load(self, path: str | os.PathLike[str], *, parameters: bool = False) -> None:
+    def load(self, path: str | os.PathLike[str], *, parameters: bool = False) -> dict[str, Any] | None:
         """Load state and options from a file that `save` wrote for the same rule.
 
         Parameters are matched by name if the file and this optimizer have the same set of names, in any order. Each
@@ -143,6 +149,11 @@ class Checkpoints(SavedState):
         path : str or os.PathLike
         parameters : bool, default False
             Also load the parameters. Otherwise they keep their values, even if the file has others.
+
+        Returns
+        -------
+        dict or None
+            The `extra` of `save`: tuples have become lists, and keys text. None if there is none.
 
         Raises
         ------
@@ -171,8 +182,11 @@ class Checkpoints(SavedState):
             self._prepare_transfer()
             path = os.fsdecode(path)
             with checkpoint.naming(path):
+                extra = None
                 if path.endswith(checkpoint.CKPT):
                     pairs = self._loading_ckpt_pairs(path, parameters=parameters)
                 else:
-                    pairs = self._restore(checkpoint.load(path, self._content([], parameters=parameters)))
+                    content = checkpoint.load(path, self._content([], parameters=parameters))
+                    pairs, extra = self._restore(content), content.extra
             _core.commit(pairs)
+            return extra

@@ -1,0 +1,103 @@
+"""What a user adds to a checkpoint, skipped steps, damage, and missing folders."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.dialects import Dialect
+from helpers.errors import raises
+from numpy_adagrad import MindSporeAdagrad, schedules
+
+
+def test_extra_comes_back(dialect: Dialect, tmp_path: Path) -> None:
+    path, rng = tmp_path / "run.safetensors", np.random.default_rng(3)
+    rng.standard_normal(5)
+    plateau = schedules.ReduceOnPlateau(0.5)
+    plateau.step(3.0)
+    extra = {"epoch": 3, "rng": rng.bit_generator.state, "rate": plateau.state_dict(), "tuple": (1, None), 5: "text"}
+    optimizer, other = dialect.optimizer([np.ones(3)]), dialect.optimizer([np.ones(3)])
+    optimizer.save(path, extra=extra)
+    loaded = other.load(path)
+    assert loaded == json.loads(json.dumps(extra))
+    same = np.random.default_rng()
+    same.bit_generator.state = loaded["rng"]
+    assert same.random() == rng.random()
+    optimizer.save(path)
+    assert other.load(path) is None
+    optimizer.save(path, extra={}, parameters=True)
+    assert other.load(path, parameters=True) == {}
+
+
+def test_extra_that_json_does_not_hold(dialect: Dialect, tmp_path: Path) -> None:
+    path = tmp_path / "run.safetensors"
+    optimizer = dialect.optimizer([np.ones(3)])
+    optimizer.save(path, extra={"epoch": 1})
+    wrong: list[tuple[Any, str]] = [
+        ([1], "extra: expected a dict, got list"),
+        ({"a": np.ones(3)}, "extra: expected what JSON holds, got another value: Object of type ndarray is not JSON"),
+        ({"a": {1, 2}}, "extra: expected what JSON holds, got another value: Object of type set is not JSON"),
+        ({(1, 2): 3}, "extra: expected what JSON holds, got another value: keys must be str"),
+    ]
+    for extra, message in wrong:
+        with pytest.raises(TypeError) as caught:
+            optimizer.save(path, extra=extra)
+        assert str(caught.value).startswith(message)
+        assert optimizer.load(path) == {"epoch": 1}
+
+
+def test_skipped_steps_are_kept(dialect: Dialect, tmp_path: Path) -> None:
+    path = tmp_path / "run.safetensors"
+    optimizer, other = dialect.optimizer([np.ones(3)]), dialect.optimizer([np.ones(3)])
+    for _ in range(2):
+        optimizer.step([np.full(3, np.inf)], on_nonfinite="skip")
+    optimizer.save(path)
+    other.load(path)
+    assert other.skipped_steps == 2
+
+
+def test_damaged_files(dialect: Dialect, tmp_path: Path) -> None:
+    """However they are damaged: empty, cut short anywhere, or changed in the header or in the arrays."""
+    path, damaged = tmp_path / "run.safetensors", tmp_path / "damaged.safetensors"
+    optimizer = dialect.optimizer({"w": np.ones(3)})
+    optimizer.save(path, parameters=True)
+    data = path.read_bytes()
+    key = data.index(b'"content"')
+    broken = [b"", data[:40], data[:100], data[:-5], data + b"x", data[:-3] + b"abc", data[:60] + b'}"' + data[62:]]
+    broken.append(data[:key] + b'"cintent"' + data[key + 9 :])
+    for content in broken:
+        damaged.write_bytes(content)
+        with pytest.raises(ValueError, match=r"got a damaged (one|file)"):
+            optimizer.load(damaged)
+    damaged.write_bytes(b"this is no checkpoint at all, but a text of some length")
+    with pytest.raises(ValueError, match="expected a safetensors file, got another: "):
+        optimizer.load(damaged)
+
+
+@pytest.mark.parametrize("folder", ["missing", "./missing", "missing/deeper"])
+def test_missing_folders(folder: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are named as the user names them."""
+    monkeypatch.chdir(tmp_path)
+    optimizer = MindSporeAdagrad([np.ones(3)])
+    path = f"{folder}/run.safetensors"
+    with pytest.raises(FileNotFoundError) as caught:
+        optimizer.save(path)
+    assert caught.value.filename == folder
+    with pytest.raises(FileNotFoundError) as caught:
+        optimizer.load(path)
+    assert caught.value.filename == path
+
+
+def test_link_into_a_missing_folder(tmp_path: Path) -> None:
+    """Here the folder is that of the link's target."""
+    os.symlink(tmp_path / "missing" / "run", tmp_path / "link")
+    with pytest.raises(FileNotFoundError) as caught:
+        MindSporeAdagrad([np.ones(3)]).save(tmp_path / "link")
+    assert caught.value.filename == str(tmp_path / "missing")
+
+
+def test_ckpt_files_have_no_extra(tmp_path: Path) -> None:
+    message = f"{tmp_path / 'run.ckpt'}: expected a name without .ckpt, which is MindSpore's own format"
+    raises(ValueError, message, lambda: MindSporeAdagrad([np.ones(3)]).save(tmp_path / "run.ckpt", extra={"epoch": 1}))
