@@ -14,8 +14,10 @@ INTERNALS = ROOT / "docs" / "internals"
 DOCS = ROOT / "docs"
 REFERENCE = {page.name: page.read_text() for page in (DOCS / "reference").glob("*.md")}
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
-PUBLIC = [getattr(numpy_adagrad, name) for name in numpy_adagrad.__all__ if name != "functional"]
-PUBLIC += [getattr(numpy_adagrad.functional, name) for name in numpy_adagrad.functional.__all__]
+MODULES = [numpy_adagrad.functional, numpy_adagrad.schedules]
+PUBLIC = [getattr(numpy_adagrad, name) for name in numpy_adagrad.__all__]
+PUBLIC = [thing for thing in PUBLIC if not inspect.ismodule(thing)]
+PUBLIC += [getattr(module, name) for module in MODULES for name in module.__all__]
 CLASSES = list(filter(inspect.isclass, (getattr(numpy_adagrad, name) for name in numpy_adagrad.__all__)))
 each_page = pytest.mark.parametrize("page", PAGES, ids=[page.relative_to(ROOT).as_posix() for page in PAGES])
 

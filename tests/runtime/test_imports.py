@@ -42,6 +42,10 @@ def test_import_leaves_the_floating_point_mode_alone(first_imports: list[dict[st
     assert first_imports[0]["keeps_subnormals"]
 
 
+def test_dir_shows_the_public_names() -> None:
+    assert dir(numpy_adagrad) == sorted([*numpy_adagrad.__all__, "__version__"])
+
+
 def test_an_unknown_name_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match=r"^module 'numpy_adagrad' has no attribute 'AdamW'$"):
         numpy_adagrad.AdamW  # noqa: B018
