@@ -134,8 +134,8 @@ def test_errors(dialect: Dialect) -> None:
     ):
         raises_unchanged(optimizer, error, f"grads[0] ('w'): {message}", partial(optimizer.step, [grad]))
     sparse = torch.sparse_coo_tensor([[0]], [1.0], (3,), check_invariants=False)
-    with pytest.raises(TypeError, match="expected an array that NumPy can read, got Tensor: "):
-        optimizer.step([sparse])
+    message = "expected an array that NumPy can read, got Tensor: it is sparse; convert it with RowSparse.from_torch"
+    raises_unchanged(optimizer, TypeError, f"grads[0] ('w'): {message}", lambda: optimizer.step([sparse]))
 
 
 def test_code_of_a_gradient_that_changes_a_parameter(dialect: Dialect) -> None:

@@ -58,6 +58,7 @@ class RowSparse:
     """
 
     __slots__ = ("indices", "values")
+    __array_ufunc__ = None  # so that NumPy's numbers and arrays leave operators to this class
 
     def __init__(self, indices: npt.ArrayLike, values: npt.ArrayLike) -> None:
         self.indices = as_indices(indices)

@@ -48,6 +48,8 @@ def as_gradient(value: Any, label: str) -> Array | None:
     try:
         if str(getattr(value, "device", "cpu")).startswith(("cuda", "meta", "mps", "xpu")):
             raise TypeError(f"it lies on the device {value.device}")
+        if str(getattr(value, "layout", "")) == "torch.sparse_coo":
+            raise TypeError("it is sparse; convert it with RowSparse.from_torch")
         array = to_array(value)
         if array is value:
             array = np.asarray(value) if hasattr(kind, "__array__") else np.from_dlpack(value)
