@@ -230,20 +230,21 @@ def parts_of(grad: Any, shape: tuple[int, ...], label: str) -> tuple[Array, Arra
 
 def scipy_elements(matrix: Any, shape: tuple[int, ...], label: str) -> tuple[Array, Array]:
     """Return the flat indices (in C order) and the values of the stored entries, in the order of storage."""
-    if matrix.format not in ("csr", "csc", "coo"):
-        raise TypeError(f"{label}: expected the format csr, csc or coo, got {matrix.format}")
-    if matrix.shape != shape:
-        raise ValueError(f"{label}: expected shape {shape}, got {matrix.shape}")
+    form, got = matrix.format, matrix.shape
+    if form not in ("csr", "csc", "coo"):
+        raise TypeError(f"{label}: expected the format csr, csc or coo, got {form}")
+    if got != shape:
+        raise ValueError(f"{label}: expected shape {shape}, got {got}")
     values = matrix.data
-    if matrix.format == "coo":
+    if form == "coo":
         coords = coordinates(matrix)
         check_mapped(label, {"data": values, **{f"coords[{axis}]": places for axis, places in enumerate(coords)}})
         found = _core.coordinate_elements(shape, coords, len(values))
     else:
         indices, indptr = matrix.indices, matrix.indptr
         check_mapped(label, {"data": values, "indices": indices, "indptr": indptr})
-        lines, size = (1, *shape)[-2:] if matrix.format == "csr" else shape[::-1]
-        found = _core.compressed_elements(indptr, indices, lines, size, len(values), matrix.format == "csc")
+        lines, size = (1, *shape)[-2:] if form == "csr" else shape[::-1]
+        found = _core.compressed_elements(indptr, indices, lines, size, len(values), form == "csc")
     return (_checked_elements(matrix, shape, label) if found is None else found), values
 
 
