@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from .. import _core
-from .memmap import check_arrays
 from .rounding import ieee, rounded
+from .stored_elements import check_range, is_scipy, scipy_elements
 from .tensors import as_gradient
 from .types import Array
 
@@ -206,11 +204,6 @@ def as_indices(indices: npt.ArrayLike) -> Array:
     return array
 
 
-def is_scipy(grad: Any) -> bool:
-    scipy = sys.modules.get("scipy.sparse")
-    return scipy is not None and bool(scipy.issparse(grad))
-
-
 def is_sparse(grad: Any) -> bool:
     """Return whether `grad` is a sparse gradient of one parameter."""
     return isinstance(grad, RowSparse) or is_scipy(grad)
@@ -226,70 +219,3 @@ def parts_of(grad: Any, shape: tuple[int, ...], label: str) -> tuple[Array, Arra
     if is_scipy(grad):
         return *scipy_elements(grad, shape, label), True
     return as_gradient(grad, label)
-
-
-def scipy_elements(matrix: Any, shape: tuple[int, ...], label: str) -> tuple[Array, Array]:
-    """Return the flat indices (in C order) and the values of the stored entries, in the order of storage."""
-    form, got = matrix.format, matrix.shape
-    if form not in ("csr", "csc", "coo"):
-        raise TypeError(f"{label}: expected the format csr, csc or coo, got {form}")
-    if got != shape:
-        raise ValueError(f"{label}: expected shape {shape}, got {got}")
-    values = matrix.data
-    if form == "coo":
-        coords = coordinates(matrix)
-        check_mapped(label, {"data": values, **{f"coords[{axis}]": places for axis, places in enumerate(coords)}})
-        found = _core.coordinate_elements(shape, coords, len(values))
-    else:
-        indices, indptr = matrix.indices, matrix.indptr
-        check_mapped(label, {"data": values, "indices": indices, "indptr": indptr})
-        lines, size = (1, *shape)[-2:] if form == "csr" else shape[::-1]
-        found = _core.compressed_elements(indptr, indices, lines, size, len(values), form == "csc")
-    return (_checked_elements(matrix, shape, label) if found is None else found), values
-
-
-def check_mapped(label: str, arrays: dict[str, Array]) -> None:
-    """Raise ValueError if an array of a sparse gradient lies in a file cut short."""
-    if any(_core.mapping_of(array) is not None for array in arrays.values()):
-        check_arrays((f"{label}.{name}", array) for name, array in arrays.items())
-
-
-def _checked_elements(matrix: Any, shape: tuple[int, ...], label: str) -> Array:
-    """Return the same flat indices for other kinds of index arrays; raise an error for those that do not fit."""
-    if matrix.format != "coo":
-        check_compressed(matrix, label)
-    entries = matrix.tocoo(copy=False)
-    indices = np.zeros(len(entries.data), np.int64)
-    for axis, (size, places) in enumerate(zip(shape, coordinates(entries), strict=True)):
-        if places.shape != indices.shape:
-            raise ValueError(f"{label}.coords[{axis}]: expected shape {indices.shape}, got {places.shape}")
-        check_range(places, size, f"{label}.coords[{axis}]")
-        indices *= size
-        indices += places
-    return indices
-
-
-def coordinates(matrix: Any) -> tuple[Array, ...]:
-    """Return the indices of a coo array along each axis. SciPy before 1.13 has no name for all of them."""
-    return matrix.coords if hasattr(matrix, "coords") else (matrix.row, matrix.col)
-
-
-def check_compressed(matrix: Any, label: str) -> None:
-    """Check the index arrays of a csr or csc array: where they are wrong, SciPy reads and writes beyond them."""
-    shape = matrix.shape if matrix.format == "csr" else matrix.shape[::-1]
-    lines, count = (shape[0] if len(shape) == 2 else 1), len(matrix.indices)
-    indptr = matrix.indptr
-    if indptr.shape != (lines + 1,):
-        raise ValueError(f"{label}.indptr: expected shape ({lines + 1},), got {indptr.shape}")
-    if (indptr[1:] < indptr[:-1]).any():
-        raise ValueError(f"{label}.indptr: expected ascending values, got a descent")
-    if indptr[0] != 0 or indptr[-1] != count:
-        raise ValueError(f"{label}.indptr: expected values from 0 to {count}, got {indptr[0]} to {indptr[-1]}")
-    check_range(matrix.indices, shape[-1], f"{label}.indices")
-
-
-def check_range(places: Array, size: int, label: str) -> None:
-    """Raise IndexError for the first index that is not in [0, size)."""
-    if len(places) and not 0 <= places.min() <= places.max() < size:
-        position = int(np.argmax((places < 0) | (places >= size)))
-        raise IndexError(f"{label}: expected indices in [0, {size}), got {places[position]} at position {position}")

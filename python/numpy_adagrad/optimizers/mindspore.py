@@ -74,7 +74,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
     accum : float, default 0.1
         The initial value of the accumulators.
     learning_rate : float, sequence, 1-D array or callable, default 0.001
-        A sequence is indexed by `global_step`; a callable is called with it.
+        A sequence is indexed by `global_step`; a callable, such as one of `schedules`, is called with it.
     update_slots : bool, default True
         False freezes the accumulators.
     loss_scale : float, default 1.0

@@ -47,7 +47,8 @@ class TorchAdagrad(Optimizer):
         Writeable arrays of float32, float64, float16, bfloat16 (`ml_dtypes`), complex64 or complex128 that do not
         overlap in memory. Steps update these arrays themselves.
     lr : float, 1-element array or callable, default 1e-2
-        The learning rate. A callable is called with the number of steps that the parameter has taken.
+        The learning rate. A callable, such as one of `schedules`, is called with the number of steps that the parameter
+        has taken.
     lr_decay : float, default 0
         The decay of the learning rate, see above.
     weight_decay : float, default 0
