@@ -21,7 +21,8 @@ int exponent_of(std::ptrdiff_t number) { return std::bit_width(static_cast<std::
 void FrequentRows::reserve(std::ptrdiff_t count, std::ptrdiff_t row_bytes, int parts) {
     row_bytes_ = row_bytes;
     most_ = std::min(MAX_BYTES / row_bytes, count >> MIN_EXPONENT);
-    rows_.reserve(static_cast<std::size_t>(most_));
+    rows_.reserve(static_cast<std::size_t>(count >> MIN_EXPONENT));
+    part_.reserve(static_cast<std::size_t>(most_));
     place_.resize(static_cast<std::size_t>(count));
     ends_.resize(static_cast<std::size_t>(parts));
     const auto lines = static_cast<std::size_t>(most_ * row_bytes / static_cast<std::ptrdiff_t>(sizeof(Line)) + 1);
@@ -29,60 +30,71 @@ void FrequentRows::reserve(std::ptrdiff_t count, std::ptrdiff_t row_bytes, int p
 }
 
 void FrequentRows::find(RowGroups &groups) noexcept {
-    rows_.clear();
     choose(groups);
     if (rows_.empty()) return;
-    divide(groups);
+    divide();
+    list(groups);
+    const IndexedRow *rest = groups.begin();
     IndexedRow *kept = groups.begin();
-    groups.for_each_row(groups.begin(), groups.end(), [&](const IndexedRow *first, const IndexedRow *last) {
-        kept = std::copy(first, first->source < 0 ? first + 1 : last, kept);
-    });
+    for (const Row &row : rows_) {
+        kept = std::copy(rest, static_cast<const IndexedRow *>(row.first + 1), kept);
+        rest = row.first + row.count;
+    }
+    kept = std::copy(rest, static_cast<const IndexedRow *>(groups.end()), kept);
     groups.shrink(kept - groups.begin());
 }
 
 // Takes the rows with at least 2^e values, for the least e for which there is memory.
 void FrequentRows::choose(RowGroups &groups) {
     std::ptrdiff_t rows_of[64] = {};  // by exponent
-    groups.for_each_row(groups.begin(), groups.end(),
-                        [&](const IndexedRow *first, const IndexedRow *last) { ++rows_of[exponent_of(last - first)]; });
+    rows_.clear();
+    IndexedRow *const begin = groups.begin();
+    groups.for_each_row(begin, groups.end(), [&](const IndexedRow *first, const IndexedRow *last) {
+        if (last - first < std::ptrdiff_t{1} << MIN_EXPONENT) return;
+        ++rows_of[exponent_of(last - first)];
+        rows_.push_back({begin + (first - begin), last - first, first->source});
+    });
     int exponent = 64;
     std::ptrdiff_t left = most_;
     while (exponent > MIN_EXPONENT && rows_of[exponent - 1] <= left) left -= rows_of[--exponent];
-    if (left == most_) return;  // no row comes often
-    groups.for_each_row(groups.begin(), groups.end(), [&](const IndexedRow *first, const IndexedRow *last) {
-        if (exponent_of(last - first) < exponent) return;
-        IndexedRow *const entries = groups.begin() + (first - groups.begin());
-        rows_.push_back({entries, entries + (last - first), first->source, 0});
-    });
+    std::erase_if(rows_, [=](const Row &row) { return exponent_of(row.count) < exponent; });
 }
 
-// Lists the values of each part. The part with the fewest values so far takes the next row, the most frequent first.
-void FrequentRows::divide(RowGroups &groups) {
-    std::sort(rows_.begin(), rows_.end(), [](const Row &a, const Row &b) {
-        return a.last - a.first != b.last - b.first ? a.last - a.first > b.last - b.first : a.first < b.first;
-    });
+// The part with the fewest values so far takes the next row, those with many values first.
+void FrequentRows::divide() {
     std::fill(ends_.begin(), ends_.end(), 0);
+    part_.assign(rows_.size(), 0);
+    const auto parts = static_cast<std::ptrdiff_t>(ends_.size());
+    const std::ptrdiff_t many = static_cast<std::ptrdiff_t>(place_.size()) / (16 * parts);
+    for (const bool takes_many : {true, false})
+        for (std::size_t place = 0; place < rows_.size(); ++place) {
+            if ((rows_[place].count > many) != takes_many) continue;
+            const auto least = std::min_element(ends_.begin(), ends_.end());
+            *least += rows_[place].count - 1;
+            part_[place] = static_cast<std::int32_t>(least - ends_.begin());
+        }
+    std::exclusive_scan(ends_.begin(), ends_.end(), ends_.begin(), std::ptrdiff_t{0});
+}
+
+// Lists the values of each part, but for the first one of each row.
+void FrequentRows::list(RowGroups &groups) {
     std::fill(place_.begin(), place_.end(), -1);
-    for (Row &row : rows_) {
-        const auto place = static_cast<std::int32_t>(&row - rows_.data());
-        const auto least = std::min_element(ends_.begin(), ends_.end());
-        *least += row.last - row.first - 1;
-        row.part = least - ends_.begin();
-        for (const IndexedRow *entry = row.first + 1; entry != row.last; ++entry) place_[entry->source] = place;
+    for (std::size_t place = 0; place < rows_.size(); ++place) {
+        const Row &row = rows_[place];
+        for (std::ptrdiff_t k = 1; k < row.count; ++k) place_[row.first[k].source] = static_cast<std::int32_t>(place);
         row.first->source = ~static_cast<std::int64_t>(place);
     }
-    std::exclusive_scan(ends_.begin(), ends_.end(), ends_.begin(), std::ptrdiff_t{0});
     values_ = groups.spare();
     for (std::size_t source = 0; source < place_.size(); ++source)
         if (const std::int32_t place = place_[source]; place >= 0)
-            values_[ends_[rows_[place].part]++] = {place, static_cast<std::int64_t>(source)};
+            values_[ends_[part_[place]]++] = {place, static_cast<std::int64_t>(source)};
 }
 
 void FrequentRows::add(std::ptrdiff_t part, const char *values, std::ptrdiff_t width, AddRows add_rows,
                        const KernelArgs &args) {
     char *const sums = sums_.data()->bytes;
     for (std::size_t place = 0; place < rows_.size(); ++place)
-        if (rows_[place].part == part)
+        if (part_[place] == part)
             std::memcpy(sums + static_cast<std::ptrdiff_t>(place) * row_bytes_,
                         values + rows_[place].source * row_bytes_, static_cast<std::size_t>(row_bytes_));
     const std::ptrdiff_t begin = part == 0 ? 0 : ends_[part - 1];

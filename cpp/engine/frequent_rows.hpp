@@ -28,19 +28,21 @@ class FrequentRows {
 
   private:
     struct Row {
-        IndexedRow *first, *last;  // its entries, before they become one
-        std::int64_t source;       // of the first
-        std::ptrdiff_t part;
+        IndexedRow *first;     // of its entries, before they become one
+        std::ptrdiff_t count;  // of these
+        std::int64_t source;   // of the first
     };
     struct alignas(64) Line {
         char bytes[64];
     };
 
     void choose(RowGroups &groups);
-    void divide(RowGroups &groups);
+    void divide();
+    void list(RowGroups &groups);
 
     std::ptrdiff_t row_bytes_ = 1, most_ = 0;
-    std::vector<Row> rows_;
+    std::vector<Row> rows_;             // in order
+    std::vector<std::int32_t> part_;    // of each row
     std::vector<std::int32_t> place_;   // for each value in the order given: the place of its row in rows_, or -1
     IndexedRow *values_ = nullptr;      // part after part, each in the order given: place of the row, and source
     std::vector<std::ptrdiff_t> ends_;  // of the parts

@@ -88,7 +88,9 @@ bool TensorPlan::states_are_known(const py::dict &states) const {
     return same;
 }
 
-bool TensorPlan::tensors_are_current(const py::list &groups, const py::dict &states) const {
+// Calls visit(index) for each parameter that is current; returns false at the first that is not, or if a call does.
+template <class Visit>
+bool TensorPlan::each_current(const py::list &groups, const py::dict &states, Visit visit) const {
     if (groups.size() != group_sizes_.size() || !states_are_known(states)) return false;
     auto slot = slots_.begin();
     for (std::size_t k = 0; k < group_sizes_.size(); ++k) {
@@ -97,9 +99,30 @@ bool TensorPlan::tensors_are_current(const py::list &groups, const py::dict &sta
         const py::object params = dict_item(group, params_key_);
         if (!params || !PyList_Check(params.ptr()) || PyList_GET_SIZE(params.ptr()) != group_sizes_[k]) return false;
         for (Py_ssize_t i = 0; i < group_sizes_[k]; ++i, ++slot)
-            if (!list_item(params, i).is(slot->param) || !is_current(*slot)) return false;
+            if (!list_item(params, i).is(slot->param) || !is_current(*slot) || !visit(slot - slots_.begin()))
+                return false;
     }
     return true;
+}
+
+bool TensorPlan::tensors_are_current(const py::list &groups, const py::dict &states) const {
+    return each_current(groups, states, [](std::ptrdiff_t) { return true; });
+}
+
+// What nearly every step finds: all tensors are where they were, and all gradients like the last ones. One pass, as
+// thousands of tensors do not fit into a cache.
+bool TensorPlan::binds_like_last(const py::list &groups, const py::dict &states) {
+    std::size_t j = 0;
+    return each_current(groups, states, [&](std::ptrdiff_t index) {
+        if (j == grads_.size() || executor_.active[j] != static_cast<std::size_t>(index)) return true;
+        Grad &grad = grads_[j++];
+        grad.readable = slots_[index].grad_seen.layout != nullptr && reader_.is_plain(grad.tensor) &&
+                        reader_.read(grad.tensor, grad.memory);
+        // To ask whether a tensor is lazy may run other code.
+        if (!grad.readable || may_be_lazy(grad.memory) || !is_like_last(slots_[index], grad)) return false;
+        bind_like_last(static_cast<std::size_t>(index), grad);
+        return true;
+    });
 }
 
 bool TensorPlan::find_grads() {
@@ -143,7 +166,11 @@ bool TensorPlan::convert_grads(const py::list &groups, const py::object &optimiz
     for (std::size_t j = 0; j < grads_.size(); ++j) {
         const std::size_t index = executor_.active[j];
         const Slot &slot = slots_[index];
-        if (is_like_last(slot, grads_[j])) continue;
+        if (is_like_last(slot, grads_[j])) {
+            any |= may_be_lazy(grads_[j].memory);
+            bind_like_last(index, grads_[j]);
+            continue;
+        }
         any = true;
         const py::object group = list_item(groups, static_cast<Py_ssize_t>(slot.group));
         grads_[j].converted = optimizer.attr("_read_grad")(index, group, grads_[j].tensor);
@@ -151,22 +178,16 @@ bool TensorPlan::convert_grads(const py::list &groups, const py::object &optimiz
     return any;
 }
 
-bool TensorPlan::unconverted_are_like_last() const {
-    for (std::size_t j = 0; j < grads_.size(); ++j)
-        if (!grads_[j].converted && !is_like_last(slots_[executor_.active[j]], grads_[j])) return false;
-    return true;
-}
-
-void TensorPlan::bind_tensor_grad(std::size_t index, const Grad &grad) {
-    Slot &slot = slots_[index];
+void TensorPlan::bind_like_last(std::size_t index, const Grad &grad) {
     Tensor &tensor = executor_.tensors[index];
     tensor.has_sparse_grad = false;
-    if (!grad.converted) {
-        slot.grad_seen.data = grad.memory.data;
-        tensor.grad.data = tensor.ordered_grad.data = static_cast<char *>(grad.memory.data);
-        return;
-    }
-    may_have_run_code_ = true;
+    tensor.grad.data = tensor.ordered_grad.data = static_cast<char *>(grad.memory.data);
+    slots_[index].grad_seen.data = grad.memory.data;
+}
+
+void TensorPlan::bind_converted(std::size_t index, const Grad &grad) {
+    Slot &slot = slots_[index];
+    executor_.tensors[index].has_sparse_grad = false;
     slot.grad_seen = {};
     if (PyTuple_Check(grad.converted.ptr())) return bind_sparse(index, py::tuple(grad.converted));
     bind_dense(index, grad.converted);
@@ -194,26 +215,30 @@ int TensorPlan::step_tensors(const py::list &groups, const py::dict &states, con
     const Stepping stepping(stepping_);
     const bool same_options = group_options_.unchanged(groups);
     // To get a gradient may make its Python object, which may set off the garbage collector and any code with it.
-    if (!find_grads() || !tensors_are_current(groups, states)) return STALE;
+    if (!find_grads()) return STALE;
+    if (!(same_options && binds_like_last(groups, states)) && !bind_checked(groups, states, optimizer, same_options))
+        return STALE;
+    StepOptions options;
+    options.grad_scale = grad_scale;
+    const int outcome = execute(options);
+    grads_.clear();
+    return outcome;
+}
+
+// Checks whatever is unlike the last step. Returns false if the tensors are not those of this plan.
+bool TensorPlan::bind_checked(const py::list &groups, const py::dict &states, const py::object &optimizer,
+                              bool same_options) {
+    if (!tensors_are_current(groups, states)) return false;
     read_grads();
     bool may_have_changed = convert_grads(groups, optimizer);
     if (!same_options) {
         group_options_.read(groups, optimizer, executor_.counters, executor_.active);
         may_have_changed = true;
     }
-    if (may_have_changed) {
-        read_grads();
-        if (!tensors_are_current(groups, states) || !unconverted_are_like_last()) return STALE;
-    }
-    may_have_run_code_ = false;
-    for (std::size_t j = 0; j < grads_.size(); ++j) bind_tensor_grad(executor_.active[j], grads_[j]);
+    for (std::size_t j = 0; j < grads_.size(); ++j)
+        if (grads_[j].converted) bind_converted(executor_.active[j], grads_[j]);
     check_sparse_allowed();
-    if (may_have_run_code_ && !(tensors_are_current(groups, states) && grads_are_unmoved())) return STALE;
-    StepOptions options;
-    options.grad_scale = grad_scale;
-    const int outcome = execute(options);
-    grads_.clear();
-    return outcome;
+    return !may_have_changed || (tensors_are_current(groups, states) && grads_are_unmoved());
 }
 
 py::list TensorPlan::updated() const {

@@ -37,16 +37,20 @@ class TensorPlan : public Plan {
         py::object converted;   // if the gradient is unlike the last one
     };
 
+    template <class Visit> bool each_current(const py::list &groups, const py::dict &states, Visit visit) const;
     bool tensors_are_current(const py::list &groups, const py::dict &states) const;
+    bool binds_like_last(const py::list &groups, const py::dict &states);
+    bool bind_checked(const py::list &groups, const py::dict &states, const py::object &optimizer, bool same_options);
     bool states_are_known(const py::dict &states) const;
     TensorMemory seen(const dlpack::Tensor &memory) { return {memory.data, layouts_.find_or_add(memory)}; }
     bool is_current(const Slot &slot) const;
     bool find_grads();  // returns false if a parameter without state has one
     void read_grads();
     bool is_like_last(const Slot &slot, const Grad &grad) const;
-    bool convert_grads(const py::list &groups, const py::object &optimizer);  // returns whether there was any
-    bool unconverted_are_like_last() const;
-    void bind_tensor_grad(std::size_t index, const Grad &grad);
+    // Binds gradients like the last ones and converts the others; returns whether other code may have run.
+    bool convert_grads(const py::list &groups, const py::object &optimizer);
+    void bind_like_last(std::size_t index, const Grad &grad);
+    void bind_converted(std::size_t index, const Grad &grad);
     bool grads_are_unmoved();
 
     const py::str grad_key_ = py::reinterpret_steal<py::str>(PyUnicode_InternFromString("grad"));
