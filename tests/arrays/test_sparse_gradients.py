@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy_adagrad import RowSparse
 from numpy_adagrad.inputs.types import Array
-from numpy_adagrad.optimizers._state import Allocate
+from numpy_adagrad.optimizers._slots import Allocate
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 

@@ -19,7 +19,7 @@ from ..inputs.sparse import RowSparse
 from ..inputs.types import Array, Group
 from ..inputs.validation import norm_limit, number, positive_scale
 from ._checkpoints import Checkpoints
-from ._state import Allocate
+from ._slots import Allocate
 from ._text import long_text, short_text
 
 ON_NONFINITE = ("propagate", "skip", "raise")

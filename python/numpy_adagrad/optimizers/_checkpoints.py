@@ -10,7 +10,7 @@ from .. import _core
 from ..inputs.types import Array, Group
 from ..inputs.validation import cast_like, step_count
 from ._saved_state import SavedState
-from ._state import Pairs
+from ._slots import Pairs
 
 if TYPE_CHECKING:
     from ..checkpoint import Content

@@ -15,7 +15,7 @@ from ..inputs.types import Array, Group
 from ..inputs.validation import cast_like, number, step_count
 from ._base import Optimizer
 from ._mindspore_arguments import decay_at, rate_at, read_rate
-from ._state import Pairs, Slot
+from ._slots import Pairs, Slot
 
 OPTIONS = ("lr", "weight_decay", "grad_centralization")
 

@@ -14,10 +14,11 @@ from ..inputs.rounding import ieee
 from ..inputs.tensors import identity, to_array, to_tensor
 from ..inputs.types import Array, Group
 from ..inputs.validation import cast_like, number, step_count
-from ._state import OptimizerState, Pairs, Slot
+from ._copies import Copies
+from ._slots import Pairs, Slot
 
 
-class SavedState(OptimizerState):
+class SavedState(Copies):
     """Base of `Optimizer`. The class of a rule may change the layout of its state dicts."""
 
     _scheduled_keys: ClassVar[tuple[str, ...]] = ()  # the options that may be callables

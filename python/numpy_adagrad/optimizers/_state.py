@@ -1,4 +1,4 @@
-"""The state of an optimizer: parameter groups, accumulators, the plan of a step, a lock; its copies."""
+"""The state of an optimizer: parameter groups, accumulators, the plan of a step, a lock."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import os
 import threading
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from types import MappingProxyType
-from typing import Any, ClassVar, NamedTuple, NoReturn, TypeAlias
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -17,61 +16,10 @@ import numpy.typing as npt
 from .. import _core
 from ..inputs.aligned import empty_like
 from ..inputs.containers import read_group, read_names
-from ..inputs.memmap import MappedFile, check_files, mapped_files
+from ..inputs.memmap import check_files, mapped_files
 from ..inputs.rounding import rounded
 from ..inputs.types import Array, Group
-
-Allocate: TypeAlias = Callable[[Array, "np.dtype[Any]", complex], Array]
-Pairs: TypeAlias = list[tuple[Any, Any]]
-"""What `_core.commit` writes: (array, array), (dict, dict) and (list, list)."""
-
-
-class Slot(NamedTuple):
-    """A parameter and the arrays that its rule keeps for it."""
-
-    param: Array
-    state: dict[str, Array]
-
-
-@dataclass(frozen=True, slots=True)
-class Bound:
-    """The parameters, and all that is derived from them. It is replaced as a whole, by one assignment."""
-
-    groups: list[Group]
-    names: dict[str, int]
-    """The flat index of each parameter, by name; empty if the parameters have no names."""
-    slots: list[Slot]
-    plan: _core.Plan
-    try_step: Callable[[list[Group], Any, Any], int]
-    """The method of `plan`. To look it up in each step would take 3% of the time of a step of 1,000 elements."""
-    files: list[MappedFile]
-    removed: list[Slot]
-    """Those of parameters that are in no group now: if they come back, they continue with their state."""
-
-
-class StateView(Mapping[int, Mapping[str, Array]]):
-    """The arrays of each parameter by its flat index or name, read-only as a mapping; the arrays may be written to."""
-
-    def __init__(self, slots: Callable[[], Sequence[Slot]], names: Callable[[], list[str]]) -> None:
-        self._slots, self._names = slots, names
-
-    def __getitem__(self, index: int | str) -> Mapping[str, Array]:
-        slots, key = self._slots(), index
-        if isinstance(key, str):
-            names = self._names()
-            key = names.index(key) if key in names else -1
-        if key not in range(len(slots)):
-            raise KeyError(index)
-        return MappingProxyType(slots[key].state)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(len(self._slots())))
-
-    def __len__(self) -> int:
-        return len(self._slots())
-
-    def __repr__(self) -> str:
-        return repr({index: slot.state for index, slot in enumerate(self._slots())})
+from ._slots import Allocate, Bound, Slot, StateView
 
 
 class OptimizerState(ABC):
@@ -265,56 +213,6 @@ class OptimizerState(ABC):
         in_closure = closures and self._closures and threading.get_ident() in self._closures
         if in_closure or self._bound.plan.is_stepping:
             raise RuntimeError(f"{type(self).__name__}: called from inside one of its own steps")
-
-    # Copies
-
-    def __getstate__(self) -> dict[str, Any]:
-        with self._lock:
-            self._check_tensors()
-            own = ("_lock", "_closures", "_bound", "_check_shared")
-            # Copies of dicts and lists, as another thread may change them while they are pickled.
-            kept = {key: value for key, value in _copied(self.__dict__).items() if key not in own}
-            groups = [_copied(group) for group in self.param_groups]
-            # Each parameter once: joblib.dump writes an array as often as it is named.
-            known = {id(slot.param): slot.state for slot in self._slots}
-            states = [known.get(id(param)) for group in groups for param in group["params"]]
-            return {**kept, "groups": groups, "states": states}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        groups, states = state.pop("groups"), state.pop("states")
-        own = _Owned()
-        for options in (*groups, *(value for value in state.values() if isinstance(value, dict))):
-            options.update({key: own(value) for key, value in options.items()})
-        for group in groups:
-            group["params"][:] = map(own, group["params"])
-        params = [param for group in groups for param in group["params"]]
-        slots = [
-            Slot(param, {key: own(array) for key, array in arrays.items()})
-            for param, arrays in zip(params, states, strict=True)
-            if arrays is not None
-        ]
-        self.__dict__.update({key: own(value) for key, value in state.items()})
-        self._check_shared = None  # a copy has its own arrays
-        self._renew_lock()
-        self._bind(groups, slots)
-
-
-def _copied(values: dict[str, Any]) -> dict[str, Any]:
-    return {key: value.copy() if type(value) in (dict, list) else value for key, value in values.copy().items()}
-
-
-class _Owned:
-    """Copy the arrays that arrive read-only or misaligned, as joblib, Ray and Dask send them, each of them once."""
-
-    def __init__(self) -> None:
-        self._copies: dict[int, tuple[Array, Array]] = {}  # with the originals, so that no other gets their ids
-
-    def __call__(self, value: Any) -> Any:
-        if not isinstance(value, np.ndarray) or value.flags.behaved:
-            return value
-        if id(value) not in self._copies:
-            self._copies[id(value)] = value, np.array(value, subok=False)
-        return self._copies[id(value)][1]
 
 
 # Not a WeakSet: it runs bytecode when an optimizer dies, and a Ctrl-C would be lost there. Addresses are reused, so

@@ -31,7 +31,7 @@ from ._mindspore_arguments import (
     value_text,
 )
 from ._mindspore_checkpoint import OPTIONS, MindSporeCheckpoints
-from ._state import Allocate, Bound, Slot
+from ._slots import Allocate, Bound, Slot
 
 GROUP_KEYS = ("params", *OPTIONS, "param_names", "lr_name")
 HINTS = {

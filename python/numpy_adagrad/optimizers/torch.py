@@ -15,7 +15,7 @@ from ..inputs.hints import nearest
 from ..inputs.types import Array, Group, Params, Rate
 from ..inputs.validation import number
 from ._base import Optimizer
-from ._state import Allocate, Slot
+from ._slots import Allocate, Slot
 
 # Like torch, a group keeps keys that the rule does not read, but these are MindSpore's names for an option.
 HINTS = {

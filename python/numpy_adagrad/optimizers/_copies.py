@@ -1,0 +1,63 @@
+"""Copies and pickles of optimizers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..inputs.types import Array
+from ._slots import Slot
+from ._state import OptimizerState
+
+
+class Copies(OptimizerState):
+    """Base of `SavedState`: what `copy.deepcopy` and `pickle` copy."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        with self._lock:
+            self._check_tensors()
+            own = ("_lock", "_closures", "_bound", "_check_shared")
+            # Copies of dicts and lists, as another thread may change them while they are pickled.
+            kept = {key: value for key, value in _copied(self.__dict__).items() if key not in own}
+            groups = [_copied(group) for group in self.param_groups]
+            # Each parameter once: joblib.dump writes an array as often as it is named.
+            known = {id(slot.param): slot.state for slot in self._slots}
+            states = [known.get(id(param)) for group in groups for param in group["params"]]
+            return {**kept, "groups": groups, "states": states}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        groups, states = state.pop("groups"), state.pop("states")
+        own = _Owned()
+        for options in (*groups, *(value for value in state.values() if isinstance(value, dict))):
+            options.update({key: own(value) for key, value in options.items()})
+        for group in groups:
+            group["params"][:] = map(own, group["params"])
+        params = [param for group in groups for param in group["params"]]
+        slots = [
+            Slot(param, {key: own(array) for key, array in arrays.items()})
+            for param, arrays in zip(params, states, strict=True)
+            if arrays is not None
+        ]
+        self.__dict__.update({key: own(value) for key, value in state.items()})
+        self._check_shared = None  # a copy has its own arrays
+        self._renew_lock()
+        self._bind(groups, slots)
+
+
+def _copied(values: dict[str, Any]) -> dict[str, Any]:
+    return {key: value.copy() if type(value) in (dict, list) else value for key, value in values.copy().items()}
+
+
+class _Owned:
+    """Copy the arrays that arrive read-only or misaligned, as joblib, Ray and Dask send them, each of them once."""
+
+    def __init__(self) -> None:
+        self._copies: dict[int, tuple[Array, Array]] = {}  # with the originals, so that no other gets their ids
+
+    def __call__(self, value: Any) -> Any:
+        if not isinstance(value, np.ndarray) or value.flags.behaved:
+            return value
+        if id(value) not in self._copies:
+            self._copies[id(value)] = value, np.array(value, subok=False)
+        return self._copies[id(value)][1]

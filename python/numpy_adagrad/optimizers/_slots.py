@@ -1,0 +1,66 @@
+"""The parameters of an optimizer and the arrays that belong to them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from .. import _core
+from ..inputs.memmap import MappedFile
+from ..inputs.types import Array, Group
+
+Allocate: TypeAlias = Callable[[Array, "np.dtype[Any]", complex], Array]
+Pairs: TypeAlias = list[tuple[Any, Any]]
+"""What `_core.commit` writes: (array, array), (dict, dict) and (list, list)."""
+
+
+class Slot(NamedTuple):
+    """A parameter and the arrays that its rule keeps for it."""
+
+    param: Array
+    state: dict[str, Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The parameters, and all that is derived from them. It is replaced as a whole, by one assignment."""
+
+    groups: list[Group]
+    names: dict[str, int]
+    """The flat index of each parameter, by name; empty if the parameters have no names."""
+    slots: list[Slot]
+    plan: _core.Plan
+    try_step: Callable[[list[Group], Any, Any], int]
+    """The method of `plan`. To look it up in each step would take 3% of the time of a step of 1,000 elements."""
+    files: list[MappedFile]
+    removed: list[Slot]
+    """Those of parameters that are in no group now: if they come back, they continue with their state."""
+
+
+class StateView(Mapping[int, Mapping[str, Array]]):
+    """The arrays of each parameter by its flat index or name, read-only as a mapping; the arrays may be written to."""
+
+    def __init__(self, slots: Callable[[], Sequence[Slot]], names: Callable[[], list[str]]) -> None:
+        self._slots, self._names = slots, names
+
+    def __getitem__(self, index: int | str) -> Mapping[str, Array]:
+        slots, key = self._slots(), index
+        if isinstance(key, str):
+            names = self._names()
+            key = names.index(key) if key in names else -1
+        if key not in range(len(slots)):
+            raise KeyError(index)
+        return MappingProxyType(slots[key].state)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(len(self._slots())))
+
+    def __len__(self) -> int:
+        return len(self._slots())
+
+    def __repr__(self) -> str:
+        return repr({index: slot.state for index, slot in enumerate(self._slots())})
