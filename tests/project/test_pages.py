@@ -7,6 +7,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 
 import numpy_adagrad
+import numpy_adagrad.mpi
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -14,7 +15,7 @@ INTERNALS = ROOT / "docs" / "internals"
 DOCS = ROOT / "docs"
 REFERENCE = {page.name: page.read_text() for page in (DOCS / "reference").glob("*.md")}
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(DOCS.rglob("*.md"))]
-MODULES = [numpy_adagrad.functional, numpy_adagrad.schedules]
+MODULES = [numpy_adagrad.functional, numpy_adagrad.schedules, numpy_adagrad.mpi]
 PUBLIC = [getattr(numpy_adagrad, name) for name in numpy_adagrad.__all__]
 PUBLIC = [thing for thing in PUBLIC if not inspect.ismodule(thing)]
 PUBLIC += [getattr(module, name) for module in MODULES for name in module.__all__]

@@ -8,7 +8,7 @@ import pytest
 from helpers.sources import CPP, PACKAGE, cpp_files, imports, modules, words
 from numpy_adagrad.optimizers import OPTIMIZERS
 
-FLOORS = ("inputs", "schedules", "checkpoint", "optimizers", "functional", "migration", "benchmark", "cli")
+FLOORS = ("inputs", "schedules", "checkpoint", "optimizers", "mpi", "functional", "migration", "benchmark", "cli")
 """The packages from the lowest to the highest. A package imports those below it."""
 
 # Files about several rules or frameworks: public names, tensors, the peers of the benchmark, a command's default.

@@ -1,0 +1,5 @@
+"""Training on several machines: the optimizers of this package on the ranks of an MPI communicator of mpi4py."""
+
+from .replicated import Replicated
+
+__all__ = ["Replicated"]

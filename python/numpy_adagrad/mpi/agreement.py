@@ -1,0 +1,103 @@
+"""Agreement among ranks: an error of one is raised on all, so that none waits for another."""
+
+from __future__ import annotations
+
+import builtins
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+
+from ..inputs.types import Array
+from ..optimizers._base import Optimizer
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
+
+Facts: TypeAlias = dict[str, str]
+"""What all ranks must have in common, as text by its name in messages."""
+
+
+def agree(comm: MPI.Intracomm, error: Exception | None, facts: Facts) -> None:
+    """Return if no rank has an error and all have the same facts; otherwise raise the same error on every rank.
+
+    This is one reduction of 24 bytes. Only if it finds a difference, the ranks exchange their facts.
+    """
+    from mpi4py import MPI
+
+    digest = int.from_bytes(hashlib.blake2b(repr(facts).encode(), digest_size=7).digest(), "little")
+    own = np.array([error is not None, digest, -digest], np.int64)
+    largest = np.empty_like(own)
+    comm.Allreduce(own, largest, MPI.MAX)
+    if largest[0] == 0 and largest[1] == -largest[2]:
+        return
+    described = None if error is None else (type(error).__name__, _message(error))
+    everyone = comm.allgather((described, facts))
+    for rank, (failure, _) in enumerate(everyone):
+        if failure is not None:
+            kind = getattr(builtins, failure[0], RuntimeError)  # a class of another module may not exist elsewhere
+            raise kind(f"rank {rank}: {failure[1]}") from error
+    raise ValueError(_difference([found for _, found in everyone]))
+
+
+def _message(error: Exception) -> str:
+    return str(error.args[0] if isinstance(error, KeyError) else error)  # str quotes the message of a KeyError
+
+
+def _difference(facts: list[Facts]) -> str:
+    """Return the message about the first fact in which a rank differs from rank 0."""
+    for label in {label: None for found in facts for label in found}:
+        first = facts[0].get(label, "none")
+        for rank, found in enumerate(facts):
+            other = found.get(label, "none")
+            if other != first:
+                return f"{label}: expected the same on every rank, got {first} on rank 0 and {other} on rank {rank}"
+    raise AssertionError("two equal sets of facts have different digests")
+
+
+def optimizer_facts(optimizer: Optimizer, params: Sequence[Array]) -> Facts:
+    """Return the class, options and number of steps of an optimizer, and the names, shapes and dtypes of `params`."""
+    with optimizer._lock:
+        slots = optimizer._current_slots()
+        facts = {"optimizer": type(optimizer).__name__, "params": f"{len(slots)} arrays"}
+        facts["names"] = repr(optimizer.names)
+        labels = array_labels("params", len(params), optimizer.names)
+        facts |= {label: f"{array.shape} {array.dtype}" for label, array in zip(labels, params, strict=True)}
+        for k, group in enumerate(optimizer.param_groups):
+            facts[f"param_groups[{k}]"] = f"{len(group['params'])} arrays"
+            options = {key: value for key, value in group.items() if key not in ("params", "param_names")}
+            facts |= {f"param_groups[{k}][{key!r}]": _text(value) for key, value in options.items()}
+        facts |= {key: _text(value) for key, value in optimizer._rule_options.items()}
+        facts |= {key: _text(value) for key, value in optimizer._fixed_options().items()}
+        dtypes = [str(slot.state[optimizer._accumulator].dtype) for slot in slots]
+        facts["accumulators"] = repr(dtypes)
+        facts["steps"] = repr([counter.tolist() for counter in optimizer._counters(slots)])
+    return facts
+
+
+def array_labels(role: str, count: int, names: Sequence[str]) -> list[str]:
+    """Return what messages call arrays, such as ``grads[0] ('W')``."""
+    return [f"{role}[{i}]" + (f" ('{names[i]}')" if names else "") for i in range(count)]
+
+
+def value_facts(role: str, arrays: Iterable[Array]) -> Facts:
+    """Return a digest of the values of arrays."""
+    digest = hashlib.blake2b(digest_size=8)
+    for array in arrays:
+        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+    return {f"values of {role}": digest.hexdigest()}
+
+
+def _text(value: Any) -> str:
+    """Return an option as text that is the same in every process; a callable by its name."""
+    if isinstance(value, np.ndarray):
+        return repr(value.tolist())
+    if isinstance(value, Mapping):
+        return repr({key: _text(item) for key, item in value.items()})
+    if isinstance(value, partial):
+        return f"partial({_text(value.func)})"
+    if callable(value):
+        return str(getattr(value, "__qualname__", type(value).__qualname__))
+    return repr(value)

@@ -1,0 +1,98 @@
+"""The gradients of one rank, checked before any rank sends them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeAlias
+
+import numpy as np
+
+from ..inputs.containers import Grads, flat_grads
+from ..inputs.memmap import check_arrays
+from ..inputs.sparse import RowSparse, is_sparse
+from ..inputs.stored_elements import check_mapped, check_range, scipy_elements
+from ..inputs.tensors import as_gradient
+from ..inputs.types import Array
+from ..inputs.validation import check_shape
+from .agreement import Facts, array_labels
+
+FLOATS = ("float16", "bfloat16", "float32", "float64", "complex64", "complex128")
+
+
+class SparseGrad(NamedTuple):
+    """A gradient of some rows of a parameter, or of some elements, whose indices are those of the flat parameter."""
+
+    indices: Array
+    values: Array
+    has_rows: bool
+
+
+Grad: TypeAlias = "Array | SparseGrad | None"
+
+
+def read_grads(
+    grads: Grads | None, shapes: Sequence[tuple[int, ...]], names: Sequence[str], single_param: bool
+) -> list[Grad]:
+    """Return the gradient of each parameter, all of them checked."""
+    if grads is None:
+        raise TypeError("grads: expected arrays in the form of the parameters, got None")
+    flat = flat_grads(grads, names, single_param)
+    if len(flat) != len(shapes):
+        raise ValueError(f"grads: expected {len(shapes)} arrays, one for each parameter, got {len(flat)}")
+    labels = array_labels("grads", len(shapes), names)
+    return [read_grad(grad, shape, label) for grad, shape, label in zip(flat, shapes, labels, strict=True)]
+
+
+def grad_facts(grads: Sequence[Grad], names: Sequence[str]) -> Facts:
+    """Return what all ranks must have in common: the kind and dtype of each gradient."""
+    labels = array_labels("grads", len(grads), names)
+    return {label: _kind(grad) for label, grad in zip(labels, grads, strict=True)}
+
+
+def _kind(grad: Grad) -> str:
+    if grad is None:
+        return "None"
+    if isinstance(grad, SparseGrad):
+        return f"{'rows' if grad.has_rows else 'stored elements'} of {grad.values.dtype}"
+    return f"an array of {grad.dtype}"
+
+
+def read_grad(grad: Any, shape: tuple[int, ...], label: str) -> Grad:
+    """Check the gradient of a parameter of this shape."""
+    if grad is None:
+        return None
+    if isinstance(grad, RowSparse):
+        return _read_rows(grad, shape, label)
+    if is_sparse(grad):
+        indices, values = scipy_elements(grad, shape, label)
+        _check_dtype(values.dtype, label)
+        return SparseGrad(indices.astype(np.int64), values, has_rows=False)
+    array = grad if isinstance(grad, np.ndarray) else as_gradient(grad, label)
+    if array is None:
+        raise TypeError(f"{label}: expected a NumPy array, got {type(grad).__name__}")
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(f"{label}: expected an array without a mask, got MaskedArray")
+    _check_dtype(array.dtype, label)
+    check_shape(label, shape, array.shape)
+    check_arrays([(label, array)])
+    return array
+
+
+def _read_rows(grad: RowSparse, shape: tuple[int, ...], label: str) -> SparseGrad:
+    indices, values = grad.indices, grad.values
+    if not shape:
+        raise ValueError(f"{label}: expected an array, as the parameter has no rows")
+    if indices.ndim != 1:
+        raise ValueError(f"{label}.indices: expected one dimension, got shape {indices.shape}")
+    check_mapped(label, {"indices": indices, "values": values})
+    _check_dtype(values.dtype, f"{label}.values")
+    check_shape(f"{label}.values", (len(indices), *shape[1:]), values.shape)
+    check_range(indices, shape[0], f"{label}.indices")
+    return SparseGrad(indices.astype(np.int64), values, has_rows=True)
+
+
+def _check_dtype(dtype: np.dtype[Any], label: str) -> None:
+    if dtype.name not in FLOATS:
+        raise TypeError(f"{label}: expected a real or complex floating-point array, got {dtype}")
+    if not dtype.isnative:
+        raise ValueError(f"{label}: expected native byte order, got {dtype.str}")

@@ -1,0 +1,185 @@
+"""Data parallelism: every rank has all parameters and their state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..inputs.containers import Grads
+from ..inputs.sparse import RowSparse
+from ..inputs.types import Array
+from ..optimizers._base import Optimizer
+from .agreement import Facts, agree, optimizer_facts, value_facts
+from .averaging import BUCKET_SIZE, Averaging, check_bucket_size
+from .gradients import Grad, SparseGrad, grad_facts, read_grads
+from .layout import Form, Layout
+from .rows import element_gradient, gather_rows, row_means
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
+
+
+class Replicated:
+    """An optimizer that every rank has, and that steps with the mean of all ranks' gradients.
+
+    With `n` ranks, and the gradients of each in its own dtype:
+
+        g = (g of rank 0 + g of rank 1 + ... + g of rank n - 1) / n
+
+    in this order, each operation rounded to the dtype of the gradient. The bits of a step are those of one process that
+    steps with `g`: they depend neither on the MPI library nor on `bucket_size`. For a `RowSparse` the sum of a row is
+    that of its entries, by rank and then as given, and is divided by `n`; a sparse array of SciPy likewise by elements.
+
+    Every rank calls each method at the same time. All have the same parameters, options and number of steps, and give
+    gradients of the same kinds and dtypes, with None for the same parameters.
+
+    Parameters
+    ----------
+    opt : optimizer
+        This rank's own optimizer. Options are changed there, on every rank alike.
+    comm : mpi4py.MPI.Intracomm
+        Use it for nothing else while a method runs, as in another thread.
+    bucket_size : int, default 4 MiB
+        The number of bytes that a rank receives at a time. While they are added, the next ones travel.
+    debug : bool, default False
+        Compare options, numbers of steps, parameters and accumulators of all ranks at each step, not only here.
+
+    Raises
+    ------
+    ValueError
+        On every rank, if ranks differ in their parameters, their options or their state. The message says where.
+    TypeError
+        If `opt` is not an optimizer of this package.
+
+    Notes
+    -----
+    A step needs memory for the gradients once more, and twice `bucket_size`. The update begins when all gradients have
+    been averaged: a step checks all of them, and clips by the norm of all of them, before it changes anything.
+
+    Start programs with ``python -m mpi4py``: an exception on one rank then ends the job with its message. Otherwise the
+    others would wait for that rank. See the guide to several machines.
+
+    References
+    ----------
+    S. Li et al., "PyTorch Distributed: Experiences on Accelerating Data Parallel Training", VLDB 13 (2020).
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mpi4py import MPI
+    >>> from numpy_adagrad import TorchAdagrad
+    >>> from numpy_adagrad.mpi import Replicated
+    >>> w = np.zeros(2, np.float32)
+    >>> opt = Replicated(TorchAdagrad([w], lr=0.5), MPI.COMM_SELF)
+    >>> opt.step([np.array([3, -4], np.float32)])
+    >>> w
+    array([-0.5,  0.5], dtype=float32)
+    """
+
+    def __init__(
+        self, opt: Optimizer, comm: MPI.Intracomm, *, bucket_size: int = BUCKET_SIZE, debug: bool = False
+    ) -> None:
+        self._comm = comm
+        self._debug = debug
+        self._bucket_size = bucket_size
+        self._forms: list[Form] | None = None
+        self.opt = opt
+        error: Exception | None = None
+        facts: Facts = {}
+        try:
+            if not isinstance(opt, Optimizer):
+                raise TypeError(f"opt: expected an optimizer of numpy_adagrad, got {type(opt).__name__}")
+            check_bucket_size(bucket_size)
+            facts = {"bucket_size": str(bucket_size), **self._state_facts()}
+        except Exception as caught:
+            error = caught
+        agree(self._comm, error, facts)
+
+    def step(
+        self,
+        grads: Grads | None = None,
+        *,
+        grad_scale: float | Array | None = None,
+        max_norm: float | None = None,
+        on_nonfinite: str = "propagate",
+    ) -> None:
+        """Average the gradients over all ranks and update the parameters with the means.
+
+        Parameters
+        ----------
+        grads : array, mapping or sequence of arrays
+            This rank's gradients, as for the `step` of the optimizer.
+        grad_scale, max_norm, on_nonfinite : optional
+            As for the `step` of the optimizer; they apply to the means. All ranks give the same.
+
+        Raises
+        ------
+        TypeError, ValueError, KeyError, IndexError
+            On every rank, if the gradients of one rank do not fit, or those of two ranks do not fit together. Nothing
+            has changed on any rank then.
+        FloatingPointError, RuntimeError
+            On every rank, as the `step` of the optimizer does.
+
+        Examples
+        --------
+        See the class.
+        """
+        options: dict[str, Any] = {"grad_scale": grad_scale, "max_norm": max_norm, "on_nonfinite": on_nonfinite}
+        error: Exception | None = None
+        facts: Facts = {key: repr(value) for key, value in options.items()}
+        own: list[Grad] = []
+        try:
+            names = self.opt.names
+            own = read_grads(grads, [param.shape for param in self._params()], names, self.opt._single_param)
+            facts |= grad_facts(own, names)
+            if self._debug:
+                facts |= self._state_facts()
+        except Exception as caught:
+            error = caught
+        agree(self._comm, error, facts)
+        self.opt.step(self._means(own), **options)
+
+    def _params(self) -> list[Array]:
+        return [slot.param for slot in self.opt._current_slots()]
+
+    def _state_facts(self) -> Facts:
+        params = self._params()
+        accumulators = [slot.state[self.opt._accumulator] for slot in self.opt._current_slots()]
+        return {
+            **optimizer_facts(self.opt, params),
+            **value_facts("params", params),
+            **value_facts("accumulators", accumulators),
+        }
+
+    def _means(self, grads: list[Grad]) -> list[Any]:
+        """Return the means of the gradients over all ranks."""
+        means: list[Any] = [None] * len(grads)
+        dense = {i: grad for i, grad in enumerate(grads) if isinstance(grad, np.ndarray)}
+        for i, mean in zip(dense, self._dense_means(list(dense.values())), strict=True):
+            means[i] = mean
+        for i, (grad, param) in enumerate(zip(grads, self._params(), strict=True)):
+            if isinstance(grad, SparseGrad):
+                means[i] = self._sparse_mean(grad, param.shape)
+        return means
+
+    def _dense_means(self, grads: list[Array]) -> list[Array]:
+        from mpi4py import MPI
+
+        forms = [(grad.shape, grad.dtype) for grad in grads]
+        if forms != self._forms:
+            layout = Layout(forms, self._comm.size)
+            self._averaging = Averaging(self._comm, layout, self._bucket_size)
+            self._buffer = layout.new_buffer()
+            self._arrays = layout.arrays(self._buffer)
+            self._forms = forms
+        for array, grad in zip(self._arrays, grads, strict=True):
+            array[...] = grad
+        self._averaging.average_slice(self._buffer)
+        self._comm.Allgather(MPI.IN_PLACE, [self._buffer, MPI.BYTE])
+        return self._arrays
+
+    def _sparse_mean(self, grad: SparseGrad, shape: tuple[int, ...]) -> Any:
+        indices, values = (gather_rows(self._comm, array) for array in (grad.indices, grad.values))
+        indices, means = row_means(indices, values, self._comm.size)
+        return RowSparse(indices, means) if grad.has_rows else element_gradient(indices, means, shape)

@@ -1,0 +1,63 @@
+"""Sparse gradients: the rows of all ranks, and their means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..inputs.rounding import ieee
+from ..inputs.types import Array
+from .averaging import reals
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
+
+
+def as_bytes(array: Array) -> Array:
+    """Return the bytes of an array in C order, without a copy if they are in that order."""
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+
+
+def row_bytes(array: Array) -> int:
+    """Return the number of bytes of a row, also of an array without rows."""
+    return array.itemsize * int(np.prod(array.shape[1:], dtype=np.int64))
+
+
+def offsets(counts: Array) -> Array:
+    """Return where each of several parts begins that lie end to end."""
+    ends: Array = np.cumsum(counts)
+    return ends - counts
+
+
+def gather_rows(comm: MPI.Intracomm, array: Array) -> Array:
+    """Return the rows of all ranks, in the order of the ranks."""
+    from mpi4py import MPI
+
+    counts = np.empty(comm.size, np.int64)
+    comm.Allgather(np.array([len(array)], np.int64), counts)
+    gathered = np.empty((int(counts.sum()), *array.shape[1:]), array.dtype)
+    counts *= row_bytes(array)
+    comm.Allgatherv([as_bytes(array), MPI.BYTE], [as_bytes(gathered), (counts, offsets(counts)), MPI.BYTE])
+    return gathered
+
+
+@ieee()
+def row_means(indices: Array, values: Array, count: int) -> tuple[Array, Array]:
+    """Add the values of each row in the order given and divide the sums by `count`; return ascending rows and means."""
+    order = np.argsort(indices, kind="stable")
+    rows, firsts = np.unique(indices[order], return_index=True)
+    totals = np.ascontiguousarray(values[order[firsts]])
+    others = np.delete(order, firsts)
+    np.add.at(totals, np.searchsorted(rows, indices[others]), values[others])
+    if totals.size:
+        parts = reals(totals.reshape(-1))
+        np.divide(parts, parts.dtype.type(count), out=parts)
+    return rows, totals
+
+
+def element_gradient(indices: Array, values: Array, shape: tuple[int, ...]) -> Any:
+    """Return elements of a parameter, given by their flat indices, as a sparse array of SciPy."""
+    from scipy.sparse import coo_array
+
+    return coo_array((values, np.unravel_index(indices, shape)), shape)

@@ -1,0 +1,35 @@
+"""Python programs on several ranks of this machine."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from helpers.interpreters import SEARCH_PATH, script
+
+MPIEXEC = Path(sys.executable).with_name("mpiexec")  # that of the mpich wheel
+RANKS = (1, 2, 3, 4)
+TIMEOUT = 30  # seconds, within which each failure must end
+# More ranks than cores: a rank that waits must give way to the others.
+WAITING = {"MPIR_CVAR_POLLS_BEFORE_YIELD": "1", "MPIR_CVAR_ENABLE_HEAVY_YIELD": "1", "OMP_NUM_THREADS": "1"}
+
+
+def run(ranks: int, name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a program of `tests/programs` on so many ranks, as the guide says: an exception of one ends all."""
+    command = [str(MPIEXEC), "-n", str(ranks), sys.executable, "-m", "mpi4py", script(name), *map(str, arguments)]
+    return subprocess.run(
+        command,
+        env={**os.environ, "PYTHONPATH": SEARCH_PATH, **WAITING},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+
+
+def job(ranks: int, name: str, *arguments: object) -> str:
+    """The output of a program that succeeds on all ranks and writes nothing to stderr."""
+    done = run(ranks, name, *arguments)
+    assert (done.returncode, done.stderr) == (0, ""), done.stderr
+    return done.stdout

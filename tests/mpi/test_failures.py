@@ -1,0 +1,60 @@
+"""What is wrong on one rank raises the same error on all, or ends the job; nothing waits forever."""
+
+import pytest
+from helpers.mpi_job import job, run
+
+
+def differ(label: str, first: object, last: object) -> str:
+    return f"ValueError: {label}: expected the same on every rank, got {first} on rank 0 and {last} on rank {{last}}"
+
+
+W = "grads[0] ('W')"
+# What the last of the ranks causes; {last} is its number.
+MESSAGES = {
+    "shape": differ("params[0] ('W')", "(4, 3) float32", "(4, 5) float32"),
+    "dtype": differ("params[0] ('W')", "(4, 3) float32", "(4, 3) float64"),
+    "option": differ("param_groups[0]['lr']", 0.25, 0.5),
+    "name": differ("names", ["W", "b"], ["W", "c"]),
+    "number": differ("params", "2 arrays", "1 arrays"),
+    "steps": differ("steps", [0.0, 0.0], [1.0, 1.0]),
+    "bucket": "ValueError: rank {last}: bucket_size: expected a number of bytes above 0, got 0",
+    "no_optimizer": "TypeError: rank {last}: opt: expected an optimizer of numpy_adagrad, got NoneType",
+    "grad_shape": f"ValueError: rank {{last}}: {W}: expected shape (4, 3), got (4, 2)",
+    "grad_dtype": differ(W, "an array of float32", "an array of float64"),
+    "grad_int": f"TypeError: rank {{last}}: {W}: expected a real or complex floating-point array, got int32",
+    "grad_order": f"ValueError: rank {{last}}: {W}: expected native byte order, got >f4",
+    "grad_mask": f"TypeError: rank {{last}}: {W}: expected an array without a mask, got MaskedArray",
+    "grad_none": differ(W, "an array of float32", "None"),
+    "grad_missing": 'KeyError: "rank {last}: grads: expected one for each parameter (None for no gradient), '
+    "got none for 'W'\"",
+    "grad_sparse": differ(W, "an array of float32", "rows of float32"),
+    "grad_row": f"IndexError: rank {{last}}: {W}.indices: expected indices in [0, 4), got 4 at position 0",
+    "grad_kind": f"TypeError: rank {{last}}: {W}: expected a NumPy array, got str",
+    "step_option": differ("max_norm", 2.0, 1.0),
+    "debug_option": differ("param_groups[0]['lr']", 0.5, 0.25),
+    "wrong_everywhere": "ValueError: grad_scale: expected a positive number within float32, got -1",
+}
+# Of these, the messages also have digests of the values.
+VALUES = {"value", "debug_value"}
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_all_ranks_raise_the_same_error_and_change_nothing(ranks: int) -> None:
+    lines = job(ranks, "mpi_failures").splitlines()
+    printed = dict(line.split(": ", 1) for line in lines)
+    assert len(printed) == len(lines)
+    for name in VALUES:
+        assert printed.pop(name).startswith("ValueError: values of params: expected the same on every rank, got ")
+    assert printed == {name: message.format(last=ranks - 1) for name, message in MESSAGES.items()}
+
+
+def test_an_exception_on_one_rank_ends_the_job_with_its_message() -> None:
+    done = run(3, "mpi_failures", "raise_alone")
+    assert done.returncode != 0
+    assert "ArithmeticError: only here" in done.stderr
+
+
+def test_a_killed_rank_ends_the_job() -> None:
+    done = run(3, "mpi_failures", "die")
+    assert done.returncode != 0
+    assert "(signal 9)" in done.stdout

@@ -1,0 +1,118 @@
+"""Something is wrong on the last rank. `python tests/programs/mpi_failures.py CASE`
+
+Errors that all ranks raise are caught and printed by each, with what has changed; any other ends the job.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from helpers.contents import snapshot
+from mpi4py import MPI
+from numpy_adagrad import RowSparse, TorchAdagrad
+from numpy_adagrad.mpi import Replicated
+
+comm = MPI.COMM_WORLD
+is_wrong = comm.rank == comm.size - 1
+
+
+def params(length: int = 3, dtype: Any = np.float32) -> dict[str, Any]:
+    return {"W": np.ones((4, length), dtype), "b": np.ones(2, np.float32)}
+
+
+def construct(wrong: dict[str, Any] | None = None, **arguments: Any) -> Replicated:
+    return Replicated(TorchAdagrad(params() if wrong is None else wrong, **arguments), comm)
+
+
+MISSING = object()
+RIGHT = np.ones((4, 3), np.float32)
+
+
+def step(wrong: Any = RIGHT, debug: bool = False, change: Callable[[Any], None] | None = None, **options: Any) -> None:
+    """The last rank steps with another gradient, or after a change."""
+    optimizer = Replicated(TorchAdagrad(params(), lr=0.5), comm, debug=debug)
+    if is_wrong and change is not None:
+        change(optimizer.opt)
+    before = snapshot(optimizer.opt)
+    grads = {"W": wrong if is_wrong else RIGHT, "b": np.ones(2, np.float32)}
+    if wrong is MISSING and is_wrong:
+        del grads["W"]
+    try:
+        optimizer.step(grads, **options)
+    finally:
+        assert snapshot(optimizer.opt) == before
+
+
+def other_option(optimizer: Any) -> None:
+    optimizer.param_groups[0]["lr"] = 0.25
+
+
+def other_parameter(optimizer: Any) -> None:
+    optimizer.param_groups[0]["params"][0][0, 0] = 7
+
+
+def other_steps() -> None:
+    optimizer = TorchAdagrad(params())
+    if is_wrong:
+        optimizer.step({"W": np.zeros((4, 3), np.float32), "b": np.zeros(2, np.float32)})
+    Replicated(optimizer, comm)
+
+
+AGREED: dict[str, Callable[[], object]] = {
+    "shape": lambda: construct(params(5) if is_wrong else None),
+    "dtype": lambda: construct(params(dtype=np.float64) if is_wrong else None),
+    "option": lambda: construct(lr=0.5 if is_wrong else 0.25),
+    "name": lambda: construct({"W": np.ones(3), "c" if is_wrong else "b": np.ones(2)}),
+    "value": lambda: construct({"W": np.full(3, float(is_wrong)), "b": np.ones(2)}),
+    "number": lambda: construct({"W": np.ones(3)} if is_wrong else None),
+    "steps": other_steps,
+    "bucket": lambda: Replicated(TorchAdagrad(params()), comm, bucket_size=0 if is_wrong else 64),
+    "no_optimizer": lambda: Replicated(None if is_wrong else TorchAdagrad(params()), comm),  # type: ignore[arg-type]
+    "grad_shape": lambda: step(np.ones((4, 2), np.float32)),
+    "grad_dtype": lambda: step(np.ones((4, 3), np.float64)),
+    "grad_int": lambda: step(np.ones((4, 3), np.int32)),
+    "grad_order": lambda: step(np.ones((4, 3), ">f4")),
+    "grad_mask": lambda: step(np.ma.ones((4, 3), np.float32)),
+    "grad_none": lambda: step(None),
+    "grad_missing": lambda: step(MISSING),
+    "grad_sparse": lambda: step(RowSparse([1], np.ones((1, 3), np.float32))),
+    "grad_row": lambda: step(RowSparse([4], np.ones((1, 3), np.float32))),
+    "grad_kind": lambda: step("a gradient"),
+    "step_option": lambda: step(max_norm=1.0 if is_wrong else 2.0),
+    "debug_option": lambda: step(debug=True, change=other_option),
+    "debug_value": lambda: step(debug=True, change=other_parameter),
+    "wrong_everywhere": lambda: step(grad_scale=-1),
+}
+
+
+def raise_alone() -> None:
+    if is_wrong:
+        raise ArithmeticError("only here")
+    step()
+
+
+def die() -> None:
+    if is_wrong:
+        os.kill(os.getpid(), signal.SIGKILL)
+    step()
+
+
+ALONE = {"raise_alone": raise_alone, "die": die}
+
+if __name__ == "__main__":
+    names = sys.argv[1:] or [*AGREED]
+    for name in names:
+        if name in ALONE:
+            ALONE[name]()
+        try:
+            AGREED[name]()
+        except Exception as error:
+            messages = comm.allgather(f"{type(error).__name__}: {error}")
+            assert set(messages) == {messages[0]}
+            if comm.rank == 0:
+                print(f"{name}: {messages[0]}")
+        else:
+            raise AssertionError(f"{name}: no error")
