@@ -95,7 +95,7 @@ void Executor::prepare(const std::vector<Hyperparameters> &hyperparameters,
     elements_ = 0;
     std::ptrdiff_t blocks = 0, means = 0;
     bool copies = false;
-    const bool takes_norm = options.max_norm || options.skip_nonfinite;
+    const bool takes_norm = options.takes_norm();
     const Hyperparameters *last_group = nullptr;
     double last_steps = 0;
     for (const std::size_t index : active) {
@@ -163,9 +163,10 @@ template <class Body> void Executor::for_each_sparse_part(Body body) {
 }
 
 bool Executor::step(const StepOptions &options) noexcept {
-    norm.reset();
+    norm = options.total_norm;
     order_rows();
-    if (options.max_norm || options.skip_nonfinite) norm = grad_norm() / options.norm_divisor;
+    if (options.takes_norm()) norm = grad_norm() / options.norm_divisor;
+    if (options.only_norm) return false;
     if (options.skip_nonfinite && !std::isfinite(*norm)) return false;
     if (options.max_norm) {
         const double factor = *options.max_norm / (*norm + 1e-6);

@@ -20,6 +20,11 @@ struct StepOptions {
     std::optional<double> max_norm;
     double norm_divisor = 1;
     bool skip_nonfinite = false;  // take no step if a gradient is not finite
+    // Where this process has a part of the gradients: the norm of all, divided by the norm_divisor.
+    std::optional<double> total_norm = std::nullopt;
+    bool only_norm = false;  // take the norm, and no step
+
+    bool takes_norm() const { return !total_norm && (max_norm || skip_nonfinite || only_norm); }
 };
 
 // The options of a parameter group for one step, and the rule's answers to what they mean.
@@ -61,7 +66,7 @@ class Executor {
                  const StepOptions &options);
     std::ptrdiff_t elements() const { return elements_; }  // of the active tensors
 
-    // Updates parameters, accumulators and counters; returns false if it skips the step.
+    // Updates parameters, accumulators and counters; returns false if it takes no step.
     bool step(const StepOptions &options) noexcept;
 
   private:

@@ -70,6 +70,8 @@ class Plan:
         max_norm: float | None = None,
         norm_divisor: float = 1.0,
         skip_nonfinite: bool = False,
+        total_norm: float | None = None,
+        only_norm: bool = False,
     ) -> int: ...
 
 class TensorPlan(Plan):

@@ -42,7 +42,7 @@ class Dialect:
         """An optimizer with the common rate and start; weight decay where the rule has it."""
         if weight_decay is not None and "weight_decay" in self._arguments:
             options["weight_decay"] = weight_decay
-        return self.optimizer(params, **{**self._common, **options})
+        return self.optimizer(params, **{**self.common, **options})
 
     @cached_property
     def rate(self) -> str:
@@ -136,7 +136,8 @@ class Dialect:
         return list(inspect.signature(self.optimizer).parameters)
 
     @cached_property
-    def _common(self) -> dict[str, float]:
+    def common(self) -> dict[str, float]:
+        """The common rate and start, as arguments of the constructor."""
         return {self.rate: RATE, **({} if self.start is None else {self.start: START})}
 
     @cached_property

@@ -10,6 +10,7 @@ from helpers.dialects import DIALECTS, Dialect
 from helpers.values import draw
 from numpy_adagrad import RowSparse
 from numpy_adagrad.inputs.types import Array
+from numpy_adagrad.mpi import Sharded
 from numpy_adagrad.optimizers._base import Optimizer
 from scipy.sparse import coo_array
 
@@ -123,3 +124,15 @@ def assert_same_state(actual: Optimizer, expected: Optimizer, context: object) -
         assert_same_bits(one.param, other.param, str(context))
         for key, array in other.state.items():
             assert_same_bits(one.state[key], array, f"{context}: {key}")
+
+
+def assert_same_sharded(comm: Any, sharded: Sharded, expected: Optimizer, context: object) -> None:
+    """The parameters, and the accumulators of all ranks end to end, have the same bits."""
+    assert sharded.steps == expected.steps, context
+    key = expected._accumulator
+    parts = comm.allgather([slot.state[key] for slot in sharded._local._slots])
+    accumulators = [np.concatenate(own) for own in zip(*parts, strict=True)]
+    params = sharded.params.values() if isinstance(sharded.params, dict) else sharded.params
+    for slot, param, accumulator in zip(expected._slots, params, accumulators, strict=True):
+        assert_same_bits(param, slot.param, str(context))
+        assert_same_bits(accumulator, slot.state[key].reshape(-1), f"{context}: {key}")

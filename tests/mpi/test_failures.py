@@ -32,10 +32,22 @@ MESSAGES = {
     "grad_kind": f"TypeError: rank {{last}}: {W}: expected a NumPy array, got str",
     "step_option": differ("max_norm", 2.0, 1.0),
     "debug_option": differ("param_groups[0]['lr']", 0.5, 0.25),
+    "sharded_option": differ("param_groups[0]['lr']", 0.25, 0.5),
+    "sharded_argument": "ValueError: rank {last}: Invalid learning rate: -1",
+    "sharded_centralization": "ValueError: rank {last}: param_groups[0]['grad_centralization']: expected False, "
+    "as it needs whole rows, got True",
+    "sharded_order": "KeyError: \"rank 0: params: expected groups with an entry 'params', got the keys "
+    "['order_params']\"",
+    "sharded_grad_shape": f"ValueError: rank {{last}}: {W}: expected shape (4, 3), got (4, 2)",
+    "sharded_grad_dtype": f"TypeError: rank {{last}}: {W}: expected float32, the dtype of the parameter, got float16",
+    "sharded_grad_sparse": f"TypeError: rank {{last}}: {W}: expected an array, got a sparse gradient; use Replicated",
+    "sharded_grad_none": differ(W, "an array of float32", "None"),
+    "sharded_step_option": "ValueError: rank 0: on_nonfinite: expected one of ('propagate', 'skip', 'raise'), "
+    "got 'stop'",
     "wrong_everywhere": "ValueError: grad_scale: expected a positive number within float32, got -1",
 }
 # Of these, the messages also have digests of the values.
-VALUES = {"value", "debug_value"}
+VALUES = {"value", "debug_value", "sharded_value"}
 
 
 @pytest.mark.parametrize("ranks", [2, 3])

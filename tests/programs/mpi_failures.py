@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from helpers.contents import snapshot
 from mpi4py import MPI
-from numpy_adagrad import RowSparse, TorchAdagrad
-from numpy_adagrad.mpi import Replicated
+from numpy_adagrad import MindSporeAdagrad, RowSparse, TorchAdagrad
+from numpy_adagrad.mpi import Replicated, Sharded
 
 comm = MPI.COMM_WORLD
 is_wrong = comm.rank == comm.size - 1
@@ -44,6 +44,22 @@ def step(wrong: Any = RIGHT, debug: bool = False, change: Callable[[Any], None] 
         optimizer.step(grads, **options)
     finally:
         assert snapshot(optimizer.opt) == before
+
+
+def step_sharded(wrong: Any, **options: Any) -> None:
+    """The last rank steps a sharded optimizer with another gradient."""
+    optimizer = Sharded(TorchAdagrad, params(), comm)
+    before = [array.copy() for array in optimizer.params.values()], snapshot(optimizer._local)
+    try:
+        optimizer.step({"W": wrong if is_wrong else RIGHT, "b": np.ones(2, np.float32)}, **options)
+    finally:
+        assert all(map(np.array_equal, optimizer.params.values(), before[0]))
+        assert snapshot(optimizer._local) == before[1]
+
+
+def centralized(centralizes: bool) -> Sharded:
+    group = {"params": [np.ones((4, 3), np.float32)], "grad_centralization": centralizes}
+    return Sharded(MindSporeAdagrad, [group], comm)
 
 
 def other_option(optimizer: Any) -> None:
@@ -84,6 +100,16 @@ AGREED: dict[str, Callable[[], object]] = {
     "step_option": lambda: step(max_norm=1.0 if is_wrong else 2.0),
     "debug_option": lambda: step(debug=True, change=other_option),
     "debug_value": lambda: step(debug=True, change=other_parameter),
+    "sharded_value": lambda: Sharded(TorchAdagrad, [np.full(3, float(is_wrong))], comm),
+    "sharded_option": lambda: Sharded(TorchAdagrad, params(), comm, lr=0.5 if is_wrong else 0.25),
+    "sharded_argument": lambda: Sharded(TorchAdagrad, params(), comm, lr=-1 if is_wrong else 0.25),
+    "sharded_centralization": lambda: centralized(is_wrong),
+    "sharded_order": lambda: Sharded(MindSporeAdagrad, [{"params": [RIGHT]}, {"order_params": [RIGHT]}], comm),
+    "sharded_grad_shape": lambda: step_sharded(np.ones((4, 2), np.float32)),
+    "sharded_grad_dtype": lambda: step_sharded(np.ones((4, 3), np.float16)),
+    "sharded_grad_sparse": lambda: step_sharded(RowSparse([1], np.ones((1, 3), np.float32))),
+    "sharded_grad_none": lambda: step_sharded(None),
+    "sharded_step_option": lambda: step_sharded(RIGHT, on_nonfinite="stop"),
     "wrong_everywhere": lambda: step(grad_scale=-1),
 }
 

@@ -1,5 +1,6 @@
 """Training on several machines: the optimizers of this package on the ranks of an MPI communicator of mpi4py."""
 
 from .replicated import Replicated
+from .sharded import Sharded
 
-__all__ = ["Replicated"]
+__all__ = ["Replicated", "Sharded"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Container
 from typing import TYPE_CHECKING, Any
 
@@ -83,3 +84,8 @@ class Averaging:
                 np.add(total, other, out=total)
             mean = reals(buffer[start:][place].view(dtype))
             np.divide(total, total.dtype.type(size), out=mean)
+
+
+def total_norm(comm: MPI.Intracomm, norm: float) -> float:
+    """Return the norm of all ranks' gradients, given that of this rank's: the same bits on every rank."""
+    return math.sqrt(sum(part * part for part in comm.allgather(norm)))

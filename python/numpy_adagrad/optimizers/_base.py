@@ -28,8 +28,10 @@ DONE, SKIPPED, STALE = _core.DONE, _core.SKIPPED, _core.STALE
 PLAIN_FORMS = (list, tuple, dict, np.ndarray, RowSparse)
 """Forms of gradients that no code of others runs to read."""
 
-StepOptions: TypeAlias = tuple[()] | tuple[float, float | None, float, bool]
-"""grad_scale, max_norm, norm_divisor and skip_nonfinite of `_core.Plan.step`, or nothing for the defaults."""
+StepOptions: TypeAlias = (
+    tuple[()] | tuple[float, float | None, float, bool] | tuple[float, float | None, float, bool, float | None, bool]
+)
+"""The options of `_core.Plan.step` in their order, from grad_scale to skip_nonfinite or to only_norm, or none."""
 
 
 class Optimizer(Checkpoints):
@@ -223,7 +225,40 @@ class Optimizer(Checkpoints):
             on_nonfinite != "propagate",
         )
 
+    def _step_part(
+        self,
+        grads: Sequence[Any],
+        total_norm: Callable[[float], float],
+        grad_scale: Any,
+        max_norm: Any,
+        on_nonfinite: str,
+    ) -> None:
+        """Step with a part of all gradients, given as a flat sequence of arrays.
+
+        Where the step needs a norm, `total_norm` returns the norm of all gradients, given that of the part.
+        """
+        with self._lock:
+            self._check_reentry()
+            self._scheduled.clear()
+            check_files(self._bound.files)
+            options = self._step_options(grad_scale, max_norm, on_nonfinite)
+            if max_norm is not None or on_nonfinite != "propagate":
+                self._plan_step(grads, (*options, None, True))
+                options = (*options, total_norm(self._bound.plan.grad_norm or 0.0), False)
+            self._update(grads, on_nonfinite, options)
+
     def _update(self, grads: Sequence[Any], on_nonfinite: str, options: StepOptions) -> None:
+        outcome = self._plan_step(grads, options)
+        if self._scheduled:
+            if outcome == DONE:
+                self._last_scheduled |= self._scheduled
+            self._scheduled = {}
+        if outcome == SKIPPED:
+            if on_nonfinite == "raise":
+                raise FloatingPointError(f"grads: expected finite values, got a norm of {self.grad_norm}")
+            self._skipped_steps += 1
+
+    def _plan_step(self, grads: Sequence[Any], options: StepOptions) -> int:
         bound = self._bound
         outcome = bound.plan.step(bound.groups, grads, self, *options)
         if outcome == STALE:
@@ -233,14 +268,7 @@ class Optimizer(Checkpoints):
             outcome = bound.plan.step(bound.groups, grads, self, *options)
             if outcome == STALE:
                 raise RuntimeError("params: expected the same arrays throughout a step, got others from another thread")
-        if self._scheduled:
-            if outcome == DONE:
-                self._last_scheduled |= self._scheduled
-            self._scheduled = {}
-        if outcome == SKIPPED:
-            if on_nonfinite == "raise":
-                raise FloatingPointError(f"grads: expected finite values, got a norm of {self.grad_norm}")
-            self._skipped_steps += 1
+        return outcome
 
     # Text
 
