@@ -1,12 +1,13 @@
 """Optimizers, the gradients of all ranks, and their means in one process."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 from helpers.bits import assert_same_bits, reals
 from helpers.dialects import DIALECTS, Dialect
+from helpers.errors import error_of
 from helpers.values import draw
 from numpy_adagrad import RowSparse
 from numpy_adagrad.inputs.types import Array
@@ -136,3 +137,31 @@ def assert_same_sharded(comm: Any, sharded: Sharded, expected: Optimizer, contex
     for slot, param, accumulator in zip(expected._slots, params, accumulators, strict=True):
         assert_same_bits(param, slot.param, str(context))
         assert_same_bits(accumulator, slot.state[key].reshape(-1), f"{context}: {key}")
+
+
+def error_of_all(comm: Any, action: Callable[[], object]) -> str:
+    """The error that the action raises on every rank."""
+    kind, text = error_of(action)
+    messages = comm.allgather(f"{kind.__name__}: {text}")
+    assert messages == messages[:1] * comm.size
+    return str(messages[0])
+
+
+def exact_case(rule: str) -> Case:
+    dialect = DIALECTS[rule]
+    return Case(dialect, np.dtype(np.float64), options={dialect.rate: falling})
+
+
+def exact_grads(rule: str, step: int) -> list[Array | None]:
+    """Gradients whose mean over any number of ranks that all have them is exact: float64 adds float32 exactly."""
+    grads = exact_case(rule).grads(0, step)
+    return [None if grad is None else grad.astype(np.float32).astype(np.float64) for grad in grads]
+
+
+def run_alone(rule: str, steps: int) -> Any:
+    """The optimizer of one process after so many steps."""
+    case = exact_case(rule)
+    alone = case.dialect.make(case.form(case.params()), **case.options)
+    for step in range(steps):
+        alone.step(exact_grads(rule, step))
+    return alone

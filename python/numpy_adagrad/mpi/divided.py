@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from ..inputs.types import Group
 from ..optimizers._base import Optimizer
+from . import checkpoints
 
 if TYPE_CHECKING:
     from mpi4py import MPI
 
 
-class Divided:
-    """Base of `Sharded` and `ShardedTable`: the options and results of this rank's optimizer."""
+class Divided(ABC):
+    """Base of `Sharded` and `ShardedTable`: this rank's optimizer, and its checkpoints."""
 
     _comm: MPI.Intracomm
     _local: Optimizer
+
+    @abstractmethod
+    def _divisions(self) -> list[checkpoints.Division]:
+        """Return how each parameter is divided."""
+
+    @abstractmethod
+    def _collect(self) -> None:
+        """Make the parameters the same on all ranks, where each has more of them than its own part."""
 
     @property
     def param_groups(self) -> list[Group]:
@@ -44,3 +56,68 @@ class Divided:
     def skipped_steps(self) -> int:
         """The number of steps that ``on_nonfinite="skip"`` has skipped."""
         return self._local.skipped_steps
+
+    def save(self, path: str | os.PathLike[str], *, extra: Mapping[str, Any] | None = None) -> None:
+        """Save parameters, state and options to one file, in the format of the optimizer's own `save`.
+
+        Rank 0 gathers everything and writes the file. It loads on any number of ranks, and without MPI:
+        ``optimizer_class(params).load(path, parameters=True)``.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+        extra : dict, optional
+            As for the optimizer's `save`; that of rank 0 is saved.
+
+        Raises
+        ------
+        OSError, TypeError, ValueError
+            On every rank, as the optimizer's `save` does.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> import numpy as np
+        >>> from mpi4py import MPI
+        >>> from numpy_adagrad import TorchAdagrad
+        >>> from numpy_adagrad.mpi import Sharded
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> path = os.path.join(folder.name, "run.safetensors")
+        >>> opt = Sharded(TorchAdagrad, {"w": np.zeros(2)}, MPI.COMM_SELF, lr=0.5)
+        >>> opt.step({"w": np.ones(2)})
+        >>> opt.save(path)
+        >>> w = np.zeros(2)
+        >>> alone = TorchAdagrad({"w": w})
+        >>> alone.load(path, parameters=True)
+        >>> w
+        array([-0.5, -0.5])
+        >>> folder.cleanup()
+        """
+        checkpoints.save(self._local, self._comm, self._divisions(), path, extra)
+
+    def load(self, path: str | os.PathLike[str]) -> dict[str, Any] | None:
+        """Load parameters, state and options from a file with parameters, of this class or of an optimizer.
+
+        Rank 0 reads the file and sends each rank its part. Parameters are matched as by the optimizer's `load`.
+
+        Parameters
+        ----------
+        path : str or os.PathLike
+
+        Returns
+        -------
+        dict or None
+            The `extra` of `save`.
+
+        Raises
+        ------
+        OSError, ValueError
+            On every rank, as the optimizer's `load` does. Nothing has changed then.
+
+        Examples
+        --------
+        See `save`.
+        """
+        extra = checkpoints.load(self._local, self._comm, self._divisions(), path)
+        self._collect()
+        return extra

@@ -12,6 +12,7 @@ from .. import _core
 from ..inputs.containers import Grads, are_groups, members, read_once
 from ..inputs.types import Array, Group, Params
 from ..optimizers._base import Optimizer
+from . import checkpoints
 from .agreement import Facts, agree, array_labels, optimizer_facts, value_facts
 from .averaging import BUCKET_SIZE, Averaging, check_bucket_size, total_norm
 from .divided import Divided
@@ -221,3 +222,11 @@ class Sharded(Divided):
         from mpi4py import MPI
 
         self._comm.Allgather(MPI.IN_PLACE, [self._values, MPI.BYTE])
+
+    def _divisions(self) -> list[checkpoints.Division]:
+        layout = self._layout
+        counts = [[part.size for part in layout.parts(self._values, rank)] for rank in range(self._comm.size)]
+        return [
+            checkpoints.Division(shape, np.array(own))
+            for (shape, _), own in zip(layout.forms, zip(*counts, strict=True), strict=True)
+        ]

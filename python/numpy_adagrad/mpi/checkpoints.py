@@ -1,0 +1,148 @@
+"""Checkpoints of state that is divided among ranks: one ordinary file, which loads on any number of ranks."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from .. import _core, checkpoint
+from ..checkpoint import Content
+from ..inputs.types import Array
+from ..inputs.validation import cast_like
+from ..optimizers._base import Optimizer
+from .agreement import agree
+from .rows import as_bytes, offsets
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
+
+    from ..optimizers._slots import Pairs
+
+ROOT = 0
+"""The rank that reads and writes files."""
+
+
+class Division(NamedTuple):
+    """The shape of a whole parameter, and how many of its elements each rank has, in the order of the ranks."""
+
+    shape: tuple[int, ...]
+    counts: Array
+
+
+def save(
+    optimizer: Optimizer,
+    comm: MPI.Intracomm,
+    divisions: Sequence[Division],
+    path: str | os.PathLike[str],
+    extra: Mapping[str, Any] | None,
+) -> None:
+    """Gather parameters and state on one rank, which writes them as `Optimizer.save` does."""
+    error: Exception | None = None
+    with optimizer._lock:
+        try:
+            optimizer._prepare_transfer()
+            content = optimizer._content(optimizer._saved_options(), parameters=True, extra=extra)
+        except Exception as caught:
+            error = caught
+        agree(comm, error, {"path": os.fsdecode(path)})
+        key = optimizer._accumulator
+        params, states = [], []
+        for slot, division in zip(optimizer._slots, divisions, strict=True):
+            params.append(_gather(comm, slot.param, division))
+            states.append({**slot.state, key: _gather(comm, slot.state[key], division)})
+        try:
+            if comm.rank == ROOT:
+                checkpoint.save(os.fsdecode(path), replace(content, states=states, parameters=params))
+        except Exception as caught:
+            error = caught
+        agree(comm, error, {})
+
+
+def load(
+    optimizer: Optimizer, comm: MPI.Intracomm, divisions: Sequence[Division], path: str | os.PathLike[str]
+) -> dict[str, Any] | None:
+    """Read a file on one rank and scatter parameters and state; return the `extra` of the file."""
+    error: Exception | None = None
+    whole: Content | None = None
+    with optimizer._lock:
+        try:
+            optimizer._check_reentry()
+            optimizer._prepare_transfer()
+            if comm.rank == ROOT:
+                whole = _read(optimizer, divisions, os.fsdecode(path))
+        except Exception as caught:
+            error = caught
+        agree(comm, error, {"path": os.fsdecode(path)})
+        content = _scatter_content(optimizer, comm, divisions, whole)
+        pairs: Pairs = []
+        try:
+            with checkpoint.naming(os.fsdecode(path)):
+                pairs = optimizer._restore(content)
+        except Exception as caught:
+            error = caught
+        agree(comm, error, {})
+        _core.commit(pairs)
+        extra: dict[str, Any] | None = content.extra
+        return extra
+
+
+def _read(optimizer: Optimizer, divisions: Sequence[Division], path: str) -> Content:
+    """Return the content of a file, its arrays in the shapes of the whole parameters and in the dtypes here."""
+    key = optimizer._accumulator
+    with checkpoint.naming(path):
+        content = checkpoint.load(path, optimizer._content([], parameters=True))
+        params, states = [], []
+        loaded = zip(content.names, content.parameters or (), content.states, strict=True)
+        for (name, param, state), slot, (shape, _) in zip(loaded, optimizer._slots, divisions, strict=True):
+            params.append(cast_like(param, _whole(slot.param, shape), f"param.{name}"))
+            states.append({**state, key: cast_like(state[key], _whole(slot.state[key], shape), f"{key}.{name}")})
+    return replace(content, states=states, parameters=params)
+
+
+def _whole(part: Array, shape: tuple[int, ...]) -> Array:
+    """Return an array in the dtype of `part` and in another shape, which takes no memory."""
+    return np.broadcast_to(np.zeros((), part.dtype), shape)
+
+
+def _scatter_content(
+    optimizer: Optimizer, comm: MPI.Intracomm, divisions: Sequence[Division], whole: Content | None
+) -> Content:
+    """Return the content with this rank's parts of the arrays. `whole` is None except on one rank."""
+    key = optimizer._accumulator
+    params = whole.parameters or [] if whole is not None else [None] * len(divisions)
+    accumulators = [state[key] for state in whole.states] if whole is not None else [None] * len(divisions)
+    rest = None
+    if whole is not None:
+        others = [{name: array for name, array in state.items() if name != key} for state in whole.states]
+        rest = replace(whole, states=others, parameters=None)
+    content: Content = comm.bcast(rest, ROOT)
+    parts, states = [], []
+    for i, (slot, division) in enumerate(zip(optimizer._slots, divisions, strict=True)):
+        parts.append(_scatter(comm, params[i], division, slot.param))
+        states.append({**content.states[i], key: _scatter(comm, accumulators[i], division, slot.state[key])})
+    return replace(content, states=states, parameters=parts)
+
+
+def _gather(comm: MPI.Intracomm, part: Array, division: Division) -> Array:
+    """Return the whole array on one rank, and an empty one on the others."""
+    from mpi4py import MPI
+
+    whole = np.empty(division.shape if comm.rank == ROOT else 0, part.dtype)
+    counts = division.counts * part.itemsize
+    comm.Gatherv([as_bytes(part), MPI.BYTE], [as_bytes(whole), (counts, offsets(counts)), MPI.BYTE], ROOT)
+    return whole
+
+
+def _scatter(comm: MPI.Intracomm, whole: Array | None, division: Division, like: Array) -> Array:
+    """Return this rank's part of an array that one rank has, as a new array like `like`."""
+    from mpi4py import MPI
+
+    part = np.empty(like.shape, like.dtype)
+    counts = division.counts * like.itemsize
+    sent = None if whole is None else [as_bytes(whole), (counts, offsets(counts)), MPI.BYTE]
+    comm.Scatterv(sent, [as_bytes(part), MPI.BYTE], ROOT)
+    return part
