@@ -40,7 +40,8 @@ MESSAGES = {
     "['order_params']\"",
     "sharded_grad_shape": f"ValueError: rank {{last}}: {W}: expected shape (4, 3), got (4, 2)",
     "sharded_grad_dtype": f"TypeError: rank {{last}}: {W}: expected float32, the dtype of the parameter, got float16",
-    "sharded_grad_sparse": f"TypeError: rank {{last}}: {W}: expected an array, got a sparse gradient; use Replicated",
+    "sharded_grad_sparse": f"TypeError: rank {{last}}: {W}: expected an array, got a sparse gradient; "
+    "use ShardedTable or Replicated",
     "sharded_grad_none": differ(W, "an array of float32", "None"),
     "sharded_step_option": "ValueError: rank 0: on_nonfinite: expected one of ('propagate', 'skip', 'raise'), "
     "got 'stop'",

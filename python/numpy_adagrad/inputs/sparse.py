@@ -195,12 +195,12 @@ class RowSparse:
         return cls(tensor._indices()[0].numpy(), tensor._values().numpy())
 
 
-def as_indices(indices: npt.ArrayLike) -> Array:
+def as_indices(indices: npt.ArrayLike, label: str = "indices") -> Array:
     array = np.asarray(indices)
     if array.size == 0 and not isinstance(indices, np.ndarray):
         array = array.astype(np.int64)
     if array.dtype not in (np.int32, np.int64):
-        raise TypeError(f"indices: expected int32 or int64, got {array.dtype}")
+        raise TypeError(f"{label}: expected int32 or int64, got {array.dtype}")
     return array
 
 

@@ -2,5 +2,6 @@
 
 from .replicated import Replicated
 from .sharded import Sharded
+from .table import ShardedTable
 
-__all__ = ["Replicated", "Sharded"]
+__all__ = ["Replicated", "Sharded", "ShardedTable"]

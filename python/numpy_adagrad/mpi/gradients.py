@@ -62,7 +62,7 @@ def read_grad(grad: Any, shape: tuple[int, ...], label: str) -> Grad:
     if grad is None:
         return None
     if isinstance(grad, RowSparse):
-        return _read_rows(grad, shape, label)
+        return read_rows(grad, shape, label)
     if is_sparse(grad):
         indices, values = scipy_elements(grad, shape, label)
         _check_dtype(values.dtype, label)
@@ -78,7 +78,8 @@ def read_grad(grad: Any, shape: tuple[int, ...], label: str) -> Grad:
     return array
 
 
-def _read_rows(grad: RowSparse, shape: tuple[int, ...], label: str) -> SparseGrad:
+def read_rows(grad: RowSparse, shape: tuple[int, ...], label: str) -> SparseGrad:
+    """Check a gradient of some rows of a parameter of this shape."""
     indices, values = grad.indices, grad.values
     if not shape:
         raise ValueError(f"{label}: expected an array, as the parameter has no rows")

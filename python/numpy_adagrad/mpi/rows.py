@@ -61,3 +61,19 @@ def element_gradient(indices: Array, values: Array, shape: tuple[int, ...]) -> A
     from scipy.sparse import coo_array
 
     return coo_array((values, np.unravel_index(indices, shape)), shape)
+
+
+def exchange_rows(comm: MPI.Intracomm, array: Array, counts: Array) -> tuple[Array, Array]:
+    """Send the first ``counts[0]`` rows to rank 0, the next to rank 1 and so on; return those of all ranks likewise.
+
+    The second result is the number of rows that each rank has sent here.
+    """
+    from mpi4py import MPI
+
+    received_counts = np.empty_like(counts)
+    comm.Alltoall(counts, received_counts)
+    received = np.empty((int(received_counts.sum()), *array.shape[1:]), array.dtype)
+    size = row_bytes(array)
+    sent = [as_bytes(array), (counts * size, offsets(counts * size)), MPI.BYTE]
+    comm.Alltoallv(sent, [as_bytes(received), (received_counts * size, offsets(received_counts * size)), MPI.BYTE])
+    return received, received_counts

@@ -212,7 +212,7 @@ class Sharded(Divided):
         labels = array_labels("grads", len(own), names)
         for grad, (_, dtype), label in zip(own, forms, labels, strict=True):
             if isinstance(grad, SparseGrad):
-                raise TypeError(f"{label}: expected an array, got a sparse gradient; use Replicated")
+                raise TypeError(f"{label}: expected an array, got a sparse gradient; use ShardedTable or Replicated")
             if grad is not None and grad.dtype != dtype:
                 raise TypeError(f"{label}: expected {dtype}, the dtype of the parameter, got {grad.dtype}")
         return own

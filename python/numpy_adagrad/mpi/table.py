@@ -1,0 +1,203 @@
+"""A table whose rows are divided among the ranks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..inputs.sparse import RowSparse, as_indices
+from ..inputs.stored_elements import check_range
+from ..inputs.types import Array
+from ..inputs.validation import check_shape
+from ..optimizers._base import Optimizer
+from . import checkpoints
+from .agreement import Facts, agree, optimizer_facts
+from .averaging import total_norm
+from .divided import Divided
+from .gradients import read_rows
+from .rows import exchange_rows, row_means
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
+
+NAME = "table"
+"""The name of the parameter in checkpoints."""
+
+
+class ShardedTable(Divided):
+    """An embedding table whose rows, with their accumulators, are divided among the ranks.
+
+    Each of `n` ranks has ``ceil(rows / n)`` rows that follow each other; the last ranks may have fewer. `lookup` and
+    `step` exchange only the rows that a batch touches. A step has the bits of `Replicated` with a `RowSparse`: the
+    entries of a row are added by rank and then as given, and the sum is divided once by `n`. With `max_norm`, the norm
+    is taken as `Sharded` does.
+
+    Every rank calls each method at the same time, with its own indices.
+
+    Parameters
+    ----------
+    rows, dim : int
+        The shape of the whole table.
+    comm : mpi4py.MPI.Intracomm
+        Use it for nothing else while a method runs, as in another thread.
+    optimizer_class : class of an optimizer
+        Such as `TorchAdagrad`.
+    create : callable, optional
+        ``create(start, stop)`` returns the initial rows of this rank, an array of shape ``(stop - start, dim)``, which
+        may be a memory-mapped file. By default, rows are zeros of float32.
+    **arguments
+        Those of the optimizer. `allocate` may put the accumulators of this rank into a file.
+
+    Attributes
+    ----------
+    start, stop : int
+        The rows that this rank has.
+    local_rows : array of shape (stop - start, dim)
+        Their values.
+
+    Raises
+    ------
+    TypeError, ValueError
+        On every rank, as the optimizer does, for an array that does not fit, and if ranks differ in their arguments.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mpi4py import MPI
+    >>> from numpy_adagrad import RowSparse, TorchAdagrad
+    >>> from numpy_adagrad.mpi import ShardedTable
+    >>> table = ShardedTable(1000, 2, MPI.COMM_SELF, TorchAdagrad, lr=0.5)
+    >>> table.step(RowSparse([7, 7], np.ones((2, 2), np.float32)))
+    >>> table.lookup([7, 8])
+    array([[-0.5, -0.5],
+           [ 0. ,  0. ]], dtype=float32)
+    """
+
+    def __init__(
+        self,
+        rows: int,
+        dim: int,
+        comm: MPI.Intracomm,
+        optimizer_class: type[Optimizer],
+        *,
+        create: Callable[[int, int], Array] | None = None,
+        **arguments: Any,
+    ) -> None:
+        self._comm = comm
+        self._rows, self._dim = rows, dim
+        error: Exception | None = None
+        facts: Facts = {"rows": repr(rows), "dim": repr(dim)}
+        try:
+            for label, number in (("rows", rows), ("dim", dim)):
+                if not (isinstance(number, (int, np.integer)) and number > 0):
+                    raise ValueError(f"{label}: expected a whole number above 0, got {number!r}")
+            self._block = -(-rows // self._comm.size)
+            self._bounds = np.minimum(np.arange(self._comm.size + 1) * self._block, rows)
+            self.start, self.stop = (int(bound) for bound in self._bounds[self._comm.rank :][:2])
+            shape = (self.stop - self.start, dim)
+            self.local_rows = np.zeros(shape, np.float32) if create is None else create(self.start, self.stop)
+            check_shape("create", shape, np.shape(self.local_rows))
+            named: Any = {NAME: self.local_rows}
+            self._local = optimizer_class(named, **arguments)
+            facts |= {"dtype": str(self.local_rows.dtype), **optimizer_facts(self._local, [])}
+        except Exception as caught:
+            error = caught
+        agree(self._comm, error, facts)
+
+    def lookup(self, ids: npt.ArrayLike) -> Array:
+        """Return rows of the table, wherever they are.
+
+        Parameters
+        ----------
+        ids : array_like of int32 or int64
+            In any shape; each rank has its own.
+
+        Returns
+        -------
+        array of shape ``(*ids.shape, dim)``
+
+        Raises
+        ------
+        TypeError, IndexError
+            On every rank, if the ids of one are not integers, or not in ``[0, rows)``.
+
+        Examples
+        --------
+        See the class.
+        """
+        error: Exception | None = None
+        try:
+            indices = as_indices(ids, "ids")
+            check_range(indices.reshape(-1), self._rows, "ids")
+        except Exception as caught:
+            error = caught
+        agree(self._comm, error, {})
+        wanted, places = np.unique(indices.astype(np.int64), return_inverse=True)
+        counts = self._counts(wanted)
+        asked, asked_counts = exchange_rows(self._comm, wanted, counts)
+        found, _ = exchange_rows(self._comm, self.local_rows[asked - self.start], asked_counts)
+        rows: Array = found[places.reshape(-1)].reshape(*indices.shape, self._dim)
+        return rows
+
+    def step(
+        self,
+        grad: RowSparse,
+        *,
+        grad_scale: float | Array | None = None,
+        max_norm: float | None = None,
+        on_nonfinite: str = "propagate",
+    ) -> None:
+        """Average the gradients over all ranks and update the rows that they touch.
+
+        Parameters
+        ----------
+        grad : RowSparse
+            This rank's gradient, whose indices are those of the whole table. It may have no entries.
+        grad_scale, max_norm, on_nonfinite : optional
+            As for the `step` of the optimizer; they apply to the means. All ranks give the same.
+
+        Raises
+        ------
+        TypeError, ValueError, IndexError
+            On every rank, if the gradient of one does not fit. Nothing has changed then.
+        FloatingPointError
+            On every rank, as the `step` of the optimizer does.
+
+        Examples
+        --------
+        See the class.
+        """
+        error: Exception | None = None
+        facts: Facts = {"grad_scale": repr(grad_scale), "max_norm": repr(max_norm), "on_nonfinite": repr(on_nonfinite)}
+        try:
+            if not isinstance(grad, RowSparse):
+                raise TypeError(f"grad: expected a RowSparse, got {type(grad).__name__}")
+            self._local._step_options(grad_scale, max_norm, on_nonfinite)
+            own = read_rows(grad, (self._rows, self._dim), "grad")
+            if own.values.dtype != self.local_rows.dtype:
+                raise TypeError(f"grad.values: expected {self.local_rows.dtype}, got {own.values.dtype}")
+        except Exception as caught:
+            error = caught
+        agree(self._comm, error, facts)
+        order = np.argsort(own.indices // self._block, kind="stable")  # by owner, and then as given
+        counts = self._counts(own.indices[order])
+        indices, _ = exchange_rows(self._comm, own.indices[order], counts)
+        values, _ = exchange_rows(self._comm, own.values[order], counts)
+        rows, means = row_means(indices - self.start, values, self._comm.size)
+        norm = partial(total_norm, self._comm)
+        self._local._step_part([RowSparse(rows, means)], norm, grad_scale, max_norm, on_nonfinite)
+
+    def _counts(self, indices: Array) -> Array:
+        """Return how many of the rows each rank has."""
+        counts: Array = np.bincount(indices // self._block, minlength=self._comm.size)
+        return counts
+
+    def _divisions(self) -> list[checkpoints.Division]:
+        return [checkpoints.Division((self._rows, self._dim), np.diff(self._bounds) * self._dim)]
+
+    def _collect(self) -> None:
+        pass
