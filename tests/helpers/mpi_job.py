@@ -14,9 +14,9 @@ TIMEOUT = 30  # seconds, within which each failure must end
 WAITING = {"MPIR_CVAR_POLLS_BEFORE_YIELD": "1", "MPIR_CVAR_ENABLE_HEAVY_YIELD": "1", "OMP_NUM_THREADS": "1"}
 
 
-def run(ranks: int, name: str, *arguments: object) -> subprocess.CompletedProcess[str]:
-    """Run a program of `tests/programs` on so many ranks, as the guide says: an exception of one ends all."""
-    command = [str(MPIEXEC), "-n", str(ranks), sys.executable, "-m", "mpi4py", script(name), *map(str, arguments)]
+def launch(ranks: int, path: str | Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    """Run a program on so many ranks, as the guide says: an exception of one ends all."""
+    command = [str(MPIEXEC), "-n", str(ranks), sys.executable, "-m", "mpi4py", str(path), *map(str, arguments)]
     return subprocess.run(
         command,
         env={**os.environ, "PYTHONPATH": SEARCH_PATH, **WAITING},
@@ -29,7 +29,7 @@ def run(ranks: int, name: str, *arguments: object) -> subprocess.CompletedProces
 
 
 def job(ranks: int, name: str, *arguments: object) -> str:
-    """The output of a program that succeeds on all ranks and writes nothing to stderr."""
-    done = run(ranks, name, *arguments)
+    """The output of a program of `tests/programs` that succeeds on all ranks and writes nothing to stderr."""
+    done = launch(ranks, script(name), *arguments)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr
     return done.stdout

@@ -1,7 +1,8 @@
 """What is wrong on one rank raises the same error on all, or ends the job; nothing waits forever."""
 
 import pytest
-from helpers.mpi_job import job, run
+from helpers.interpreters import script
+from helpers.mpi_job import job, launch
 
 
 def differ(label: str, first: object, last: object) -> str:
@@ -62,12 +63,12 @@ def test_all_ranks_raise_the_same_error_and_change_nothing(ranks: int) -> None:
 
 
 def test_an_exception_on_one_rank_ends_the_job_with_its_message() -> None:
-    done = run(3, "mpi_failures", "raise_alone")
+    done = launch(3, script("mpi_failures"), "raise_alone")
     assert done.returncode != 0
     assert "ArithmeticError: only here" in done.stderr
 
 
 def test_a_killed_rank_ends_the_job() -> None:
-    done = run(3, "mpi_failures", "die")
+    done = launch(3, script("mpi_failures"), "die")
     assert done.returncode != 0
     assert "(signal 9)" in done.stdout
