@@ -11,7 +11,7 @@ MPIEXEC = Path(sys.executable).with_name("mpiexec")  # that of the mpich wheel
 RANKS = (1, 2, 3, 4)
 TIMEOUT = 30  # seconds, within which each failure must end
 # More ranks than cores: a rank that waits must give way to the others.
-WAITING = {"MPIR_CVAR_POLLS_BEFORE_YIELD": "1", "MPIR_CVAR_ENABLE_HEAVY_YIELD": "1", "OMP_NUM_THREADS": "1"}
+ENVIRONMENT = {"MPIR_CVAR_ENABLE_HEAVY_YIELD": "1", "OMP_NUM_THREADS": "1"}
 
 
 def launch(ranks: int, path: str | Path, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -19,7 +19,7 @@ def launch(ranks: int, path: str | Path, *arguments: object) -> subprocess.Compl
     command = [str(MPIEXEC), "-n", str(ranks), sys.executable, "-m", "mpi4py", str(path), *map(str, arguments)]
     return subprocess.run(
         command,
-        env={**os.environ, "PYTHONPATH": SEARCH_PATH, **WAITING},
+        env={**os.environ, "PYTHONPATH": SEARCH_PATH, **ENVIRONMENT},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
