@@ -44,6 +44,7 @@ MESSAGES = {
     "sharded_grad_sparse": f"TypeError: rank {{last}}: {W}: expected an array, got a sparse gradient; "
     "use ShardedTable or Replicated",
     "sharded_grad_none": differ(W, "an array of float32", "None"),
+    "sharded_call": differ("call", "Sharded.step", "save"),
     "sharded_step_option": "ValueError: rank 0: on_nonfinite: expected one of ('propagate', 'skip', 'raise'), "
     "got 'stop'",
     "wrong_everywhere": "ValueError: grad_scale: expected a positive number within float32, got -1",

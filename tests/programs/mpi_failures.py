@@ -77,6 +77,12 @@ def other_steps() -> None:
     Replicated(optimizer, comm)
 
 
+def other_call() -> None:
+    """The last rank saves while the others step."""
+    optimizer = Sharded(TorchAdagrad, params(), comm)
+    optimizer.save("never") if is_wrong else optimizer.step({"W": RIGHT, "b": np.ones(2, np.float32)})
+
+
 AGREED: dict[str, Callable[[], object]] = {
     "shape": lambda: construct(params(5) if is_wrong else None),
     "dtype": lambda: construct(params(dtype=np.float64) if is_wrong else None),
@@ -109,6 +115,7 @@ AGREED: dict[str, Callable[[], object]] = {
     "sharded_grad_dtype": lambda: step_sharded(np.ones((4, 3), np.float16)),
     "sharded_grad_sparse": lambda: step_sharded(RowSparse([1], np.ones((1, 3), np.float32))),
     "sharded_grad_none": lambda: step_sharded(None),
+    "sharded_call": other_call,
     "sharded_step_option": lambda: step_sharded(RIGHT, on_nonfinite="stop"),
     "wrong_everywhere": lambda: step(grad_scale=-1),
 }

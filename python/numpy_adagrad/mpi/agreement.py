@@ -20,13 +20,15 @@ Facts: TypeAlias = dict[str, str]
 """What all ranks must have in common, as text by its name in messages."""
 
 
-def agree(comm: MPI.Intracomm, error: Exception | None, facts: Facts) -> None:
-    """Return if no rank has an error and all have the same facts; otherwise raise the same error on every rank.
+def agree(comm: MPI.Intracomm, call: str, error: Exception | None, facts: Facts) -> None:
+    """Return if all ranks are in the same call, none has an error and all have the same facts.
 
-    This is one reduction of 24 bytes. Only if it finds a difference, the ranks exchange their facts.
+    Otherwise, raise the same error on every rank. This is one reduction of 24 bytes; only if it finds a difference, the
+    ranks exchange their facts.
     """
     from mpi4py import MPI
 
+    facts = {"call": call, **facts}
     digest = int.from_bytes(hashlib.blake2b(repr(facts).encode(), digest_size=7).digest(), "little")
     own = np.array([error is not None, digest, -digest], np.int64)
     largest = np.empty_like(own)

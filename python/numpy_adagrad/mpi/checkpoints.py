@@ -48,7 +48,7 @@ def save(
             content = optimizer._content(optimizer._saved_options(), parameters=True, extra=extra)
         except Exception as caught:
             error = caught
-        agree(comm, error, {"path": os.fsdecode(path)})
+        agree(comm, "save", error, {"path": os.fsdecode(path)})
         key = optimizer._accumulator
         params, states = [], []
         for slot, division in zip(optimizer._slots, divisions, strict=True):
@@ -59,7 +59,7 @@ def save(
                 checkpoint.save(os.fsdecode(path), replace(content, states=states, parameters=params))
         except Exception as caught:
             error = caught
-        agree(comm, error, {})
+        agree(comm, "save", error, {})
 
 
 def load(
@@ -76,7 +76,7 @@ def load(
                 whole = _read(optimizer, divisions, os.fsdecode(path))
         except Exception as caught:
             error = caught
-        agree(comm, error, {"path": os.fsdecode(path)})
+        agree(comm, "load", error, {"path": os.fsdecode(path)})
         content = _scatter_content(optimizer, comm, divisions, whole)
         pairs: Pairs = []
         try:
@@ -84,7 +84,7 @@ def load(
                 pairs = optimizer._restore(content)
         except Exception as caught:
             error = caught
-        agree(comm, error, {})
+        agree(comm, "load", error, {})
         _core.commit(pairs)
         extra: dict[str, Any] | None = content.extra
         return extra

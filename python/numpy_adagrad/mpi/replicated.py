@@ -94,7 +94,7 @@ class Replicated:
             facts = {"bucket_size": str(bucket_size), **self._state_facts()}
         except Exception as caught:
             error = caught
-        agree(self._comm, error, facts)
+        agree(self._comm, "Replicated", error, facts)
 
     def step(
         self,
@@ -137,7 +137,7 @@ class Replicated:
                 facts |= self._state_facts()
         except Exception as caught:
             error = caught
-        agree(self._comm, error, facts)
+        agree(self._comm, "Replicated.step", error, facts)
         self.opt.step(self._means(own), **options)
 
     def _params(self) -> list[Array]:

@@ -116,7 +116,7 @@ class Sharded(Divided):
             facts |= value_facts("params", arrays)
         except Exception as caught:
             error = caught
-        agree(self._comm, error, facts)
+        agree(self._comm, "Sharded", error, facts)
 
     def _divide(self, optimizer_class: type[Optimizer], params: Params, arguments: Mapping[str, Any]) -> None:
         """Copy the parameters into the buffer, and make the optimizer of this rank's slice."""
@@ -195,7 +195,7 @@ class Sharded(Divided):
                 facts |= optimizer_facts(self._local, self._layout.arrays(self._values))
         except Exception as caught:
             error = caught
-        agree(self._comm, error, facts)
+        agree(self._comm, "Sharded.step", error, facts)
         missing = {i for i, grad in enumerate(own) if grad is None}
         for view, grad in zip(self._layout.arrays(self._grads), own, strict=True):
             if grad is not None:

@@ -106,7 +106,7 @@ class ShardedTable(Divided):
             facts |= {"dtype": str(self.local_rows.dtype), **optimizer_facts(self._local, [])}
         except Exception as caught:
             error = caught
-        agree(self._comm, error, facts)
+        agree(self._comm, "ShardedTable", error, facts)
 
     def lookup(self, ids: npt.ArrayLike) -> Array:
         """Return rows of the table, wherever they are.
@@ -135,7 +135,7 @@ class ShardedTable(Divided):
             check_range(indices.reshape(-1), self._rows, "ids")
         except Exception as caught:
             error = caught
-        agree(self._comm, error, {})
+        agree(self._comm, "ShardedTable.lookup", error, {})
         wanted, places = np.unique(indices.astype(np.int64), return_inverse=True)
         counts = self._counts(wanted)
         asked, asked_counts = exchange_rows(self._comm, wanted, counts)
@@ -182,7 +182,7 @@ class ShardedTable(Divided):
                 raise TypeError(f"grad.values: expected {self.local_rows.dtype}, got {own.values.dtype}")
         except Exception as caught:
             error = caught
-        agree(self._comm, error, facts)
+        agree(self._comm, "ShardedTable.step", error, facts)
         order = np.argsort(own.indices // self._block, kind="stable")  # by owner, and then as given
         counts = self._counts(own.indices[order])
         indices, _ = exchange_rows(self._comm, own.indices[order], counts)
