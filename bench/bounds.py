@@ -1,4 +1,4 @@
-"""Measure steps beside independent bounds and beside torch, each in a process of its own; write a result file.
+"""Measure steps beside independent bounds and beside torch, each in its own process; write a result file.
 
     python bench/bounds.py --out bounds.json                  10 minutes, 8 GB of memory
     python bench/bounds.py --busy --out busy.json             a shorter list, beside a busy process: 2 minutes
@@ -60,7 +60,7 @@ Found = dict[str, Any]
 
 
 class Turns:
-    """Implementations in processes of their own, each with this number of threads, which take turns."""
+    """Implementations that take turns, each in its own process with this number of threads."""
 
     def __init__(self, threads: int, options: argparse.Namespace, stack: ExitStack) -> None:
         self.threads, self.options, self.stack = threads, options, stack

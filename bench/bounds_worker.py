@@ -1,4 +1,4 @@
-"""One implementation in a process of its own, driven by `bounds.py`."""
+"""One implementation in its own process, driven by `bounds.py`."""
 
 import gc
 import statistics
@@ -76,7 +76,7 @@ class Timed:
         """Return the median of the steps in so many seconds.
 
         The untimed ones before them fill the caches and wake the threads. It takes milliseconds until the threads of a
-        process that was idle run on processors of their own.
+        process that was idle run on a processor each.
         """
         between = self.before or getattr(self.pauses, pause)
         medians = []

@@ -1,4 +1,4 @@
-"""Compare numpy_adagrad.torch.Adagrad with torch's own, each in a process of its own.
+"""Compare numpy_adagrad.torch.Adagrad with torch's own, each in its own process.
 
     python bench/dropin.py
 

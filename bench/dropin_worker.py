@@ -1,4 +1,4 @@
-"""One optimizer in a process of its own, driven by `dropin.py`."""
+"""One optimizer in its own process, driven by `dropin.py`."""
 
 import time
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""Workers in processes of their own, which answer requests in JSON through their standard input and output."""
+"""Worker processes, which answer requests in JSON through their standard input and output."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from typing import Any
 
 
 class Worker:
-    """A program of this folder in a process of its own, with its own number of threads."""
+    """A program of this folder in its own process, with its own number of threads."""
 
     def __init__(self, interpreter: str, program: str, threads: int) -> None:
         self.interpreter = interpreter

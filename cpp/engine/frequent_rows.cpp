@@ -8,7 +8,7 @@
 namespace adagrad {
 namespace {
 
-// A row with fewer values is not worth a sum of its own.
+// A row with fewer values is not worth its own sum.
 constexpr int MIN_EXPONENT = 2;
 // Of the sums, which stay in a cache.
 constexpr std::ptrdiff_t MAX_BYTES = 2 << 20;

@@ -47,12 +47,11 @@ template <class Rule, class Kernel, class S> void accumulate(void *state, const 
 template <class Kernel, class G>
 inline void add_columns(const Kernel &kernel, G *sums, std::ptrdiff_t sum_width, const G *values, std::ptrdiff_t width,
                         const IndexedRow *first, const IndexedRow *last, std::ptrdiff_t count) {
-    // About 64 lines ahead.
-    constexpr std::ptrdiff_t LINE = 64 / sizeof(G), MAX_DISTANCE = 16;
-    const std::ptrdiff_t distance = count <= 4 * LINE    ? MAX_DISTANCE
-                                    : count <= 16 * LINE ? 4
-                                    : count <= 32 * LINE ? 2
-                                                         : 1;
+    // Fetches the rows 64 lines ahead, unless the processor does: where they follow one another.
+    constexpr std::ptrdiff_t LINE = 64 / sizeof(G), AHEAD = 64, MAX_DISTANCE = 16;
+    const std::ptrdiff_t lines = (count + LINE - 1) / LINE, distance = lines * MAX_DISTANCE <= AHEAD ? MAX_DISTANCE
+                                                                       : lines < AHEAD               ? AHEAD / lines
+                                                                                                     : 1;
     for (const IndexedRow *entry = first; entry != last; ++entry) {
         if (last - entry > distance && entry[distance].source != entry->source + distance) {
             const G *const ahead = values + entry[distance].source * width;

@@ -93,8 +93,9 @@ class Plan {
     void bind_dense(std::size_t index, py::handle grad);
     void bind_sparse(std::size_t index, const py::tuple &parts);
     void copy_indices(std::size_t index, const py::object &indices, bool elementwise, const arrays::Label &label);
-    bool check_files(const py::tuple &grads);    // whether any dense gradient may lie in a file
-    bool unpack_sparse(const py::tuple &grads);  // whether any gradient is sparse
+    bool check_files(const py::tuple &grads);  // whether any dense gradient may lie in a file
+    // Returns whether any gradient is not an array of NumPy.
+    bool unpack_sparse(const py::tuple &grads);
     void check_sparse_allowed() const;
     // Calls the optimizer's _check_shared, unless it is None: other code may have moved memory that arrays share with
     // a framework.

@@ -114,7 +114,7 @@ def test_nothing_has_changed(
 
 
 class Rate(torch.Tensor):  # type: ignore[misc]
-    """A rate that runs code of its own when a step reads it."""
+    """A rate that runs other code when a step reads it."""
 
     action: Callable[[], object]
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import builtins
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -20,15 +21,25 @@ Facts: TypeAlias = dict[str, str]
 """What all ranks must have in common, as text by its name in messages."""
 
 
-def agree(comm: MPI.Intracomm, call: str, error: Exception | None, facts: Facts) -> None:
-    """Return if all ranks are in the same call, none has an error and all have the same facts.
+@contextmanager
+def agreement(comm: MPI.Intracomm, call: str) -> Iterator[Facts]:
+    """At the end of the block, raise the same error on every rank unless all agree.
 
-    Otherwise, raise the same error on every rank. This is one reduction of 24 bytes; only if it finds a difference, the
-    ranks exchange their facts.
+    They agree if all are in the same call, no block has raised an error, and all have put the same facts into the dict.
     """
+    facts: Facts = {"call": call}
+    error: Exception | None = None
+    try:
+        yield facts
+    except Exception as caught:
+        error = caught
+    _agree(comm, error, facts)
+
+
+def _agree(comm: MPI.Intracomm, error: Exception | None, facts: Facts) -> None:
+    """Reduce 24 bytes; only if this finds a difference, the ranks exchange their facts."""
     from mpi4py import MPI
 
-    facts = {"call": call, **facts}
     digest = int.from_bytes(hashlib.blake2b(repr(facts).encode(), digest_size=7).digest(), "little")
     own = np.array([error is not None, digest, -digest], np.int64)
     largest = np.empty_like(own)
@@ -57,6 +68,11 @@ def _difference(facts: list[Facts]) -> str:
             if other != first:
                 return f"{label}: expected the same on every rank, got {first} on rank 0 and {other} on rank {rank}"
     raise AssertionError("two equal sets of facts have different digests")
+
+
+def option_facts(**options: Any) -> Facts:
+    """Return the options of a step."""
+    return {name: repr(value) for name, value in options.items()}
 
 
 def optimizer_facts(optimizer: Optimizer, params: Sequence[Array]) -> Facts:

@@ -14,7 +14,7 @@ from ..checkpoint import Content
 from ..inputs.types import Array
 from ..inputs.validation import cast_like
 from ..optimizers._base import Optimizer
-from .agreement import agree
+from .agreement import agreement
 from .rows import as_bytes, offsets
 
 if TYPE_CHECKING:
@@ -41,50 +41,37 @@ def save(
     extra: Mapping[str, Any] | None,
 ) -> None:
     """Gather parameters and state on one rank, which writes them as `Optimizer.save` does."""
-    error: Exception | None = None
     with optimizer._lock:
-        try:
+        with agreement(comm, "save") as facts:
+            facts["path"] = os.fsdecode(path)
             optimizer._prepare_transfer()
             content = optimizer._content(optimizer._saved_options(), parameters=True, extra=extra)
-        except Exception as caught:
-            error = caught
-        agree(comm, "save", error, {"path": os.fsdecode(path)})
         key = optimizer._accumulator
         params, states = [], []
         for slot, division in zip(optimizer._slots, divisions, strict=True):
             params.append(_gather(comm, slot.param, division))
             states.append({**slot.state, key: _gather(comm, slot.state[key], division)})
-        try:
+        with agreement(comm, "save"):
             if comm.rank == ROOT:
                 checkpoint.save(os.fsdecode(path), replace(content, states=states, parameters=params))
-        except Exception as caught:
-            error = caught
-        agree(comm, "save", error, {})
 
 
 def load(
     optimizer: Optimizer, comm: MPI.Intracomm, divisions: Sequence[Division], path: str | os.PathLike[str]
 ) -> dict[str, Any] | None:
     """Read a file on one rank and scatter parameters and state; return the `extra` of the file."""
-    error: Exception | None = None
     whole: Content | None = None
     with optimizer._lock:
-        try:
+        with agreement(comm, "load") as facts:
+            facts["path"] = os.fsdecode(path)
             optimizer._check_reentry()
             optimizer._prepare_transfer()
             if comm.rank == ROOT:
                 whole = _read(optimizer, divisions, os.fsdecode(path))
-        except Exception as caught:
-            error = caught
-        agree(comm, "load", error, {"path": os.fsdecode(path)})
         content = _scatter_content(optimizer, comm, divisions, whole)
         pairs: Pairs = []
-        try:
-            with checkpoint.naming(os.fsdecode(path)):
-                pairs = optimizer._restore(content)
-        except Exception as caught:
-            error = caught
-        agree(comm, "load", error, {})
+        with agreement(comm, "load"), checkpoint.naming(os.fsdecode(path)):
+            pairs = optimizer._restore(content)
         _core.commit(pairs)
         extra: dict[str, Any] | None = content.extra
         return extra

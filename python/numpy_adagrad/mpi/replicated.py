@@ -10,7 +10,7 @@ from ..inputs.containers import Grads
 from ..inputs.sparse import RowSparse
 from ..inputs.types import Array
 from ..optimizers._base import Optimizer
-from .agreement import Facts, agree, optimizer_facts, value_facts
+from .agreement import Facts, agreement, optimizer_facts, option_facts, value_facts
 from .averaging import BUCKET_SIZE, Averaging, check_bucket_size
 from .gradients import Grad, SparseGrad, grad_facts, read_grads
 from .layout import Form, Layout
@@ -85,16 +85,11 @@ class Replicated:
         self._bucket_size = bucket_size
         self._forms: list[Form] | None = None
         self.opt = opt
-        error: Exception | None = None
-        facts: Facts = {}
-        try:
+        with agreement(comm, "Replicated") as facts:
             if not isinstance(opt, Optimizer):
                 raise TypeError(f"opt: expected an optimizer of numpy_adagrad, got {type(opt).__name__}")
             check_bucket_size(bucket_size)
-            facts = {"bucket_size": str(bucket_size), **self._state_facts()}
-        except Exception as caught:
-            error = caught
-        agree(self._comm, "Replicated", error, facts)
+            facts |= {"bucket_size": str(bucket_size), **self._state_facts()}
 
     def step(
         self,
@@ -126,18 +121,12 @@ class Replicated:
         See the class.
         """
         options: dict[str, Any] = {"grad_scale": grad_scale, "max_norm": max_norm, "on_nonfinite": on_nonfinite}
-        error: Exception | None = None
-        facts: Facts = {key: repr(value) for key, value in options.items()}
-        own: list[Grad] = []
-        try:
+        with agreement(self._comm, "Replicated.step") as facts:
             names = self.opt.names
             own = read_grads(grads, [param.shape for param in self._params()], names, self.opt._single_param)
-            facts |= grad_facts(own, names)
+            facts |= option_facts(**options) | grad_facts(own, names)
             if self._debug:
                 facts |= self._state_facts()
-        except Exception as caught:
-            error = caught
-        agree(self._comm, "Replicated.step", error, facts)
         self.opt.step(self._means(own), **options)
 
     def _params(self) -> list[Array]:

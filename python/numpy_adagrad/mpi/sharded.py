@@ -13,7 +13,7 @@ from ..inputs.containers import Grads, are_groups, members, read_once
 from ..inputs.types import Array, Group, Params
 from ..optimizers._base import Optimizer
 from . import checkpoints
-from .agreement import Facts, agree, array_labels, optimizer_facts, value_facts
+from .agreement import agreement, array_labels, optimizer_facts, option_facts, value_facts
 from .averaging import BUCKET_SIZE, Averaging, check_bucket_size, total_norm
 from .divided import Divided
 from .gradients import Grad, SparseGrad, grad_facts, read_grads
@@ -104,19 +104,14 @@ class Sharded(Divided):
     ) -> None:
         self._comm = comm
         self._debug = debug
-        error: Exception | None = None
-        facts: Facts = {}
-        try:
+        with agreement(comm, "Sharded") as facts:
             check_bucket_size(bucket_size)
             self._divide(optimizer_class, params, arguments)
             self._averaging = Averaging(self._comm, self._layout, bucket_size)
             self._check_groups()
             arrays = self._layout.arrays(self._values)
-            facts = {"bucket_size": str(bucket_size), **optimizer_facts(self._local, arrays)}
+            facts |= {"bucket_size": str(bucket_size), **optimizer_facts(self._local, arrays)}
             facts |= value_facts("params", arrays)
-        except Exception as caught:
-            error = caught
-        agree(self._comm, "Sharded", error, facts)
 
     def _divide(self, optimizer_class: type[Optimizer], params: Params, arguments: Mapping[str, Any]) -> None:
         """Copy the parameters into the buffer, and make the optimizer of this rank's slice."""
@@ -183,19 +178,14 @@ class Sharded(Divided):
         --------
         See the class.
         """
-        error: Exception | None = None
-        facts: Facts = {"grad_scale": repr(grad_scale), "max_norm": repr(max_norm), "on_nonfinite": repr(on_nonfinite)}
-        own: list[Grad] = []
-        try:
+        with agreement(self._comm, "Sharded.step") as facts:
+            facts |= option_facts(grad_scale=grad_scale, max_norm=max_norm, on_nonfinite=on_nonfinite)
             self._check_groups()
             self._local._step_options(grad_scale, max_norm, on_nonfinite)
             own = self._read(grads)
             facts |= grad_facts(own, self._local.names)
             if self._debug:
                 facts |= optimizer_facts(self._local, self._layout.arrays(self._values))
-        except Exception as caught:
-            error = caught
-        agree(self._comm, "Sharded.step", error, facts)
         missing = {i for i, grad in enumerate(own) if grad is None}
         for view, grad in zip(self._layout.arrays(self._grads), own, strict=True):
             if grad is not None:

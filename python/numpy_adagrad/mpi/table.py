@@ -15,7 +15,7 @@ from ..inputs.types import Array
 from ..inputs.validation import check_shape
 from ..optimizers._base import Optimizer
 from . import checkpoints
-from .agreement import Facts, agree, optimizer_facts
+from .agreement import agreement, optimizer_facts, option_facts
 from .averaging import total_norm
 from .divided import Divided
 from .gradients import read_rows
@@ -89,9 +89,8 @@ class ShardedTable(Divided):
     ) -> None:
         self._comm = comm
         self._rows, self._dim = rows, dim
-        error: Exception | None = None
-        facts: Facts = {"rows": repr(rows), "dim": repr(dim)}
-        try:
+        with agreement(comm, "ShardedTable") as facts:
+            facts |= option_facts(rows=rows, dim=dim)
             for label, number in (("rows", rows), ("dim", dim)):
                 if not (isinstance(number, (int, np.integer)) and number > 0):
                     raise ValueError(f"{label}: expected a whole number above 0, got {number!r}")
@@ -104,9 +103,6 @@ class ShardedTable(Divided):
             named: Any = {NAME: self.local_rows}
             self._local = optimizer_class(named, **arguments)
             facts |= {"dtype": str(self.local_rows.dtype), **optimizer_facts(self._local, [])}
-        except Exception as caught:
-            error = caught
-        agree(self._comm, "ShardedTable", error, facts)
 
     def lookup(self, ids: npt.ArrayLike) -> Array:
         """Return rows of the table, wherever they are.
@@ -129,13 +125,9 @@ class ShardedTable(Divided):
         --------
         See the class.
         """
-        error: Exception | None = None
-        try:
+        with agreement(self._comm, "ShardedTable.lookup"):
             indices = as_indices(ids, "ids")
             check_range(indices.reshape(-1), self._rows, "ids")
-        except Exception as caught:
-            error = caught
-        agree(self._comm, "ShardedTable.lookup", error, {})
         wanted, places = np.unique(indices.astype(np.int64), return_inverse=True)
         counts = self._counts(wanted)
         asked, asked_counts = exchange_rows(self._comm, wanted, counts)
@@ -171,18 +163,14 @@ class ShardedTable(Divided):
         --------
         See the class.
         """
-        error: Exception | None = None
-        facts: Facts = {"grad_scale": repr(grad_scale), "max_norm": repr(max_norm), "on_nonfinite": repr(on_nonfinite)}
-        try:
+        with agreement(self._comm, "ShardedTable.step") as facts:
+            facts |= option_facts(grad_scale=grad_scale, max_norm=max_norm, on_nonfinite=on_nonfinite)
             if not isinstance(grad, RowSparse):
                 raise TypeError(f"grad: expected a RowSparse, got {type(grad).__name__}")
             self._local._step_options(grad_scale, max_norm, on_nonfinite)
             own = read_rows(grad, (self._rows, self._dim), "grad")
             if own.values.dtype != self.local_rows.dtype:
                 raise TypeError(f"grad.values: expected {self.local_rows.dtype}, got {own.values.dtype}")
-        except Exception as caught:
-            error = caught
-        agree(self._comm, "ShardedTable.step", error, facts)
         order = np.argsort(own.indices // self._block, kind="stable")  # by owner, and then as given
         counts = self._counts(own.indices[order])
         indices, _ = exchange_rows(self._comm, own.indices[order], counts)
