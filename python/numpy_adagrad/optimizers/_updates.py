@@ -1,0 +1,126 @@
+"""An update with gradients that have been read: the options, the plan, the outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias
+
+import numpy.typing as npt
+
+from .. import _core
+from ..inputs.memmap import check_files
+from ..inputs.types import Group
+from ..inputs.validation import norm_limit, number, positive_scale
+from ._checkpoints import Checkpoints
+from ._slots import Allocate
+
+ON_NONFINITE = ("propagate", "skip", "raise")
+DONE, SKIPPED, STALE = _core.DONE, _core.SKIPPED, _core.STALE
+
+StepOptions: TypeAlias = (
+    tuple[()] | tuple[float, float | None, float, bool] | tuple[float, float | None, float, bool, float | None, bool]
+)
+"""The options of `_core.Plan.step` in their order, from grad_scale to skip_nonfinite or to only_norm, or none."""
+
+
+class Updates(Checkpoints):
+    """Base of `Optimizer`."""
+
+    _norm_divisor: float = 1.0
+    _rule_options: dict[str, Any]  # the options that are the same for every group, and in none of them
+
+    def __init__(
+        self,
+        groups: list[Group],
+        *,
+        single_param: bool,
+        state_dtype: npt.DTypeLike | None,
+        allocate: Allocate | None,
+    ) -> None:
+        self._skipped_steps = 0
+        self._rule_options = {}
+        self._last_scheduled = {}
+        self._scheduled: dict[tuple[int, str], float] = {}  # the values of the step that is running
+        super().__init__(groups, single_param=single_param, state_dtype=state_dtype, allocate=allocate)
+
+    def _hyperparameters(self, index: int, steps: int) -> dict[str, Any]:
+        """Return the rule's options for the parameters with this group index that have taken so many steps.
+
+        The core looks for an option here by its name, and then in the group.
+        """
+        options = self._rule_options.copy()
+        group = self._bound.groups[index]
+        for key in self._scheduled_keys:
+            value = group[key]  # once: another thread may change it
+            if callable(value):
+                value = self._scheduled[index, key] = number(value(steps), key)
+            options[key] = value
+        return options
+
+    def _step_options(self, grad_scale: Any, max_norm: Any, on_nonfinite: str) -> StepOptions:
+        if grad_scale is None and max_norm is None and on_nonfinite == "propagate":
+            return ()
+        if on_nonfinite not in ON_NONFINITE:
+            raise ValueError(f"on_nonfinite: expected one of {ON_NONFINITE}, got {on_nonfinite!r}")
+        return (
+            1.0 if grad_scale is None else positive_scale(grad_scale),
+            None if max_norm is None else norm_limit(max_norm),
+            self._norm_divisor,
+            on_nonfinite != "propagate",
+        )
+
+    def _step_part(
+        self,
+        grads: Sequence[Any],
+        total_norm: Callable[[float], float],
+        grad_scale: Any,
+        max_norm: Any,
+        on_nonfinite: str,
+    ) -> None:
+        """Step with a part of all gradients, given as a flat sequence of arrays.
+
+        Where the step needs a norm, `total_norm` returns the norm of all gradients, given that of the part.
+        """
+        with self._lock:
+            self._check_reentry()
+            self._scheduled.clear()
+            check_files(self._bound.files)
+            options = self._step_options(grad_scale, max_norm, on_nonfinite)
+            if max_norm is not None or on_nonfinite != "propagate":
+                self._plan_step(grads, (*options, None, True))
+                options = (*options, total_norm(self._bound.plan.grad_norm or 0.0), False)
+            self._update(grads, on_nonfinite, options)
+
+    def _update(self, grads: Sequence[Any], on_nonfinite: str, options: StepOptions) -> None:
+        outcome = self._plan_step(grads, options)
+        if self._scheduled:
+            if outcome == DONE:
+                self._last_scheduled |= self._scheduled
+            self._scheduled = {}
+        if outcome == SKIPPED:
+            if on_nonfinite == "raise":
+                raise FloatingPointError(f"grads: expected finite values, got a norm of {self.grad_norm}")
+            self._skipped_steps += 1
+
+    def _plan_step(self, grads: Sequence[Any], options: StepOptions) -> int:
+        bound = self._bound
+        outcome = bound.plan.step(bound.groups, grads, self, *options)
+        if outcome == STALE:
+            self._scheduled.clear()
+            self._rebind()
+            bound = self._bound
+            outcome = bound.plan.step(bound.groups, grads, self, *options)
+            if outcome == STALE:
+                raise RuntimeError("params: expected the same arrays throughout a step, got others from another thread")
+        return outcome
+
+    @property
+    def grad_norm(self) -> float | None:
+        """The norm `N` of the gradients of the last step; None if that step did not compute it."""
+        with self._lock:
+            return self._bound.plan.grad_norm
+
+    @property
+    def skipped_steps(self) -> int:
+        """The number of steps that ``on_nonfinite="skip"`` has skipped."""
+        return self._skipped_steps
