@@ -1,6 +1,7 @@
 // The loops. ADAGRAD_TABLE names the table that this object file exports: see README.md.
 #include "kernels/kernels.hpp"
 
+#include "kernels/roots.hpp"
 #include "rules/catalogue.hpp"
 
 namespace adagrad {
@@ -16,6 +17,46 @@ template <int VARIANT, class Kernel, class C> inline C scaled(const Kernel &kern
     return g;
 }
 
+// The gradient that the rule sees.
+template <int VARIANT, class Kernel, class C> inline C prepared(const Kernel &kernel, C p, C g) {
+    g = scaled<VARIANT>(kernel, g);
+    if constexpr ((VARIANT & PREPROCESSED) != 0) g = kernel.preprocessed(p, g);
+    return g;
+}
+
+template <class Kernel, class C, class Sqrt> inline void apply(const Kernel &kernel, C &p, C &s, C g, Sqrt sqrt) {
+    if constexpr (TakesSqrt<Kernel, C>)
+        kernel.update(p, s, g, sqrt);
+    else
+        kernel.update(p, s, g);
+}
+
+// Computes ROOTS elements in two passes, before and after the roots. Each pass goes through the whole formula; the
+// compiler leaves out what the other one does.
+template <int VARIANT, class Kernel, class P, class S, class G>
+inline void update_together(const Kernel &kernel, P *__restrict params, S *__restrict states,
+                            const G *__restrict grads) {
+    using C = Compute<P>;
+    C prepared_grads[ROOTS<C>], roots[ROOTS<C>];
+#pragma omp simd
+    for (std::ptrdiff_t i = 0; i < ROOTS<C>; ++i) {
+        C p = widen(params[i]), s = widen(states[i]), radicand;
+        const C g = prepared<VARIANT>(kernel, p, C(widen(grads[i])));
+        kernel.update(p, s, g, [&radicand](C x) { return radicand = x; });
+        states[i] = narrow<S>(s);
+        prepared_grads[i] = g;
+        roots[i] = radicand;
+    }
+    take_roots(roots);
+#pragma omp simd
+    for (std::ptrdiff_t i = 0; i < ROOTS<C>; ++i) {
+        C p = widen(params[i]), s = 0;
+        const C root = roots[i];
+        kernel.update(p, s, prepared_grads[i], [root](C) { return root; });
+        params[i] = narrow<P>(p);
+    }
+}
+
 template <class Rule, class Kernel, class P, class S, class G, int VARIANT>
 void update(void *param, void *state, const void *grad, std::ptrdiff_t count, const KernelArgs &args) {
     using C = Compute<P>;
@@ -24,13 +65,15 @@ void update(void *param, void *state, const void *grad, std::ptrdiff_t count, co
     P *__restrict const params = static_cast<P *>(param);
     S *__restrict const states = static_cast<S *>(state);
     const G *__restrict const grads = static_cast<const G *>(grad);
+    std::ptrdiff_t done = 0;
+    if constexpr (ROOTS<C> != 0 && TakesSqrt<Kernel, C> && !row_accumulator)
+        for (; count - done >= ROOTS<C>; done += ROOTS<C>)
+            update_together<VARIANT>(kernel, params + done, states + done, grads + done);
 #pragma omp simd
-    for (std::ptrdiff_t i = 0; i < count; ++i) {
-        C p = widen(params[i]);
-        C s = widen(states[row_accumulator ? 0 : i]);
-        C g = scaled<VARIANT>(kernel, widen(grads[i]));
-        if constexpr ((VARIANT & PREPROCESSED) != 0) g = kernel.preprocessed(p, g);
-        kernel.update(p, s, g);
+    for (std::ptrdiff_t i = done; i < count; ++i) {
+        C p = widen(params[i]), s = widen(states[row_accumulator ? 0 : i]);
+        const C g = prepared<VARIANT>(kernel, p, C(widen(grads[i])));
+        apply(kernel, p, s, g, [](C x) { return sqrt(x); });
         if constexpr (!row_accumulator) states[i] = narrow<S>(s);
         params[i] = narrow<P>(p);
     }

@@ -62,7 +62,7 @@ struct MindSpore : RuleDefaults {
         C row_term(C p, C g) const { return decays.choose(rounded(rounded(p * decay) + g), g); }
         C preprocessed(C p, C g) const { return rounded(rounded(row_term(p, g) - mean) * unscale); }
 
-        void update(C &p, C &s, C g) const {
+        void update(C &p, C &s, C g, auto sqrt) const {
             s = update_slots.choose(s + g * g, s);
             p = p - rate * g * (C(1) / sqrt(s + C(1e-8)));
         }

@@ -9,15 +9,16 @@
 //   Kernel<P>  the arithmetic for parameters of type P. C = Compute<P> is the type of the computation. Each written
 //              operation is rounded once in C; a fused multiply-add is written `fma`.
 //                divided, clipped, added   scaling, clipping and summing gradients; rules differ in their rounding only
-//                update                    updates the accumulator s and the parameter p
+//                update                    updates the accumulator s and the parameter p. It takes its one square
+//                                          root with the function `sqrt` that it is given, so that the loop can take the
+//                                          roots of many elements together
 //
 // Optional parts, found by the concepts below:
 //   Kernel::preprocessed          changes a gradient before the accumulator sees it, where `preprocesses(options)`
 //   Kernel::row_term, row_length  the mean of row_term over each row, where `takes_row_mean(options)`; the kernel finds
 //                                 it in KernelArgs::row_mean
 //   Kernel::accumulate            updates the one accumulator of a row, before the elements of the row are updated;
-//   such
-//                                 a rule takes sparse gradients only
+//                                 such a rule takes sparse gradients only
 //   SparseKernel<P>               other arithmetic for sparse gradients
 //
 // The headers of rules are compiled once per instruction set, and once for the host: see kernels/README.md.
@@ -60,6 +61,9 @@ concept HasPreprocessed = requires(const Kernel &kernel, C x) { kernel.preproces
 
 template <class Kernel, class C>
 concept HasRowTerm = requires(const Kernel &kernel, C x) { kernel.row_term(x, x); };
+
+template <class Kernel, class C>
+concept TakesSqrt = requires(const Kernel &kernel, C &x) { kernel.update(x, x, x, [](C y) { return y; }); };
 
 template <class Kernel, class C>
 concept HasRowAccumulator = requires(const Kernel &kernel, C &s) { kernel.accumulate(s); };

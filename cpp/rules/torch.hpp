@@ -58,7 +58,7 @@ struct Torch : RuleDefaults {
         // torch negates before it adds. This shows in the sign of a sum that is zero.
         C added(C a, C b) const { return sign * (sign * a + sign * b); }
 
-        void update(C &p, C &s, C g) const {
+        void update(C &p, C &s, C g, auto sqrt) const {
             s = fma(g, g, s);
             p = p - rate * g / (sqrt(s) + eps);
         }
@@ -72,7 +72,7 @@ struct Torch : RuleDefaults {
 
         SparseKernel(const KernelArgs &args, const Scalars &x) : Kernel<P>(args, x), single(x.single_element) {}
 
-        void update(C &p, C &s, C g) const {
+        void update(C &p, C &s, C g, auto sqrt) const {
             s = s + g * g;
             const C quotient = g / (sqrt(s) + this->eps);
             p = single.choose(p + -this->rate * quotient, fma(-this->rate, quotient, p));
