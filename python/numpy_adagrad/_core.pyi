@@ -61,6 +61,7 @@ class Plan:
     # `optimizer` has the method `_hyperparameters(index, steps)` and the attribute `_check_shared`; it is None if the
     # groups have all options.
     def try_step(self, groups: list[Group], grads: Any, optimizer: Any) -> int: ...
+    # A step with `total_norm` uses the options that the step with `only_norm` before it has read.
     def step(
         self,
         groups: list[Group],

@@ -47,6 +47,7 @@ MESSAGES = {
     "sharded_call": differ("call", "Sharded.step", "save"),
     "sharded_step_option": "ValueError: rank 0: on_nonfinite: expected one of ('propagate', 'skip', 'raise'), "
     "got 'stop'",
+    "no_communicator": "TypeError: comm: expected an mpi4py.MPI.Intracomm, got NoneType",
     "wrong_everywhere": "ValueError: grad_scale: expected a positive number within float32, got -1",
 }
 # Of these, the messages also have digests of the values.
@@ -67,6 +68,40 @@ def test_an_exception_on_one_rank_ends_the_job_with_its_message() -> None:
     done = launch(3, script("mpi_failures"), "raise_alone")
     assert done.returncode != 0
     assert "ArithmeticError: only here" in done.stderr
+
+
+def ended(call: str) -> str:
+    return differ("call", call, "the end of the program").format(last=2)
+
+
+@pytest.mark.parametrize(
+    ("case", "call", "aborts"),
+    [
+        ("leave", "Replicated.step", True),
+        ("leave", "Replicated.step", False),
+        ("leave_later", "ShardedTable.lookup", True),
+        ("leave_with_status", "Replicated.step", False),
+        ("raise_later", "Replicated.step", False),
+    ],
+)
+def test_a_rank_that_ends_early_raises_an_error_on_the_others(case: str, call: str, aborts: bool) -> None:
+    done = launch(3, script("mpi_failures"), case, aborts=aborts)
+    assert done.returncode != 0
+    assert ended(call) in done.stderr
+
+
+def test_the_others_may_catch_the_error_and_end_normally() -> None:
+    lines = job(3, "mpi_failures", "leave_and_go_on").splitlines()
+    assert lines == [ended("Replicated.step")] * 4
+
+
+@pytest.mark.parametrize("case", ["leave_with_status", "leave_program"])
+def test_an_exit_with_a_status_ends_the_job_at_once_whatever_the_others_do(case: str) -> None:
+    assert launch(3, script("mpi_failures"), case).returncode == 3
+
+
+def test_ranks_in_several_communicators_end() -> None:
+    assert job(4, "mpi_failures", "leave_parts") == ""
 
 
 def test_a_killed_rank_ends_the_job() -> None:

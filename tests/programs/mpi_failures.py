@@ -6,14 +6,17 @@ Errors that all ranks raise are caught and printed by each, with what has change
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from helpers.contents import snapshot
+from helpers.errors import error_of
 from mpi4py import MPI
 from numpy_adagrad import MindSporeAdagrad, RowSparse, TorchAdagrad
-from numpy_adagrad.mpi import Replicated, Sharded
+from numpy_adagrad.mpi import Replicated, Sharded, ShardedTable
 
 comm = MPI.COMM_WORLD
 is_wrong = comm.rank == comm.size - 1
@@ -117,6 +120,7 @@ AGREED: dict[str, Callable[[], object]] = {
     "sharded_grad_none": lambda: step_sharded(None),
     "sharded_call": other_call,
     "sharded_step_option": lambda: step_sharded(RIGHT, on_nonfinite="stop"),
+    "no_communicator": lambda: Replicated(TorchAdagrad(params()), None),
     "wrong_everywhere": lambda: step(grad_scale=-1),
 }
 
@@ -124,7 +128,7 @@ AGREED: dict[str, Callable[[], object]] = {
 def raise_alone() -> None:
     if is_wrong:
         raise ArithmeticError("only here")
-    step()
+    stepping()
 
 
 def die() -> None:
@@ -133,13 +137,85 @@ def die() -> None:
     step()
 
 
-ALONE = {"raise_alone": raise_alone, "die": die}
+def stepping() -> Callable[[], None]:
+    """An optimizer's step, once taken."""
+    optimizer = Replicated(TorchAdagrad(params()), comm)
+    step = partial(optimizer.step, {"W": RIGHT, "b": np.ones(2, np.float32)})
+    step()
+    return step
+
+
+def raise_later() -> None:
+    step = stepping()
+    if is_wrong:
+        raise ArithmeticError("only here")
+    step()
+
+
+def leave() -> None:
+    """The program of the last rank ends while the others step."""
+    step = stepping()
+    if not is_wrong:
+        step()
+
+
+def leave_later() -> None:
+    """The others call an optimizer when the last rank has long ended."""
+    table = ShardedTable(5, 2, comm, TorchAdagrad)
+    if not is_wrong:
+        time.sleep(1)
+        table.lookup([1])
+
+
+def leave_with_status() -> None:
+    step = stepping()
+    sys.exit(3) if is_wrong else step()
+
+
+def leave_program() -> None:
+    """The others wait in a call of the program's own, of which no optimizer knows."""
+    stepping()
+    sys.exit(3) if is_wrong else comm.Barrier()
+
+
+def leave_and_go_on() -> None:
+    """The others catch the error, twice, and end normally."""
+    step = stepping()
+    if not is_wrong:
+        for _ in range(2):
+            kind, message = error_of(step)
+            print(f"{kind.__name__}: {message}", flush=True)
+
+
+def leave_parts() -> None:
+    """Each rank is in several communicators; one of them is freed before the end."""
+    parts = [comm.Split(comm.rank // 2), comm.Split(comm.rank % 2), comm.Dup()]
+    for part in parts:
+        Replicated(TorchAdagrad(params()), part)
+    parts[2].Free()
+
+
+ALONE = {
+    case.__name__: case
+    for case in (
+        raise_alone,
+        die,
+        raise_later,
+        leave,
+        leave_later,
+        leave_with_status,
+        leave_program,
+        leave_and_go_on,
+        leave_parts,
+    )
+}
 
 if __name__ == "__main__":
     names = sys.argv[1:] or [*AGREED]
     for name in names:
         if name in ALONE:
             ALONE[name]()
+            continue
         try:
             AGREED[name]()
         except Exception as error:

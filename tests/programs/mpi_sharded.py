@@ -57,6 +57,26 @@ def check_clipping(case: Case) -> None:
         assert_same_sharded(comm, sharded, given, (case, step))
 
 
+def check_schedules(dialect: Dialect) -> None:
+    """A step calls a schedule once, with or without clipping."""
+    calls: list[int] = []
+
+    def schedule(step: int) -> float:
+        calls.append(step)
+        return 0.5 / (1 + step)
+
+    options: dict[str, Any] = dialect.common | {dialect.rate: schedule}
+    sharded = Sharded(dialect.optimizer, [normal(9, 20), normal(70)], comm, **options)
+    grads = [normal(9, 20), normal(70)]
+    sharded.step(grads)
+    for step in range(1, 4):
+        calls.clear()
+        sharded.step(grads, max_norm=0.5)
+        assert len(calls) == 1, calls
+        assert sharded.last_lr == [0.5 / (1 + calls[0])]
+        assert sharded.steps == step + 1
+
+
 def check_skipping(case: Case) -> None:
     """One value that is not finite, on one rank, stops the step of all."""
     sharded = sharded_of(case)
@@ -120,6 +140,7 @@ for dialect in DIALECTS.values():
     check_clipping(Case(dialect, scaling={"max_norm": 1e6, "on_nonfinite": "skip"}))
     check_skipping(Case(dialect))
     check_forms(dialect)
+    check_schedules(dialect)
 check_shares()
 comm.Barrier()
 if comm.rank == 0:

@@ -12,6 +12,7 @@ from ..inputs.types import Array
 from ..optimizers._base import Optimizer
 from .agreement import Facts, agreement, optimizer_facts, option_facts, value_facts
 from .averaging import BUCKET_SIZE, Averaging, check_bucket_size
+from .communicators import duplicate
 from .gradients import Grad, SparseGrad, grad_facts, read_grads
 from .layout import Form, Layout
 from .rows import element_gradient, gather_rows, row_means
@@ -39,7 +40,7 @@ class Replicated:
     opt : optimizer
         This rank's own optimizer. Options are changed there, on every rank alike.
     comm : mpi4py.MPI.Intracomm
-        Use it for nothing else while a method runs, as in another thread.
+        The optimizers use a duplicate of it. No two methods of optimizers on it may run at a time, as in two threads.
     bucket_size : int, default 4 MiB
         The number of bytes that a rank receives at a time. While they are added, the next ones travel.
     debug : bool, default False
@@ -80,12 +81,12 @@ class Replicated:
     def __init__(
         self, opt: Optimizer, comm: MPI.Intracomm, *, bucket_size: int = BUCKET_SIZE, debug: bool = False
     ) -> None:
-        self._comm = comm
+        self._comm = duplicate(comm)
         self._debug = debug
         self._bucket_size = bucket_size
         self._forms: list[Form] | None = None
         self.opt = opt
-        with agreement(comm, "Replicated") as facts:
+        with agreement(self._comm, "Replicated") as facts:
             if not isinstance(opt, Optimizer):
                 raise TypeError(f"opt: expected an optimizer of numpy_adagrad, got {type(opt).__name__}")
             check_bucket_size(bucket_size)

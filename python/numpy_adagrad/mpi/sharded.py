@@ -15,6 +15,7 @@ from ..optimizers._base import Optimizer
 from . import checkpoints
 from .agreement import agreement, array_labels, optimizer_facts, option_facts, value_facts
 from .averaging import BUCKET_SIZE, Averaging, check_bucket_size, total_norm
+from .communicators import duplicate
 from .divided import Divided
 from .gradients import Grad, SparseGrad, grad_facts, read_grads
 from .layout import Layout
@@ -47,7 +48,7 @@ class Sharded(Divided):
     params : array, mapping, sequence or groups of arrays
         As for the optimizer, with the same values on every rank.
     comm : mpi4py.MPI.Intracomm
-        Use it for nothing else while a method runs, as in another thread.
+        The optimizers use a duplicate of it. No two methods of optimizers on it may run at a time, as in two threads.
     bucket_size : int, default 4 MiB
         The number of bytes that a rank receives at a time. While they are added, the next ones travel.
     debug : bool, default False
@@ -102,9 +103,9 @@ class Sharded(Divided):
         debug: bool = False,
         **arguments: Any,
     ) -> None:
-        self._comm = comm
+        self._comm = duplicate(comm)
         self._debug = debug
-        with agreement(comm, "Sharded") as facts:
+        with agreement(self._comm, "Sharded") as facts:
             check_bucket_size(bucket_size)
             self._divide(optimizer_class, params, arguments)
             self._averaging = Averaging(self._comm, self._layout, bucket_size)

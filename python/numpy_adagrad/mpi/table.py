@@ -17,6 +17,7 @@ from ..optimizers._base import Optimizer
 from . import checkpoints
 from .agreement import agreement, optimizer_facts, option_facts
 from .averaging import total_norm
+from .communicators import duplicate
 from .divided import Divided
 from .gradients import read_rows
 from .rows import exchange_rows, row_means
@@ -43,7 +44,7 @@ class ShardedTable(Divided):
     rows, dim : int
         The shape of the whole table.
     comm : mpi4py.MPI.Intracomm
-        Use it for nothing else while a method runs, as in another thread.
+        The optimizers use a duplicate of it. No two methods of optimizers on it may run at a time, as in two threads.
     optimizer_class : class of an optimizer
         Such as `TorchAdagrad`.
     create : callable, optional
@@ -87,9 +88,9 @@ class ShardedTable(Divided):
         create: Callable[[int, int], Array] | None = None,
         **arguments: Any,
     ) -> None:
-        self._comm = comm
+        self._comm = duplicate(comm)
         self._rows, self._dim = rows, dim
-        with agreement(comm, "ShardedTable") as facts:
+        with agreement(self._comm, "ShardedTable") as facts:
             facts |= option_facts(rows=rows, dim=dim)
             for label, number in (("rows", rows), ("dim", dim)):
                 if not (isinstance(number, (int, np.integer)) and number > 0):

@@ -1,0 +1,85 @@
+"""The communicators of this package's messages, and what a rank does when its program ends."""
+
+from __future__ import annotations
+
+import atexit
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from .agreement import agreement
+
+if TYPE_CHECKING:
+    from mpi4py import MPI
+
+_duplicates: list[MPI.Intracomm] = []
+_aborts = False
+
+
+def duplicate(comm: Any) -> MPI.Intracomm:
+    """Return the duplicate of a communicator that all optimizers on it use, so that their messages meet no others.
+
+    It is made once, by all ranks together, and freed with the communicator.
+    """
+    from mpi4py import MPI
+
+    if not isinstance(comm, MPI.Intracomm):
+        raise TypeError(f"comm: expected an mpi4py.MPI.Intracomm, got {type(comm).__name__}")
+    own: MPI.Intracomm | None = comm.Get_attr(_key())
+    if own is None:
+        own = comm.Dup()
+        comm.Set_attr(_key(), own)
+        _duplicates.append(own)
+        _watch_the_end()
+    return own
+
+
+@cache
+def _key() -> int:
+    """Return the key under which a communicator keeps its duplicate."""
+    from mpi4py import MPI
+
+    key: int = MPI.Comm.Create_keyval(delete_fn=lambda comm, key, own: own.Free())
+    return key
+
+
+@cache
+def _watch_the_end() -> None:
+    """Have `_leave` called when the program ends, and note if mpi4py then aborts the job."""
+    from mpi4py import MPI
+
+    set_status = MPI._set_abort_status
+
+    def note_and_set_status(status: int) -> None:
+        global _aborts
+        _aborts = status != 0
+        set_status(status)
+
+    MPI._set_abort_status = note_and_set_status  # mpi4py does not tell
+    atexit.register(_leave)
+
+
+def _leave() -> None:
+    """Wait until the programs of all ranks have ended. A rank that calls an optimizer meanwhile raises an error.
+
+    If mpi4py is about to abort the job, as after an exception, nothing may delay it.
+    """
+    from mpi4py import MPI
+
+    if _aborts or MPI.Is_finalized():
+        return
+    for comm in _duplicates:
+        while comm != MPI.COMM_NULL and not _all_leave(comm):
+            pass
+
+
+def _all_leave(comm: MPI.Intracomm) -> bool:
+    from mpi4py import MPI
+
+    try:
+        with agreement(comm, "the end of the program"):
+            pass
+    except MPI.Exception:
+        raise
+    except Exception:  # that of a rank that has called an optimizer, and that raises it too
+        return False
+    return True
