@@ -73,12 +73,18 @@ def draw_pairs(corpus: Corpus, rng: np.random.Generator) -> Indices:
     return rng.permutation(np.concatenate(pairs))
 
 
-def loss_and_grads(vectors: Floats, context: Floats, words: Indices, others: Indices) -> tuple[float, list[RowSparse]]:
-    """Compute the mean loss of a pair and the gradients of both tables.
+def draw_others(corpus: Corpus, nearby: Indices, rng: np.random.Generator) -> Indices:
+    """Add random words to each word that occurs nearby, frequent ones more often, as in word2vec."""
+    cumulative = np.cumsum(corpus.counts**0.75)
+    random = np.searchsorted(cumulative, rng.uniform(0, cumulative[-1], (len(nearby), NEGATIVES)))
+    return np.column_stack([nearby, random])
+
+
+def loss_and_grads(v: Floats, c: Floats, words: Indices, others: Indices) -> tuple[float, list[RowSparse]]:
+    """Compute the mean loss of a pair and the gradients of both tables, given their rows of the words.
 
     In each row of `others`, the first word occurs near the word in `words`; the others are random.
     """
-    v, c = vectors[words], context[others]
     sign = np.ones(others.shape[1], np.float32)
     sign[0] = -1
     scores = np.einsum("bd,bkd->bk", v, c) * sign
@@ -90,26 +96,23 @@ def loss_and_grads(vectors: Floats, context: Floats, words: Indices, others: Ind
 
 
 def train(corpus: Corpus, epochs: int, rng: np.random.Generator) -> Floats:
-    """Return the word vectors, scaled to length 1."""
+    """Return the word vectors."""
     count = len(corpus.words)
     vectors = (rng.uniform(-0.5, 0.5, (count, DIMENSIONS)) / DIMENSIONS).astype(np.float32)
     context = np.zeros((count, DIMENSIONS), np.float32)
     opt = TorchAdagrad([vectors, context], lr=RATE)
-    cumulative = np.cumsum(corpus.counts**0.75)
     with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()) as progress:
         task = progress.add_task("epochs", total=epochs)
         for epoch in range(1, epochs + 1):
             losses, pairs = [], draw_pairs(corpus, rng)
             for batch in np.array_split(pairs, len(pairs) // BATCH):
-                negatives = np.searchsorted(cumulative, rng.uniform(0, cumulative[-1], (len(batch), NEGATIVES)))
-                others = np.column_stack([batch[:, 1], negatives])
-                loss, grads = loss_and_grads(vectors, context, batch[:, 0], others)
+                words, others = batch[:, 0], draw_others(corpus, batch[:, 1], rng)
+                loss, grads = loss_and_grads(vectors[words], context[others], words, others)
                 opt.step(grads)
                 losses.append(loss)
             progress.console.print(f"epoch {epoch:2}: loss {np.mean(losses):.3f}", highlight=False)
             progress.advance(task)
-    scaled: Floats = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-    return scaled
+    return vectors
 
 
 def nearest(corpus: Corpus, vectors: Floats, word: str) -> list[str]:
@@ -158,6 +161,15 @@ def place_label(axes: Axes, point: tuple[float, float], word: str, taken: list[B
     return box
 
 
+def show(corpus: Corpus, vectors: Floats, out: str) -> None:
+    """Print the words nearest to a few, and plot the most frequent ones."""
+    vectors = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    for word in QUERIES:
+        print(f"{word}: {', '.join(nearest(corpus, vectors, word))}")
+    plot(corpus, vectors, out)
+    print(f"plot saved to {out}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=20, help="(default: %(default)s)")
@@ -166,11 +178,7 @@ def main() -> None:
 
     corpus = read_corpus()
     print(f"{len(corpus.text):,} words, {len(corpus.words):,} of them different")
-    vectors = train(corpus, arguments.epochs, np.random.default_rng(0))
-    for word in QUERIES:
-        print(f"{word}: {', '.join(nearest(corpus, vectors, word))}")
-    plot(corpus, vectors, arguments.out)
-    print(f"plot saved to {arguments.out}")
+    show(corpus, train(corpus, arguments.epochs, np.random.default_rng(0)), arguments.out)
 
 
 if __name__ == "__main__":
