@@ -100,8 +100,9 @@ def test_an_exit_with_a_status_ends_the_job_at_once_whatever_the_others_do(case:
     assert launch(3, script("mpi_failures"), case).returncode == 3
 
 
-def test_ranks_in_several_communicators_end() -> None:
-    assert job(4, "mpi_failures", "leave_parts") == ""
+@pytest.mark.parametrize("case", ["own_messages", "leave_parts"])
+def test_a_program_may_use_the_communicator_between_steps_and_free_it(case: str) -> None:
+    assert job(4, "mpi_failures", case) == ""
 
 
 def test_a_killed_rank_ends_the_job() -> None:

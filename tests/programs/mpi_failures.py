@@ -187,6 +187,16 @@ def leave_and_go_on() -> None:
             print(f"{kind.__name__}: {message}", flush=True)
 
 
+def own_messages() -> None:
+    """The program calls a function of all ranks before a step on one of them and after it on the others."""
+    step = stepping()
+    counts = np.ones(1), np.empty(1)
+    request = comm.Iallreduce(*counts) if is_wrong else None
+    step()
+    (request or comm.Iallreduce(*counts)).Wait()
+    assert counts[1] == comm.size
+
+
 def leave_parts() -> None:
     """Each rank is in several communicators; one of them is freed before the end."""
     parts = [comm.Split(comm.rank // 2), comm.Split(comm.rank % 2), comm.Dup()]
@@ -206,6 +216,7 @@ ALONE = {
         leave_with_status,
         leave_program,
         leave_and_go_on,
+        own_messages,
         leave_parts,
     )
 }

@@ -128,6 +128,7 @@ def check_shares() -> None:
         total = 4 * sum(math.prod(shape) for shape in shapes)
         assert sum(sizes) == total
         assert max(sizes) <= total / comm.size + 64 * len(shapes)
+        assert all(abs(size * comm.size / total - 1) < 0.01 for size in sizes)
 
 
 cases = [case for case in dense_cases() if not case.group.get("grad_centralization")]

@@ -58,8 +58,8 @@ class Replicated:
     A step needs memory for the gradients once more, and twice `bucket_size`. The update begins when all gradients have
     been averaged: a step checks all of them, and clips by the norm of all of them, before it changes anything.
 
-    Start programs with ``python -m mpi4py``: an exception on one rank then ends the job with its message. Otherwise the
-    others would wait for that rank. See the guide to several machines.
+    Start programs with ``python -m mpi4py``: an exception on one rank then ends the job with its message. If the
+    program of one rank ends while others call an optimizer, these raise an error. See the guide to several machines.
 
     References
     ----------
