@@ -18,7 +18,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 GUIDE = [ROOT / "README.md", DOCS / "index.md", *sorted((DOCS / "guide").glob("*.md"))]
-OF_CLUSTERS = [DOCS / "guide" / "several-machines.md"]  # has files and commands of clusters
+# These have files, commands and messages of clusters.
+OF_CLUSTERS = [DOCS / "guide" / name for name in ("several-machines.md", "start-on-several-machines.md")]
 PAGES = [*GUIDE, *sorted((DOCS / "reference").glob("*.md"))]
 FENCE = re.compile(r"^```(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
 COMMAND = Path(sys.executable).with_name("numpy-adagrad")
