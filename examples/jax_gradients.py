@@ -4,8 +4,8 @@ JAX compiles the loss and its gradients. The parameters are NumPy arrays in a di
 the same names, which `opt.step` accepts. On a CPU nothing is copied: JAX reads a parameter in place if it starts at a
 64-byte boundary, the step updates it in place, and `np.asarray` of a JAX gradient shares its memory.
 
-    pip install numpy-adagrad scikit-learn "jax>=0.5"
-    python jax_gradients.py
+    pip install ".[demo]" "jax>=0.5"
+    python examples/jax_gradients.py
 """
 
 import argparse

@@ -5,18 +5,17 @@ LogisticRegression: the mean cross entropy, plus an L2 penalty on the weights bu
 and the intercept are two groups. The objective is convex, so both rules must converge to scikit-learn's loss. The plot
 shows how fast.
 
-    pip install "numpy-adagrad[demo]"
-    python logistic_regression.py
+    pip install ".[demo]"
+    python examples/logistic_regression.py
 """
 
-import argparse
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
+import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
-from matplotlib.figure import Figure
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
 from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
@@ -26,6 +25,7 @@ from sklearn.preprocessing import StandardScaler
 Floats = npt.NDArray[np.float64]
 Optimizer = TorchAdagrad | MindSporeAdagrad
 
+EPOCHS, RATE = 2500, 1.0
 C = 1.0  # scikit-learn's weight of the summed cross entropy against |w|^2 / 2
 ROUNDING = 2e-15  # a smaller difference between two losses is rounding error
 
@@ -67,14 +67,12 @@ def loss_and_grads(model: Model, x: Floats, y: Floats, weight_decay: float) -> t
     return float(loss), [x.T @ d_scores, d_scores.sum(keepdims=True)]
 
 
-def train(
-    make_optimizer: Callable[[Any], Optimizer], data: Tumours, weight_decay: float, epochs: int
-) -> tuple[Model, Floats]:
+def train(make_optimizer: Callable[[Any], Optimizer], data: Tumours, weight_decay: float) -> tuple[Model, Floats]:
     """Return the trained model, and the loss before each epoch and after the last. An epoch is one step."""
     model = Model(np.zeros(data.train_x.shape[1]), np.zeros(1))
     opt = make_optimizer([{"params": [model.w], "weight_decay": weight_decay}, {"params": [model.b]}])
     losses = []
-    for _ in range(epochs):
+    for _ in range(EPOCHS):
         loss, grads = loss_and_grads(model, data.train_x, data.train_y, weight_decay)
         opt.step(grads)
         losses.append(loss)
@@ -93,53 +91,42 @@ def accuracy(model: Model, data: Tumours) -> float:
     return float(np.mean((model.scores(data.test_x) > 0) == data.test_y))
 
 
-def plot(excess_losses: dict[str, Floats], rate: float, out: str) -> None:
+def plot(excess_losses: dict[str, Floats]) -> None:
     """Plot how far the loss is above the optimum. A line ends where the difference is only rounding error."""
     colors = {"torch": "#ee4c2c", "MindSpore": "#1f6feb"}
-    figure = Figure(figsize=(9, 5), dpi=150, layout="constrained")
-    axes = figure.subplots()
+    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
     axes.axhspan(1e-16, ROUNDING, color="#eef2f6", linewidth=0)
     for rule, excess in excess_losses.items():
         axes.plot(np.where(excess > ROUNDING, excess, np.nan), color=colors[rule], linewidth=2, label=f"{rule} rule")
-    axes.set(yscale="log", ylim=(1e-16, None), xlim=(0, max(map(len, excess_losses.values()))))
+    axes.set(yscale="log", ylim=(1e-16, None), xlim=(0, EPOCHS), xlabel="epoch (one step on all data)")
     axes.text(0.01, 0.03, "rounding error of float64", transform=axes.transAxes, color="#57606a")
-    axes.set_title(f"Logistic regression: loss above scikit-learn's optimum (learning rate {rate:g})", loc="left")
-    axes.set_xlabel("epoch (one step on all data)")
-    axes.grid(color="#dddddd", linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
+    axes.set_title("Logistic regression: loss above scikit-learn's optimum", loc="left")
     axes.legend(frameon=False)
-    figure.savefig(out)
+    figure.savefig("logistic_regression.png", dpi=110)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--epochs", type=int, default=2500, help="(default: %(default)s)")
-    parser.add_argument("--rate", type=float, default=1.0, help="learning rate (default: %(default)s)")
-    parser.add_argument("--out", default="logistic_regression.png", help="file for the plot (default: %(default)s)")
-    arguments = parser.parse_args()
-
     data = read_tumours()
     weight_decay = 1 / (C * len(data.train_y))  # because the loss is a mean
     optimum = fit_with_sklearn(data)
     minimum, _ = loss_and_grads(optimum, data.train_x, data.train_y, weight_decay)
     rules: dict[str, Callable[[Any], Optimizer]] = {
-        "torch": partial(TorchAdagrad, lr=arguments.rate),
-        "MindSpore": partial(MindSporeAdagrad, learning_rate=arguments.rate),
+        "torch": partial(TorchAdagrad, lr=RATE),
+        "MindSpore": partial(MindSporeAdagrad, learning_rate=RATE),
     }
-    print(f"{len(data.train_y)} tumours for training, {len(data.test_y)} held out; {arguments.epochs} epochs, float64")
+    print(f"{len(data.train_y)} tumours for training, {len(data.test_y)} held out; {EPOCHS} epochs, float64")
     print(f"{'scikit-learn':>12}: loss {minimum:.12f}, accuracy {accuracy(optimum, data):.2%}")
     excess_losses = {}
     for rule, make_optimizer in rules.items():
-        model, losses = train(make_optimizer, data, weight_decay, arguments.epochs)
+        model, losses = train(make_optimizer, data, weight_decay)
         excess_losses[rule] = losses - minimum
         distance = np.abs(np.append(model.w - optimum.w, model.b - optimum.b)).max()
         print(
             f"{rule:>12}: loss {losses[-1]:.12f}, accuracy {accuracy(model, data):.2%}, "
             f"{excess_losses[rule][-1]:.1e} above the optimum, weights within {distance:.1e} of scikit-learn's"
         )
-    plot(excess_losses, arguments.rate, arguments.out)
-    print(f"plot saved to {arguments.out}")
+    plot(excess_losses)
+    print("plot saved to logistic_regression.png")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Train a network on handwritten digits with several processes.
 
-    pip install "numpy-adagrad[demo,mpi]"
+    pip install ".[demo,mpi]"
     mpiexec -n 4 python -m mpi4py mpi_digits.py
 
 Every rank takes its own part of each batch. With --sharded, each rank has the accumulators of its own part only; the

@@ -1,7 +1,7 @@
 """Train the word vectors of word_vectors.py with tables whose rows are divided among processes.
 
-    pip install "numpy-adagrad[demo,mpi]"
-    mpiexec -n 4 python -m mpi4py mpi_embeddings.py
+    pip install ".[demo,mpi]"
+    mpiexec -n 4 python -m mpi4py examples/mpi_embeddings.py
 
 Every rank computes the gradients for its part of each batch. `lookup` brings the rows that it needs from the ranks that
 have them, and `step` sends the gradients there. No rank has a whole table, nor all accumulators.

@@ -3,14 +3,14 @@
 A network with two layers is fitted to a nonlinear function of eight numbers. In the first two runs, numpy-adagrad takes
 the middle third of the steps, in the framework's own memory, and the final bits are those of the framework alone. The
 third run starts in torch and ends in MindSpore, which has a different rule: the notes list the changes, and the
-distance shows their effect. The exit status is 1 if a bit differs in the first two runs.
+distance shows their effect. The exit status is 1 if a bit differs
+in the first two runs.
 
-    pip install "numpy-adagrad" torch==2.13.0 mindspore==2.10.0
-    python switch_framework.py
+    pip install . torch==2.13.0 mindspore==2.10.0
+    python examples/switch_framework.py
 """
 
 import sys
-from textwrap import fill
 from typing import Any
 
 import mindspore
@@ -18,12 +18,19 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from mindspore import nn
-from numpy_adagrad import from_mindspore, from_torch, to_mindspore, to_torch, torch_grads, translate, translate_state
+from numpy_adagrad import (
+    MindSporeAdagrad,
+    TorchAdagrad,
+    from_mindspore,
+    from_torch,
+    to_mindspore,
+    to_torch,
+    torch_grads,
+    translate,
+    translate_state,
+)
 
-Array = npt.NDArray[np.float32]
-
-STEPS = 300
-THIRD = STEPS // 3
+THIRD = 100  # steps
 OPTIONS = {"lr": 0.1, "lr_decay": 1e-3, "initial_accumulator_value": 0.1}
 
 rng = np.random.default_rng(0)
@@ -42,13 +49,16 @@ class TorchRun:
         self.net.load_state_dict({name: torch.tensor(value) for name, value in values.items()})
         self.optimizer = torch.optim.Adagrad(self.net.parameters(), fused=True, **OPTIONS)
 
-    def backward(self) -> float:
+    def backward(self) -> tuple[float, Any]:
         self.optimizer.zero_grad()
         loss = torch.nn.functional.mse_loss(self.net(torch.tensor(x)), torch.tensor(y))
         loss.backward()
-        return float(loss.detach())
+        return float(loss.detach()), torch_grads(self.optimizer)
 
-    def arrays(self) -> list[Array]:
+    def step(self, grads: Any) -> None:
+        self.optimizer.step()  # torch's parameters have their gradients
+
+    def arrays(self) -> list[npt.NDArray[np.float32]]:
         return [param.detach().numpy() for param in self.net.parameters()]
 
 
@@ -65,99 +75,70 @@ class MindSporeRun:
 
     def backward(self) -> tuple[float, Any]:
         loss, grads = self.value_and_grad(mindspore.Tensor(x), mindspore.Tensor(y))
-        return float(loss.asnumpy()), grads
+        return float(loss.asnumpy()), [grad.asnumpy() for grad in grads]
 
-    def arrays(self) -> list[Array]:
+    def step(self, grads: Any) -> None:
+        self.optimizer(tuple(mindspore.Tensor(grad) for grad in grads))
+
+    def arrays(self) -> list[npt.NDArray[np.float32]]:
         return [param.asnumpy() for param in self.optimizer.parameters]
 
 
-def in_torch(numpy_steps: range = range(0)) -> tuple[TorchRun, list[float]]:
-    """Train in torch, but take `numpy_steps` in NumPy."""
-    run, losses = TorchRun(), []
-    for step in range(STEPS):
-        if step == numpy_steps.start < numpy_steps.stop:
-            ours = from_torch(run.optimizer)
-        losses.append(run.backward())
-        if step in numpy_steps:
-            ours.step(torch_grads(run.optimizer))
-        else:
-            run.optimizer.step()
-        if step == numpy_steps.stop - 1:
-            to_torch(ours, run.optimizer)
-    return run, losses
+Run = TorchRun | MindSporeRun
 
 
-def in_mindspore(numpy_steps: range = range(0)) -> tuple[MindSporeRun, list[float]]:
-    """Train in MindSpore, but take `numpy_steps` in NumPy."""
-    run, losses = MindSporeRun(learning_rate=0.1, weight_decay=1e-4, loss_scale=1.0), []
-    for step in range(STEPS):
-        if step == numpy_steps.start < numpy_steps.stop:
-            ours = from_mindspore(run.optimizer)
+def train(run: Run, steps: int, ours: TorchAdagrad | MindSporeAdagrad | None = None) -> list[float]:
+    """Return the loss before each step. `ours` takes the steps, if it is given, in the memory of the run."""
+    step, losses = run.step if ours is None else ours.step, []
+    for _ in range(steps):
         loss, grads = run.backward()
+        step(grads)
         losses.append(loss)
-        if step in numpy_steps:
-            ours.step([grad.asnumpy() for grad in grads])
-        else:
-            run.optimizer(grads)
-        if step == numpy_steps.stop - 1:
-            to_mindspore(ours, run.optimizer)
-    return run, losses
+    return losses
 
 
-def in_torch_then_mindspore() -> tuple[MindSporeRun, list[float]]:
-    """Train in torch for a third of the steps and in MindSpore for the rest."""
-    first, losses = TorchRun(), []
-    for _ in range(THIRD):
-        losses.append(first.backward())
-        first.optimizer.step()
-
+def continue_in_mindspore(first: TorchRun) -> MindSporeRun:
+    """Create the MindSpore run that goes on where a torch run stopped, and print what cannot be the same."""
     arguments, notes = translate("torch", "mindspore", **OPTIONS)
-    for note in notes:
-        print(
-            fill(f"{note.argument}, {note.kind}: {note.text}", 100, initial_indent="    ", subsequent_indent="      ")
-        )
-    arguments["learning_rate"] = arguments["learning_rate"].first(STEPS)
+    print(*(f"  {note.argument}, {note.kind}: {note.text}" for note in notes), sep="\n")
+    arguments["learning_rate"] = arguments["learning_rate"].first(3 * THIRD)  # MindSpore takes a list, not a function
     second = MindSporeRun(**arguments)
-    names = [param.name for param in second.optimizer.parameters]
-    saved = first.optimizer.state_dict()
+    names, saved = [param.name for param in second.optimizer.parameters], first.optimizer.state_dict()
     state = translate_state("torch", "mindspore", saved, names=names, parameters=first.arrays(), tensors=True)
     mindspore.load_param_into_net(second.optimizer, state)
-    for _ in range(STEPS - THIRD):
-        loss, grads = second.backward()
-        losses.append(loss)
-        second.optimizer(grads)
-    return second, losses
-
-
-def differing_bits(one: TorchRun | MindSporeRun, other: TorchRun | MindSporeRun) -> int:
-    patterns = (a.view(np.uint32) ^ b.view(np.uint32) for a, b in zip(one.arrays(), other.arrays(), strict=True))
-    return sum(int(np.unpackbits(pattern.view(np.uint8)).sum()) for pattern in patterns)
+    return second
 
 
 def report(name: str, losses: list[float]) -> None:
     print(f"{name}: loss {losses[0]:.4f}, {losses[THIRD]:.4f}, {losses[2 * THIRD]:.4f}, {losses[-1]:.4f}")
 
 
-def main() -> int:
+def compare(name: str, alone: Run, switched: Run, to_numpy: Any, to_framework: Any) -> None:
+    """Train one run in the framework alone and the other with NumPy in the middle."""
+    report(name, train(alone, 3 * THIRD))
+    losses = train(switched, THIRD)
+    ours = to_numpy(switched.optimizer)
+    losses += train(switched, THIRD, ours)
+    to_framework(ours, switched.optimizer)
+    report(f"{name}, NumPy, {name}", losses + train(switched, THIRD))
+    if any(a.tobytes() != b.tobytes() for a, b in zip(alone.arrays(), switched.arrays(), strict=True)):
+        sys.exit("  the final parameters differ")
+    print("  the final parameters have the same bits")
+
+
+def main() -> None:
     torch.set_num_threads(1)
     mindspore.set_device("CPU")
-    middle, bits = range(THIRD, 2 * THIRD), []
-    for name, train in (("torch", in_torch), ("MindSpore", in_mindspore)):
-        alone, losses = train()
-        report(name, losses)
-        switched, losses = train(middle)
-        report(f"{name}, NumPy, {name}", losses)
-        bits.append(differing_bits(switched, alone))
-        print(f"    differing bits: {bits[-1]}")
-
-    unswitched, _ = in_torch()
-    switched_to_mindspore, losses = in_torch_then_mindspore()
-    report("torch, MindSpore", losses)
-    pairs = zip(switched_to_mindspore.arrays(), unswitched.arrays(), strict=True)
-    distance = max(float(abs(a - b).max()) for a, b in pairs)
-    print(f"    largest distance from torch alone: {distance:.2g}")
-    return int(any(bits))
+    unswitched, first = TorchRun(), TorchRun()
+    compare("torch", unswitched, TorchRun(), from_torch, to_torch)
+    one, other = (MindSporeRun(learning_rate=0.1, weight_decay=1e-4, loss_scale=1.0) for _ in range(2))
+    compare("MindSpore", one, other, from_mindspore, to_mindspore)
+    losses = train(first, THIRD)
+    second = continue_in_mindspore(first)
+    report("torch, MindSpore", losses + train(second, 2 * THIRD))
+    distance = max(float(abs(a - b).max()) for a, b in zip(second.arrays(), unswitched.arrays(), strict=True))
+    print(f"  largest distance from torch alone: {distance:.2g}")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

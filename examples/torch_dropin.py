@@ -5,8 +5,8 @@ embeddings of users and films with sparse gradients, fitted to made-up ratings. 
 root, whose last bit depends on the machine; for the comparison it gets a correctly rounded one. The exit status is 1 if
 any loss differs in a bit.
 
-    pip install "numpy-adagrad[demo]" torch==2.13.0
-    python torch_dropin.py
+    pip install ".[demo]" torch==2.13.0
+    python examples/torch_dropin.py
 """
 
 import sys

@@ -1,4 +1,10 @@
-"""Softmax regression in NumPy: the smallest training loop."""
+"""Separate three clouds of points by softmax regression: the smallest training loop.
+
+Compute the loss and its gradients with NumPy, and give the gradients to the optimizer, which updates the parameters.
+
+    pip install .
+    python examples/train.py
+"""
 
 import numpy as np
 import numpy.typing as npt

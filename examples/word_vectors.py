@@ -4,8 +4,8 @@ The vector of a word learns to distinguish the words that occur within five word
 batch touches a few hundred rows of two tables, the word vectors and the context vectors. So the gradients are
 RowSparse, and some rows occur in them more than once.
 
-    pip install "numpy-adagrad[demo]"
-    python word_vectors.py
+    pip install ".[demo]"
+    python examples/word_vectors.py
 """
 
 import argparse
@@ -14,13 +14,12 @@ from collections import Counter
 from pydoc_data.topics import topics
 from typing import NamedTuple
 
+import matplotlib.pyplot as plt
 import numpy as np
 import numpy.typing as npt
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
 from numpy_adagrad import RowSparse, TorchAdagrad
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from sklearn.feature_extraction.text import ENGLISH_STOP_WORDS
 
 Floats = npt.NDArray[np.float32]
@@ -34,7 +33,7 @@ NEGATIVES = 5
 BATCH = 512
 RATE = 0.1
 QUERIES = "class", "list", "exception", "integer", "string", "import", "dictionary", "left", "true", "bytes", "async"
-PLOTTED = 80
+PLOTTED = 40
 # Positions of a label relative to its point, best first; the unit is 1/72 inch.
 OFFSETS = (5, 0), (-5, 0), (0, 9), (0, -9), (5, 8), (-5, 8), (5, -8), (-5, -8), (6, 14), (-6, 14), (6, -14), (-6, -14)
 
@@ -101,17 +100,14 @@ def train(corpus: Corpus, epochs: int, rng: np.random.Generator) -> Floats:
     vectors = (rng.uniform(-0.5, 0.5, (count, DIMENSIONS)) / DIMENSIONS).astype(np.float32)
     context = np.zeros((count, DIMENSIONS), np.float32)
     opt = TorchAdagrad([vectors, context], lr=RATE)
-    with Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn()) as progress:
-        task = progress.add_task("epochs", total=epochs)
-        for epoch in range(1, epochs + 1):
-            losses, pairs = [], draw_pairs(corpus, rng)
-            for batch in np.array_split(pairs, len(pairs) // BATCH):
-                words, others = batch[:, 0], draw_others(corpus, batch[:, 1], rng)
-                loss, grads = loss_and_grads(vectors[words], context[others], words, others)
-                opt.step(grads)
-                losses.append(loss)
-            progress.console.print(f"epoch {epoch:2}: loss {np.mean(losses):.3f}", highlight=False)
-            progress.advance(task)
+    for epoch in range(1, epochs + 1):
+        losses, pairs = [], draw_pairs(corpus, rng)
+        for batch in np.array_split(pairs, len(pairs) // BATCH):
+            words, others = batch[:, 0], draw_others(corpus, batch[:, 1], rng)
+            loss, grads = loss_and_grads(vectors[words], context[others], words, others)
+            opt.step(grads)
+            losses.append(loss)
+        print(f"epoch {epoch:2}: loss {np.mean(losses):.3f}")
     return vectors
 
 
@@ -127,32 +123,30 @@ def plot(corpus: Corpus, vectors: Floats, out: str) -> None:
     plotted = frequent[:PLOTTED]
     chosen = vectors[plotted]
     centred = chosen - chosen.mean(axis=0)
-    _, spread, directions = np.linalg.svd(centred, full_matrices=False)
+    *_, directions = np.linalg.svd(centred, full_matrices=False)
     x, y = (centred @ directions[:2].T).T
-    share = (spread[:2] ** 2).sum() / (spread**2).sum()
 
-    figure = Figure(figsize=(12, 8.5), dpi=130, layout="constrained")
-    axes = figure.subplots()
+    figure, axes = plt.subplots(figsize=(7, 4.6), dpi=95, layout="constrained")
     cosines = chosen @ chosen.T - 2 * np.eye(len(plotted))
     for i, j in enumerate(cosines.argmax(axis=1)):
         axes.plot([x[i], x[j]], [y[i], y[j]], color="#dddddd", linewidth=1, zorder=1)
     axes.scatter(x, y, s=14, color="#1f6feb", zorder=2)
-    title = f"The vectors of {len(plotted)} words in two dimensions, {share:.0%} of the variance"
-    axes.set_title(f"{title}; lines connect nearest neighbours in all {DIMENSIONS} dimensions", fontsize=12)
+    title = f"The vectors in two dimensions; lines connect nearest neighbours in all {DIMENSIONS}"
+    axes.set_title(title, loc="left", fontsize=10)
     axes.set_axis_off()
-    axes.margins(0.06)
+    axes.margins(0.1, 0.06)
     figure.draw_without_rendering()  # fixes the layout, so that the position of each point is known
     figure.set_layout_engine("none")
     points = axes.transData.transform(np.column_stack([x, y]))
     taken = [Bbox.from_extents(*(point - 5), *(point + 5)) for point in points]
     for i, point in zip(plotted, zip(x, y, strict=True), strict=True):
-        taken.append(place_label(axes, point, corpus.words[i], taken))
+        taken.append(plot_label(axes, point, corpus.words[i], taken))
     figure.savefig(out)
 
 
-def place_label(axes: Axes, point: tuple[float, float], word: str, taken: list[Bbox]) -> Bbox:
+def plot_label(axes: Axes, point: tuple[float, float], word: str, taken: list[Bbox]) -> Bbox:
     """Put a label next to a point, where it covers no taken box if possible; return its own box."""
-    label = axes.annotate(word, point, (0, 0), textcoords="offset points", va="center", fontsize=9.5)
+    label = axes.annotate(word, point, (0, 0), textcoords="offset points", va="center", fontsize=8)
     for right, up in OFFSETS:
         label.set(position=(right, up), ha="center" if right == 0 else "left" if right > 0 else "right")
         box = label.get_window_extent()
@@ -173,12 +167,11 @@ def show(corpus: Corpus, vectors: Floats, out: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=20, help="(default: %(default)s)")
-    parser.add_argument("--out", default="word_vectors.png", help="file for the plot (default: %(default)s)")
-    arguments = parser.parse_args()
+    epochs = parser.parse_args().epochs
 
     corpus = read_corpus()
     print(f"{len(corpus.text):,} words, {len(corpus.words):,} of them different")
-    show(corpus, train(corpus, arguments.epochs, np.random.default_rng(0)), arguments.out)
+    show(corpus, train(corpus, epochs, np.random.default_rng(0)), "word_vectors.png")
 
 
 if __name__ == "__main__":

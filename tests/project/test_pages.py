@@ -63,13 +63,6 @@ def test_every_test_in_the_table_of_differences_exists() -> None:
     assert sorted(names - present) == []
 
 
-def test_every_example_is_in_the_readme_and_on_the_site() -> None:
-    examples = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
-    readme, page = (ROOT / "README.md").read_text(), (DOCS / "guide" / "examples.md").read_text()
-    assert sorted(re.findall(r"\(examples/(.*)\)", readme)) == examples
-    assert sorted(re.findall(r'--8<-- "examples/(.*)"', page)) == examples
-
-
 def test_the_walk_through_a_step_is_true() -> None:
     """Its figure finds each function that it shows, and the page quotes the rule as it stands."""
     runpy.run_path(str(INTERNALS / "draw_step.py"))["draw"]()
