@@ -17,7 +17,7 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Run ruff, mypy, stubtest and clang-format."""
+    """Run ruff, mypy, stubtest, clang-format and zizmor."""
     session.install("torch==2.13.0")
     session.install(".[test,bench,lint]")  # the types of what tests and bench/ are made of
     session.run("ruff", "check", ".")
@@ -25,6 +25,7 @@ def lint(session: nox.Session) -> None:
     session.run("mypy")
     session.run("stubtest", "numpy_adagrad._core", "--allowlist", ".ci/stubtest-allowed")
     session.run("clang-format", "--dry-run", "--Werror", *_sources())
+    session.run("zizmor", "--offline", ".github/workflows")
 
 
 @nox.session
@@ -52,7 +53,7 @@ def bench(session: nox.Session) -> None:
 
 @nox.session(python=["3.10", "3.11", "3.12", "3.13"])
 def wheel(session: nox.Session) -> None:
-    """Make a wheel in dist/ for this kind of machine and test it."""
+    """Make a wheel in dist/ for this kind of machine, check and test it, with each of these Pythons that is found."""
     session.run(".ci/wheel", external=True)
 
 
