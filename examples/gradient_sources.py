@@ -4,7 +4,7 @@ A step takes any arrays: those of NumPy, which autograd gives too, those of JAX,
 written once, in terms that all of them know. The four runs end at the same loss but for rounding, because each library
 adds in its own order.
 
-    pip install ".[demo]" autograd jax torch
+    pip install ".[demo]" autograd "jax>=0.5" torch==2.13.0
     python examples/gradient_sources.py
 """
 

@@ -2,8 +2,9 @@
 
 Ten measurements of 442 patients predict how far their diabetes has progressed. One varies by 0.5, another by 35, so the
 loss is a narrow valley. Gradient descent has one learning rate for all weights, and the steepest direction limits it.
-Adagrad divides each gradient by the root of the sum of its squares so far, so each weight has a rate of its own, and a
-hundred times the learning rate gives nearly the same run. Both are compared with the exact solution.
+Adagrad divides each gradient by the root of the sum of its squares so far, so each weight has its own rate. A learning
+rate that is a hundred times as large gives nearly the same run: its first step goes too far, but the large gradients
+that follow make all later steps small. Both methods are compared with the exact solution.
 
     pip install ".[demo]"
     python examples/linear_regression.py

@@ -1,4 +1,4 @@
-"""Run a program of examples/ in a process of its own, as a reader would."""
+"""Run a program of examples/ in its own process, as a reader would."""
 
 import os
 import subprocess
