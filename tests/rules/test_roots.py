@@ -15,9 +15,9 @@ from numpy_adagrad import TorchAdagrad
 from numpy_adagrad.inputs.types import Array
 
 
-def check(radicands: Array, lr: float) -> None:
+def check(radicands: Array, lr: float, grad: float) -> None:
     """Update zeros with a gradient that is too small to change the accumulators: the quotients show the roots."""
-    grads = np.full_like(radicands, 2.0**-15 if radicands.dtype == np.float32 else 2.0**-30)
+    grads = np.full_like(radicands, grad)
     param, expected = np.zeros_like(radicands), -(radicands.dtype.type(lr) * grads / np.sqrt(radicands))
     optimizer = TorchAdagrad([param], lr=lr, eps=0.0)
     optimizer.state[0]["sum"][...] = radicands
@@ -29,7 +29,7 @@ def check(radicands: Array, lr: float) -> None:
 @pytest.mark.parametrize("lr", [1.0, 1.125, 1.375, 1.625, 1.875])
 def test_every_significand_of_float32(lr: float) -> None:
     """Roots of [1, 4) are those of all other numbers but for the exponent."""
-    check(np.arange(0x3F800000, 0x40800000, dtype=np.uint32).view(np.float32), lr)
+    check(np.arange(0x3F800000, 0x40800000, dtype=np.uint32).view(np.float32), lr, 2.0**-15)
 
 
 def roots_of_one_modulo(power: int, square: int) -> Iterator[int]:
@@ -65,7 +65,15 @@ def close_to_the_middle(distance: int) -> list[float]:
 def test_hard_cases_of_float64(lr: float) -> None:
     radicands = np.array(close_to_the_middle(256)) * 2.0**-104
     assert len(radicands) > 100
-    check(np.resize(radicands, 4 * len(radicands) + 32), lr)  # so that each is in several places of a vector
+    check(np.resize(radicands, 4 * len(radicands) + 32), lr, 2.0**-30)  # so that each is in several places of a vector
+
+
+@pytest.mark.parametrize(("dtype", "grad"), [(np.float32, 2.0**-80), (np.float64, 2.0**-540)])
+def test_small_numbers(dtype: type[np.floating[Any]], grad: float) -> None:
+    """From the smallest normal number on: the remainders are subnormal, or nearly so."""
+    rng, tiny = np.random.default_rng(1), float(np.finfo(dtype).tiny)
+    radicands = (rng.uniform(1, 2, 100_000) * 2.0 ** rng.integers(0, 150, 100_000) * tiny).astype(dtype)
+    check(radicands, 1.375, grad)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
