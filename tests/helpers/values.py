@@ -75,6 +75,17 @@ def normal(*shape: int, dtype: npt.DTypeLike = np.float32, seed: int = 1) -> Arr
     return draw(np.random.default_rng(seed), shape, dtype, "normal").copy()
 
 
+def exact_reals(rng: np.random.Generator, count: int, dtype: np.dtype[Any], kind: str) -> Array:
+    """Numbers much as `draw` makes them, but the same on every machine: 'normal' and 'wide' without libm."""
+    if kind not in ("normal", "wide"):
+        return _draw_reals(rng, count, dtype, kind)
+    numbers = rng.integers(1 - (1 << 53), 1 << 53, count) * 2.0**-51  # between -4 and 4
+    if kind == "wide":
+        octaves = DECADES[dtype.name] * 3
+        numbers = np.ldexp(numbers, rng.integers(-octaves, octaves + 1, count, np.int32))
+    return numbers.astype(dtype)
+
+
 def zeros(shape: Shape = 3, dtype: npt.DTypeLike = np.float32) -> Array:
     return np.zeros(shape, dtype)
 

@@ -1,11 +1,14 @@
-"""Runs many steps and prints digests of the results of each group of cases, as JSON.
+"""Runs many steps, dense and sparse, and prints digests of the results of each group of cases, as JSON.
 
 `python tests/programs/same_bits.py THREADS`: the instruction set comes from the environment; THREADS limits the threads
-by threadpoolctl, 0 leaves the limit to OMP_NUM_THREADS.
+by threadpoolctl, 0 leaves the limit to OMP_NUM_THREADS. The digests are the same on every machine: no input depends on
+its C library.
 """
 
 import hashlib
+import itertools
 import json
+import math
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
@@ -16,8 +19,8 @@ import numpy as np
 import numpy.typing as npt
 from helpers.bits import reals
 from helpers.dialects import DIALECTS, Dialect
-from helpers.values import bfloat16, draw
-from numpy_adagrad import _core
+from helpers.values import bfloat16, exact_reals, real_type
+from numpy_adagrad import RowSparse, TorchAdagrad, _core
 from numpy_adagrad.inputs.types import Array
 from threadpoolctl import threadpool_limits
 
@@ -49,6 +52,7 @@ TORCH: dict[str, Case] = {
     "maximize": ({"maximize": True}, {}, ALL),
     "scaling": ({"weight_decay": 0.013, "maximize": True}, {"grad_scale": 3.7}, ALL),
     "clipping": ({}, {"max_norm": 0.7}, FINITE),
+    "any state": ({"eps": 0.0}, {}, ALL),
     "all": ({"weight_decay": 0.013}, {"grad_scale": 0.3, "max_norm": 30.0}, ("normal",)),
 }
 MINDSPORE: dict[str, Case] = {
@@ -58,17 +62,26 @@ MINDSPORE: dict[str, Case] = {
     "frozen": ({"update_slots": False}, {"grad_scale": 3.7}, ALL),
     "clipping": ({"loss_scale": 3.7}, {"max_norm": 0.7}, FINITE),
     "centralize": ({}, {}, FINITE),
+    "any state": ({}, {}, ALL),
     "all": ({"loss_scale": 3.7, "weight_decay": 0.013}, {"grad_scale": 0.3, "max_norm": 30.0}, ("normal",)),
 }
 CASES = {"torch": TORCH, "mindspore": MINDSPORE}
+SPARSE: dict[str, Case] = {
+    "rows": ({}, {}, ALL),
+    "rows decay": ({"weight_decay": 0.013}, {"grad_scale": 3.7}, ALL),
+    "rows clipping": ({}, {"max_norm": 0.7, "grad_scale": 3.7}, FINITE),
+}
+TABLES = [(1,), (9,), (20_011,), *((40, width) for width in range(1, 71)), (900, 64), (3, 4099), (9_001, 2)]
 LENGTHS = [(length, offset) for length in range(71) for offset in range(4)]
 LARGE = [(100_003, 1), (2 * 100_003, 3)]
 
 
 @cache
+@np.errstate(all="ignore")
 def pool(dtype: np.dtype[Any], kinds: tuple[str, ...], seed: int) -> Array:
-    rng = np.random.default_rng(seed)
-    return np.concatenate([draw(rng, 240_000 // len(kinds), dtype, kind) for kind in kinds])
+    rng, real = np.random.default_rng(seed), real_type(dtype)
+    share = 240_000 // len(kinds) * (dtype.itemsize // real.itemsize)
+    return np.concatenate([exact_reals(rng, share, real, kind) for kind in kinds]).view(dtype)
 
 
 def cases_of(dialect: Dialect) -> dict[str, Case]:
@@ -104,14 +117,56 @@ def digest(arrays: Iterable[Array]) -> str:
     return total.hexdigest()
 
 
-def run(dialect: Dialect, combo: DtypeCombo, case: Case, centralize: bool) -> Iterator[str]:
+def run(dialect: Dialect, combo: DtypeCombo, name: str, case: Case) -> Iterator[str]:
     """The norm and the digests of parameters and accumulators after two steps."""
     (param_dtype, grad_dtype, state_dtype), (arguments, step_arguments, kinds) = combo, case
     params = list(tensors(param_dtype, kinds, 0))
-    groups = [{"params": params, "grad_centralization": True}] if centralize else params
+    groups = [{"params": params, "grad_centralization": True}] if name == "centralize" else params
     optimizer = dialect.optimizer(groups, state_dtype=state_dtype, **arguments)
+    if name == "any state":  # also such as no step leaves behind
+        accums = dialect.accumulators(optimizer)
+        for accum, numbers in zip(accums, tensors(accums[0].dtype, kinds, 3), strict=True):
+            accum[...] = numbers
     for step in (1, 2):
         optimizer.step(list(tensors(grad_dtype, kinds, step)), **step_arguments)
+    yield f"{optimizer.grad_norm!r}"
+    yield digest(params)
+    yield digest(dialect.accumulators(optimizer))
+
+
+def key_of(dialect: Dialect, name: str, combo: DtypeCombo) -> str:
+    dtypes = " ".join(np.dtype(dtype).name for dtype in combo if dtype is not None)
+    return f"{dialect.optimizer.__name__} {name} {dtypes}"
+
+
+@cache
+def mixed_pool(dtype: np.dtype[Any], kinds: tuple[str, ...]) -> Array:
+    return np.random.default_rng(4).permuted(pool(dtype, kinds, 4))
+
+
+def table(rng: np.random.Generator, shape: tuple[int, ...], dtype: npt.DTypeLike, kinds: tuple[str, ...]) -> Array:
+    """Numbers of all kinds, mixed."""
+    numbers, count = mixed_pool(np.dtype(dtype), kinds), math.prod(shape)
+    start = int(rng.integers(0, len(numbers) - count))
+    return numbers[start : start + count].reshape(shape).copy()
+
+
+def run_sparse(dialect: Dialect, combo: DtypeCombo, case: Case) -> Iterator[str]:
+    """The norm and the digests of tables and accumulators after three steps on rows, few or many, in any order."""
+    (param_dtype, grad_dtype, state_dtype), (arguments, step_arguments, kinds) = combo, case
+    rng = np.random.default_rng(5)
+    params = [table(rng, shape, param_dtype, kinds) for shape in TABLES]
+    if arguments and dialect.optimizer is TorchAdagrad:
+        arguments = {**arguments, "sparse_weight_decay": "touched"}
+    optimizer = dialect.optimizer(params, state_dtype=state_dtype, **arguments)
+    for _ in range(3):
+        grads = []
+        for param in params:
+            rows = len(param)
+            count = int(rng.choice([0, 1, rows // 2, rows, 3 * rows]))
+            values = table(rng, (count, *param.shape[1:]), grad_dtype, kinds)
+            grads.append(RowSparse(rng.integers(0, rows, count), values))
+        optimizer.step(grads, **step_arguments)
     yield f"{optimizer.grad_norm!r}"
     yield digest(params)
     yield digest(dialect.accumulators(optimizer))
@@ -122,9 +177,9 @@ def main() -> None:
     for dialect in DIALECTS.values():
         for combo in dtype_combos(dialect):
             for name, case in cases_of(dialect).items():
-                dtypes = " ".join(np.dtype(dtype).name for dtype in combo if dtype is not None)
-                key = f"{dialect.optimizer.__name__} {name} {dtypes}"
-                results[key] = list(run(dialect, combo, case, name == "centralize"))
+                results[key_of(dialect, name, combo)] = list(run(dialect, combo, name, case))
+        for combo, (name, case) in itertools.product(REALS, SPARSE.items()):
+            results[key_of(dialect, name, combo)] = list(run_sparse(dialect, combo, case))
     print(json.dumps(results))
 
 
