@@ -57,5 +57,59 @@ def wheel(session: nox.Session) -> None:
     session.run(".ci/wheel", external=True)
 
 
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Fail each system call, fill a disk, kill, interrupt, cut files short, as often as the page of results says."""
+    files = ["failing_files", "saving_handlers", "small_disks", "truncated_files", "vanished_files"]
+    paths = [f"tests/reliability/test_{name}.py" for name in files]
+    _try_many(session, *paths, "tests/state/test_checkpoint_writing.py", "tests/runtime/test_interrupts.py")
+
+
+@nox.session
+def processes(session: nox.Session) -> None:
+    """Fork, spawn, exit, import again, start in odd environments, 100 times each."""
+    paths = ["tests/reliability/test_processes.py", "tests/runtime/test_fork.py", "tests/runtime/test_exit.py"]
+    _try_many(session, *paths, "tests/runtime/test_imports.py")
+
+
+@nox.session
+def big(session: nox.Session) -> None:
+    """Step on arrays beyond 2^31 elements and 4 GiB, on 100,000 parameters, on 10,000 groups, where memory suffices."""
+    session.install(".[bf16]", "threadpoolctl", "pytest")
+    session.run("python", "tests/programs/big.py", "all", env={"PYTHONPATH": "tests"})
+
+
+@nox.session
+def other_processors(session: nox.Session) -> None:
+    """Compare the bits of AArch64 and of old x86-64 processors, under emulation, with those of this machine."""
+    session.install(".[bf16]", "threadpoolctl", "pytest", "pybind11", "cmake", "ninja")
+    session.run(".ci/emulate", external=True)
+
+
+@nox.session
+def lock(session: nox.Session) -> None:
+    """Write .ci/requirements.txt and .ci/wheel-tools.txt: versions and hashes of all that CI installs beside torch."""
+    session.install("uv")
+    excluded = Path(session.create_tmp()) / "excluded.txt"
+    excluded.write_text("torch\n")
+    compiled = ["uv", "pip", "compile", "--universal", "--generate-hashes", "--no-annotate", "--no-header"]
+    sources = ["pyproject.toml", ".ci/requirements.in", "--all-extras", "--excludes", str(excluded)]
+    session.run(*compiled, *sources, "--python-version", "3.11", "--output-file", ".ci/requirements.txt")
+    session.run(*compiled, ".ci/wheel-tools.in", "--python-version", "3.10", "--output-file", ".ci/wheel-tools.txt")
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Look for known vulnerabilities in all that .ci/run installs."""
+    session.install("pip-audit")
+    session.run("pip-audit", "--require-hashes", "--disable-pip", "--requirement", ".ci/requirements.txt")
+
+
+def _try_many(session: nox.Session, *paths: str) -> None:
+    session.install("torch==2.13.0")
+    session.install(".[test]")
+    session.run("pytest", *paths, *session.posargs, env={"GLOG_v": "3", "NUMPY_ADAGRAD_TRIES": "many"})
+
+
 def _sources() -> list[str]:
     return [str(path) for path in sorted(Path("cpp").rglob("*.[ch]pp"))]

@@ -21,7 +21,7 @@ std::atomic<int> forks{0};
 
 int max_threads() {
 #ifdef _OPENMP
-    return forks > 0 ? 1 : omp_get_max_threads();
+    return forks > 0 ? 1 : std::min(omp_get_max_threads(), omp_get_thread_limit());
 #else
     return 1;
 #endif

@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 
 import numpy_adagrad
 from helpers.dialects import DIALECTS
+from helpers.effort import times
 from helpers.values import normal
 from numpy_adagrad.inputs.types import Array
 
@@ -74,7 +75,7 @@ def values(optimizer: Any) -> bytes:
 def child_steps_and_parent_goes_on(run: Run) -> Outcome:
     optimizer = run.make()
     run.step(optimizer)
-    good = all(in_child(lambda: run.step_gives(optimizer, 2) and threads() == 1) for _ in range(20))
+    good = all(in_child(lambda: run.step_gives(optimizer, 2) and threads() == 1) for _ in range(times(20, 100)))
     return good, run.step_gives(optimizer, 2)
 
 
@@ -82,7 +83,7 @@ def child_makes_an_optimizer_and_so_does_its_child(run: Run) -> Outcome:
     def step() -> bool:
         return run.after(3) == run.expected[3]
 
-    return all(in_child(lambda: step() and in_child(step)) for _ in range(5)), step()
+    return all(in_child(lambda: step() and in_child(step)) for _ in range(times(5, 100))), step()
 
 
 def multiprocessing_with_fork(run: Run) -> Outcome:
@@ -92,13 +93,13 @@ def multiprocessing_with_fork(run: Run) -> Outcome:
         signal.alarm(20)
         connection.send(run.step_gives(optimizer, 1))
 
-    for _ in range(5):
+    for _ in range(times(5, 100)):
         ours, theirs = multiprocessing.Pipe()
         process = multiprocessing.get_context("fork").Process(target=step, args=(theirs,))
         process.start()
         good.append(ours.poll(30) and ours.recv())
         process.join(30)
-    return good == [True] * 5, process.exitcode == 0
+    return good == [True] * times(5, 100), process.exitcode == 0
 
 
 def another_thread_is_in_a_step(run: Run) -> Outcome:
@@ -118,7 +119,7 @@ def another_thread_is_in_a_step(run: Run) -> Outcome:
         optimizer.load_state_dict(optimizer.state_dict())
         return run.step_gives(optimizer, 2)
 
-    good = all(in_child(step) for _ in range(5))
+    good = all(in_child(step) for _ in range(times(5, 100)))
     leave.set()
     other.join(60)
     return good, run.has_taken(optimizer, 1)
@@ -140,7 +141,7 @@ def forks_while_other_threads_step(run: Run) -> Outcome:
             run.step(optimizer)
         return run.after(2) == run.expected[2]
 
-    good = all(in_child(step) for _ in range(20))
+    good = all(in_child(step) for _ in range(times(20, 100)))
     stop.set()
     for other in others:
         other.join(60)
@@ -153,7 +154,7 @@ def a_thread_forks(run: Run) -> Outcome:
     def fork() -> None:
         optimizer = run.make()
         run.step(optimizer)
-        results.append(all(in_child(partial(run.step_gives, optimizer, 2)) for _ in range(5)))
+        results.append(all(in_child(partial(run.step_gives, optimizer, 2)) for _ in range(times(5, 100))))
 
     thread = threading.Thread(target=fork)
     thread.start()

@@ -13,6 +13,7 @@ for results in (here, there):
 here.pop("instruction set")
 used = there.pop("instruction set")
 differing = [key for key in here.keys() | there.keys() if here.get(key) != there.get(key)]
-if differing or used != sys.argv[4]:
-    sys.exit(f"{sys.argv[3]}, {used}, expected {sys.argv[4]}: {len(differing)} of {len(here)} cases differ: {differing}")
-print(f"{sys.argv[3]}, {used}: all {len(here)} cases have the same bits as here")
+processor, expected = sys.argv[3:]
+if differing or used != expected:
+    sys.exit(f"{processor}, {used}, expected {expected}: {len(differing)} of {len(here)} cases differ: {differing}")
+print(f"{processor}, {used}: all {len(here)} cases have the same bits as here")

@@ -1,5 +1,6 @@
 """The sources, the compiled kernels and the built module."""
 
+import platform
 import re
 import shutil
 import subprocess
@@ -16,6 +17,9 @@ CPP = ROOT / "cpp"
 CMAKE = (ROOT / "CMakeLists.txt").read_text()
 COMPILER = shutil.which("g++") or "c++"
 NM, OBJDUMP = "nm", "objdump"
+# What the assembler accepts in the kernels of an instruction set: generic64 is x86-64 with SSE2 alone.
+V3 = "generic64+sse4.2+popcnt+movbe+lzcnt+bmi+bmi2+f16c+fma+avx2"
+ASSEMBLER = {"baseline": "generic64", "v3": V3, "v4": f"{V3}+avx512f+avx512bw+avx512cd+avx512dq+avx512vl"}
 REGISTERS = {"baseline": {"xmm"}, "v3": {"xmm", "ymm"}, "v4": {"xmm", "ymm", "zmm"}}
 
 
@@ -42,6 +46,8 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, str], P
     def compile_kernels(isa: str, level: str) -> Path:
         target = tmp_path_factory.mktemp("kernels") / "kernel.o"
         flags = [*kernel_flags(isa), level, "-std=c++20", "-fPIC", f"-DADAGRAD_TABLE=table_{isa}"]
+        if platform.machine() == "x86_64":
+            flags.append(f"-Wa,-march={ASSEMBLER[isa]}")
         command_output(COMPILER, *flags, f"-I{CPP}", "-c", CPP / "kernels" / "kernels.cpp", "-o", target)
         return target
 
@@ -67,6 +73,19 @@ def test_kernels_use_the_registers_of_their_instruction_set(isa: str, compiled: 
     used = set(re.findall(r"%([xyz]mm)\d", code))
     assert used == REGISTERS[isa]
     assert ("vfmadd" in code) == (isa != "baseline")
+
+
+ABOVE = {"baseline": "pshufb %xmm0, %xmm1", "v3": "vpaddd %zmm0, %zmm1, %zmm2", "v4": "vpermb %zmm0, %zmm1, %zmm2"}
+
+
+@pytest.mark.parametrize("isa", ABOVE)
+def test_the_assembler_accepts_no_instruction_above(isa: str, tmp_path: Path) -> None:
+    """It has seen all instructions of the kernels that were compiled above."""
+    source = tmp_path / "above.s"
+    source.write_text(f"{ABOVE[isa]}\n")
+    command = [COMPILER, "-c", str(source), "-o", str(tmp_path / "above.o")]
+    command_output(*command)
+    assert subprocess.run([*command, f"-Wa,-march={ASSEMBLER[isa]}"], capture_output=True).returncode != 0
 
 
 def test_only_kernels_are_compiled_for_an_instruction_set() -> None:

@@ -15,11 +15,12 @@ import pytest
 from helpers.bits import assert_same_bits
 from helpers.contents import contents
 from helpers.dialects import Dialect
+from helpers.effort import times
 from helpers.interpreters import program
 from numpy_adagrad.inputs.types import Array
 from numpy_adagrad.optimizers._base import Optimizer
 
-ROUNDS = 200
+ROUNDS = times(200, 1000)
 PARAMETERS = 16
 
 

@@ -19,13 +19,14 @@ import safetensors.numpy
 from helpers.checkpoint_files import failing, files, gradients, stepped
 from helpers.contents import contents
 from helpers.dialects import Dialect
+from helpers.effort import times
 from helpers.errors import raises, raises_unchanged
 from helpers.interpreters import SEARCH_PATH, program, script
 from numpy_adagrad import TorchAdagrad
 from programs.save_until_killed import PATH, state
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-KILLS = 100
+KILLS = times(100, 200)
 
 
 def half_written(stored: Any, path: str, metadata: Any) -> None:

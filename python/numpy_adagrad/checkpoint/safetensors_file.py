@@ -98,8 +98,9 @@ def _mode_of_old_file(path: str) -> int | None:
         kind = KINDS.get(stat.S_IFMT(mode), "another kind")
         raise ValueError(f"{path}: expected a regular file or a new name, got {kind}")
     # The superuser may write to a read-only file, but should not by accident.
-    if not mode & 0o222 or not os.access(path, os.W_OK):
+    if not mode & 0o222:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+    os.close(os.open(path, os.O_WRONLY))  # raises the system's error if it cannot be written
     return stat.S_IMODE(mode)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .hints import scheduler
+from .memmap import check_arrays
 from .rounding import ieee
 from .tensors import to_array
 from .types import Array
@@ -73,6 +74,7 @@ def cast_like(value: Any, array: Array, label: str) -> Array:
     check_shape(label, array.shape, value.shape)
     if not np.can_cast(value.dtype, array.dtype, "same_kind"):
         raise TypeError(f"{label}: expected values that {array.dtype} can hold, got {value.dtype}")
+    check_arrays([(label, value)])
     with ieee():
         return value.astype(array.dtype, copy=False)
 

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from ..inputs.memmap import check_arrays
 from ..inputs.tensors import to_array
 from ..inputs.types import Array
 
@@ -43,6 +44,7 @@ def read_array(label: str, value: Any) -> Array:
     array = to_array(value)
     if not isinstance(array, np.ndarray):
         raise TypeError(f"{label}: expected an array, got {type(array).__name__}")
+    check_arrays([(label, array)])
     return array
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..inputs.memmap import check_files
 from ..inputs.types import Array
 from ._slots import Slot
 from ._state import OptimizerState
@@ -17,6 +18,7 @@ class Copies(OptimizerState):
     def __getstate__(self) -> dict[str, Any]:
         with self._lock:
             self._check_tensors()
+            check_files(self._bound.files)
             own = ("_lock", "_closures", "_bound", "_check_shared")
             # Copies of dicts and lists, as another thread may change them while they are pickled.
             kept = {key: value for key, value in _copied(self.__dict__).items() if key not in own}

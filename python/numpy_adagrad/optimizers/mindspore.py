@@ -160,6 +160,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
             unscale = 1 / self._norm_divisor
         self._rule_options = {"update_slots": update_slots, "unscale": unscale}
         self._list_length = list_length(self.param_groups, None)
+        self._shifts_rates = False
 
     def _checked_group(self, group: Group) -> Group:
         for key in group:
@@ -231,6 +232,8 @@ class MindSporeAdagrad(MindSporeCheckpoints):
     def _hyperparameters(self, index: int, steps: int) -> dict[str, Any]:
         k, never_decays = index // 2, index % 2
         group = self._bound.groups[k]
+        if self._grouped and group["params"][0] is self._bound.slots[0].param:  # the first call of a step
+            self._shifts_rates = self._has_shifted_rates()
         rate, decay = group["lr"], group["weight_decay"]
         is_scheduled = callable(decay)
         if is_scheduled:
@@ -239,7 +242,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
         if callable(rate):
             rate = self._scheduled_value(k, "lr", rate_at, rate, steps)
         else:
-            rate = rate_at(rate, steps, self._grouped and self._shifts_rates())
+            rate = rate_at(rate, steps, self._shifts_rates)
         return {"lr": rate, "weight_decay": scaled, "decays": decays and not never_decays, **self._rule_options}
 
     def _scheduled_value(self, k: int, key: str, at: Callable[[Any, int], float], value: Any, steps: int) -> float:
@@ -254,7 +257,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
         rate, last = read_rate(rate), max(self.steps - 1, 0)
         return rate_at(rate, min(last, len(rate) - 1) if isinstance(rate, np.ndarray) else last)
 
-    def _shifts_rates(self) -> bool:
+    def _has_shifted_rates(self) -> bool:
         """Return whether MindSpore rounds a fixed rate as ``(v + 1) - 1``: beside a dynamic one, among group rates."""
         has_own = any(group["lr_name"] != SHARED_RATE for group in self.param_groups)
         rates = [self.defaults["lr"], *(group["lr"] for group in self.param_groups)]
