@@ -39,7 +39,8 @@ def large(rule: str, dtype: npt.DTypeLike, length: int) -> Prepared:
     places = np.unique([0, 1, *(2**k + d for k in range(10, 32) for d in (-1, 0)), length - 2, length - 1])
     places = places[places < length]
     param[places], grad[places] = np.arange(len(places)) % 60 + 2, np.arange(len(places)) % 7 - 3
-    own, common = one_step(rule, param[places], grad[places]), one_step(rule, *np.ones((2, 1), dtype) * [[1], [0.5]])
+    own = one_step(rule, param[places], grad[places])
+    common = one_step(rule, np.ones(1, dtype), np.full(1, 0.5, dtype))
 
     def is_right() -> bool:
         param_at_places = param[places].tobytes() == own.tobytes()
