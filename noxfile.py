@@ -87,6 +87,14 @@ def other_processors(session: nox.Session) -> None:
 
 
 @nox.session
+def coverage(session: nox.Session) -> None:
+    """Measure which lines and branches of C++ and Python the tests run."""
+    session.install("torch==2.13.0")
+    session.install(".[test]", "coverage", "gcovr")
+    session.run(".ci/coverage", *session.posargs, external=True)
+
+
+@nox.session
 def lock(session: nox.Session) -> None:
     """Write .ci/requirements.txt and .ci/wheel-tools.txt: versions and hashes of all that CI installs beside torch."""
     session.install("uv")
