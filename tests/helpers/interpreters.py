@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from helpers.effort import times
+
 TESTS = Path(__file__).parents[1]
 # The tests' own modules first, then what this process was given.
 SEARCH_PATH = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
@@ -18,7 +20,7 @@ def run(*arguments: str, **environment: str | None) -> subprocess.CompletedProce
         env={name: value for name, value in variables.items() if value is not None},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=times(300, 3_000),
         check=False,
     )
 
