@@ -1,7 +1,7 @@
 """Train a network on handwritten digits with several processes.
 
     pip install ".[demo,mpi]"
-    mpiexec -n 4 python -m mpi4py mpi_digits.py
+    mpiexec -n 4 python -m mpi4py examples/mpi_digits.py
 
 Every rank takes its own part of each batch. With --sharded, each rank has the accumulators of its own part only; the
 parameters have the same bits. Rank 0 prints and plots the loss and the time.
