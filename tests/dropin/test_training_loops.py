@@ -239,15 +239,3 @@ def test_in_inference_mode() -> None:
         with torch.inference_mode():
             opt.step()
     assert_same(optimizer, reference)
-
-
-def test_a_wrapped_step() -> None:
-    """Lightning and Accelerate hand on the closure and keep the method of the instance."""
-    ours, optimizer, theirs, reference = pair([(3,)])
-    both: list[tuple[list[torch.Tensor], Any]] = [(ours, optimizer), (theirs, reference)]
-    for params, opt in both:
-        original = opt.step
-        opt.step = lambda closure=None, original=original: original(closure=closure)
-        set_grads(params, 0)
-        assert opt.step(lambda: 7) == 7
-    assert_same(optimizer, reference)
