@@ -42,14 +42,17 @@ void check_values_shape(const py::handle &object, PyArrayObject *param, npy_intp
 // The indices and values of a sparse gradient and whether they are elements, not rows; an array of another library as
 // one of NumPy; None for anything else.
 py::object parts_of(const py::handle &grad, const py::object &param, const arrays::Label &label) {
-    static std::atomic<PyObject *> row_sparse{nullptr};
-    const auto module = [] { return py::module_::import("numpy_adagrad.inputs.sparse"); };
-    if (row_sparse == nullptr) row_sparse = py::object(module().attr("RowSparse")).release().ptr();
+    static std::atomic<PyObject *> row_sparse{nullptr}, others{nullptr};
+    if (others == nullptr) {
+        const auto module = py::module_::import("numpy_adagrad.inputs.sparse");
+        row_sparse = py::object(module.attr("RowSparse")).release().ptr();
+        others = py::object(module.attr("parts_of")).release().ptr();
+    }
     if (reinterpret_cast<PyObject *>(Py_TYPE(grad.ptr())) == row_sparse)
         return py::make_tuple(grad.attr("indices"), grad.attr("values"), false);
     const std::string text = label.text();
     return unless_python_exits(
-        [&]() -> py::object { return module().attr("parts_of")(grad, param.attr("shape"), text); });
+        [&]() -> py::object { return py::handle(others.load())(grad, param.attr("shape"), text); });
 }
 
 }  // namespace

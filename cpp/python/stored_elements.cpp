@@ -13,13 +13,17 @@ using arrays::array_of;
 
 namespace {
 
+constexpr std::int64_t EMPTY_LINES = 16;  // so many are passed over at once
+
 // Calls with a pointer to the elements; returns the result, or false if this is no contiguous array of `count`
-// integers.
+// integers, or may lie in a file that has been cut short.
 template <class Call> bool with_integers(const py::handle &object, py::ssize_t count, Call call) {
     if (!PyArray_Check(object.ptr())) return false;
     PyArrayObject *const array = array_of(object);
     if (PyArray_NDIM(array) != 1 || PyArray_SIZE(array) != count || !PyArray_ISCARRAY_RO(array)) return false;
     if (!PyArray_ISSIGNED(array)) return false;
+    if (PyArray_BASE(array) != nullptr && !arrays::mapping_of(py::reinterpret_borrow<py::object>(object)).is_none())
+        return false;
     bool fits = false;
     const auto run = [&](const auto *values) {
         if (count < GRAIN_SIZE) {
@@ -31,6 +35,21 @@ template <class Call> bool with_integers(const py::handle &object, py::ssize_t c
     if (PyArray_ITEMSIZE(array) == 4) run(static_cast<const std::int32_t *>(PyArray_DATA(array)));
     if (PyArray_ITEMSIZE(array) == 8) run(static_cast<const std::int64_t *>(PyArray_DATA(array)));
     return fits;
+}
+
+// Adds `step` times its line to each element, where line k has the elements from starts[k] up to starts[k + 1].
+// Returns false if these are no lines of `count` elements.
+template <class Integer>
+bool add_lines(const Integer *starts, std::int64_t lines, std::int64_t count, std::int64_t step,
+               std::int64_t *elements) {
+    bool ascends = true;
+    for (std::int64_t line = 0; line < lines; ++line) ascends &= starts[line] <= starts[line + 1];
+    if (!ascends || starts[0] != 0 || starts[lines] != count) return false;
+    for (std::int64_t line = 0; line < lines; ++line) {
+        while (line + EMPTY_LINES < lines && starts[line] == starts[line + EMPTY_LINES]) line += EMPTY_LINES;
+        for (std::int64_t k = starts[line]; k < starts[line + 1]; ++k) elements[k] += line * step;
+    }
+    return true;
 }
 
 py::object new_elements(py::ssize_t count) {
@@ -78,15 +97,8 @@ py::object compressed_elements(const py::object &indptr, const py::object &indic
         }
         return true;
     });
-    const auto add_lines = [&](const auto *starts) {
-        if (starts[0] != 0 || starts[lines] != count) return false;
-        for (std::int64_t line = 0; line < lines; ++line) {
-            if (starts[line + 1] < starts[line] || starts[line + 1] > count) return false;
-            for (std::int64_t k = starts[line]; k < starts[line + 1]; ++k) elements[k] += line * line_step;
-        }
-        return true;
-    };
-    return fits && with_integers(indptr, lines + 1, add_lines) ? made : py::none();
+    const auto add = [=](const auto *starts) { return add_lines(starts, lines, count, line_step, elements); };
+    return fits && with_integers(indptr, lines + 1, add) ? made : py::none();
 }
 
 }  // namespace adagrad

@@ -7,7 +7,8 @@ namespace adagrad {
 namespace py = pybind11;
 
 // Of an array in coo format with `count` stored elements: `coords` has their indices along each axis.
-// Returns None if the indices are not contiguous arrays of int32 or int64, or do not fit; so does the next function.
+// Returns None if the indices are not contiguous arrays of int32 or int64, lie in a mapped file or do not fit; so does
+// the next function.
 py::object coordinate_elements(const py::tuple &shape, const py::tuple &coords, py::ssize_t count);
 
 // Of an array of `lines` rows (csr) or columns (csc) of the length `size`, with `count` stored elements.

@@ -35,6 +35,8 @@ def test_gradients_in_a_file_cut_short(dialect: Dialect) -> None:
                 ("rows", ".values"),
                 ("indices", ".indices"),
                 ("scipy", ".data"),
+                ("csr indices", ".indices"),
+                ("coo indices", ".coords[0]"),
             )
         ),
         f"parameter params[0]: {short}",

@@ -220,6 +220,17 @@ def test_scipy_gradient_of_a_parameter_with_three_dimensions(dialect: Dialect) -
     assert_same_bits(stepped(dialect, w, sparse.coo_array((np.ones(2), places), w.shape)), expected)
 
 
+@pytest.mark.parametrize("form", ["csr", "csc"])
+def test_scipy_gradient_with_empty_rows_and_columns(dialect: Dialect, form: str) -> None:
+    """Lines without an entry are passed over, many at once."""
+    w = np.arange(10_000.0).reshape(100, 100)
+    for places in ([0, 99], [15, 16, 17], [31, 32, 98], [83, 84], [], [50]):
+        coo = sparse.coo_array((np.ones(len(places)), (places, places)), w.shape)
+        expected = stepped(dialect, w, coo)
+        assert np.flatnonzero(expected != w).tolist() == [101 * place for place in places]
+        assert_same_bits(stepped(dialect, w, coo.asformat(form)), expected)
+
+
 def test_from_scipy() -> None:
     entries = sparse.coo_array((np.array([1.0, 2, 4, 8]), ([3, 0, 3, 3], [1, 2, 1, 0])), (5, 3))
     rows = RowSparse.from_scipy(entries)

@@ -43,6 +43,18 @@ def matrix(data: Array) -> sparse.csr_array:
     return made
 
 
+def with_indices(indices: Array) -> sparse.csr_array:
+    made = sparse.csr_array(np.ones(SHAPE, np.float32))
+    made.indices = indices.view(np.int32).reshape(-1)
+    return made
+
+
+def with_rows(rows: Array) -> sparse.coo_array:
+    made = sparse.coo_array(np.ones(SHAPE, np.float32))
+    made.coords = (rows.view(np.int32).reshape(-1), made.coords[1])
+    return made
+
+
 WAYS: dict[str, Callable[[], Any]] = {
     "memmap": memmap,
     "view": lambda: memmap().view(np.ndarray)[::-1].T.T,
@@ -55,6 +67,8 @@ WAYS: dict[str, Callable[[], Any]] = {
     "rows": lambda: RowSparse(np.arange(4096), memmap()),
     "indices": lambda: RowSparse(memmap().view(np.int64)[::2, 0], np.ones((2048, 8), np.float32)),
     "scipy": lambda: matrix(memmap()),
+    "csr indices": lambda: with_indices(memmap()),
+    "coo indices": lambda: with_rows(memmap()),
 }
 
 
@@ -75,7 +89,7 @@ def error(step: Callable[[], object], param: Array) -> str:
 
 dialect = DIALECTS[sys.argv[1]]
 for name, make in WAYS.items():
-    np.full(SHAPE, name != "indices", np.float32).tofile(path)
+    np.full(SHAPE, "indices" not in name, np.float32).tofile(path)
     grad = make()
     param = np.ones(grad.shape if isinstance(grad, np.ndarray) else SHAPE, np.float32)
     optimizer = dialect.make({"w": param})

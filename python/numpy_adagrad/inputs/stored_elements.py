@@ -19,21 +19,18 @@ def is_scipy(grad: Any) -> bool:
 
 def scipy_elements(matrix: Any, shape: tuple[int, ...], label: str) -> tuple[Array, Array]:
     """Return the flat indices (in C order) and the values of the stored entries, in the order of storage."""
-    form, got = matrix.format, matrix.shape
+    form, got, values = matrix.format, matrix.shape, matrix.data
     if form not in ("csr", "csc", "coo"):
         raise TypeError(f"{label}: expected the format csr, csc or coo, got {form}")
     if got != shape:
         raise ValueError(f"{label}: expected shape {shape}, got {got}")
-    values = matrix.data
+    if getattr(values, "base", None) is not None:
+        check_mapped(label, {"data": values})
     if form == "coo":
-        coords = coordinates(matrix)
-        check_mapped(label, {"data": values, **{f"coords[{axis}]": places for axis, places in enumerate(coords)}})
-        found = _core.coordinate_elements(shape, coords, len(values))
+        found = _core.coordinate_elements(shape, coordinates(matrix), len(values))
     else:
-        indices, indptr = matrix.indices, matrix.indptr
-        check_mapped(label, {"data": values, "indices": indices, "indptr": indptr})
         lines, size = (1, *shape)[-2:] if form == "csr" else shape[::-1]
-        found = _core.compressed_elements(indptr, indices, lines, size, len(values), form == "csc")
+        found = _core.compressed_elements(matrix.indptr, matrix.indices, lines, size, len(values), form == "csc")
     return (_checked_elements(matrix, shape, label) if found is None else found), values
 
 
@@ -45,7 +42,10 @@ def check_mapped(label: str, arrays: dict[str, Array]) -> None:
 
 def _checked_elements(matrix: Any, shape: tuple[int, ...], label: str) -> Array:
     """Return the same flat indices for other kinds of index arrays; raise an error for those that do not fit."""
-    if matrix.format != "coo":
+    if matrix.format == "coo":
+        check_mapped(label, {f"coords[{axis}]": places for axis, places in enumerate(coordinates(matrix))})
+    else:
+        check_mapped(label, {"indices": matrix.indices, "indptr": matrix.indptr})
         check_compressed(matrix, label)
     entries = matrix.tocoo(copy=False)
     indices = np.zeros(len(entries.data), np.int64)
