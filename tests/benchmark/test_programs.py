@@ -174,6 +174,14 @@ def test_the_drop_in(tmp_path: Path) -> None:
     assert rows[2][3] == "not possible"
 
 
+def test_the_floor_of_the_drop_in() -> None:
+    done = run(BENCH / "dropin_floor.py", "--tensors", "10", "--rounds", "1")
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = [line.split() for line in done.stdout.splitlines()]
+    assert [row[0] for row in rows] == ["gradients", "update", "step"]
+    assert all(float(row[1]) == float(row[2]) >= 0 for row in rows)  # of one round
+
+
 def test_growth() -> None:
     done = run(BENCH / "growth.py", "--rounds", "1", "--numbers", "3", "30")
     assert (done.returncode, done.stderr) == (0, "")
