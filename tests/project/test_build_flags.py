@@ -1,4 +1,4 @@
-"""The build stops at compiler and linker flags that change results."""
+"""The build stops without a compiler, and at compiler and linker flags that change results."""
 
 import os
 import subprocess
@@ -47,3 +47,10 @@ def test_other_flags(tmp_path: Path) -> None:
     done = configure(tmp_path, {"CXXFLAGS": flags, "LDFLAGS": "-s"}, [])
     assert "Found Python" in done.stdout  # the line after the check
     assert EXPECTED not in done.stderr
+
+
+def test_no_compiler(tmp_path: Path) -> None:
+    done = configure(tmp_path, {"CXX": str(tmp_path / "none")}, [])
+    assert done.returncode != 0
+    line = " numpy-adagrad: expected a C++ compiler, found none; run `apt install g++` or set CXX\n"
+    assert line in done.stderr
