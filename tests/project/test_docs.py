@@ -3,40 +3,38 @@
 import doctest
 import importlib
 import inspect
+import io
+import os
 import pkgutil
 import re
 import shlex
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from importlib.metadata import metadata
 from pathlib import Path
 from typing import Any
 
 import numpy_adagrad
 import pytest
+from sybil import Document, Example
+from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-GUIDE = [ROOT / "README.md", DOCS / "index.md", *sorted((DOCS / "guide").glob("*.md"))]
-# These have files, commands and messages of clusters.
+FOLDERS = ("tutorial", "guide", "explanation", "reference")
+PAGES = [ROOT / "README.md", DOCS / "index.md", *(page for name in FOLDERS for page in sorted((DOCS / name).glob("*.md")))]
+CHECKED = {"pycon", "python", "console"}
 OF_CLUSTERS = [DOCS / "guide" / name for name in ("several-machines.md", "start-on-several-machines.md")]
-PAGES = [*GUIDE, *sorted((DOCS / "reference").glob("*.md"))]
-FENCE = re.compile(r"^```(.*)\n((?:.*\n)*?)```$", re.MULTILINE)
+WITH_TEXT = [*OF_CLUSTERS, *sorted((DOCS / "reference").glob("*.md"))]
+"""Pages that also show files and commands of clusters, and signatures."""
 COMMAND = Path(sys.executable).with_name("numpy-adagrad")
 MODULES = [
     info.name
     for info in pkgutil.walk_packages(numpy_adagrad.__path__, "numpy_adagrad.")
     if not info.name.endswith("__main__")
 ]
-
-
-def blocks(page: Path, language: str) -> list[str]:
-    return [text for found, text in FENCE.findall(page.read_text()) if found == language]
-
-
-def pages_with(language: str) -> pytest.MarkDecorator:
-    pages = [page for page in PAGES if blocks(page, language)]
-    return pytest.mark.parametrize("page", pages, ids=[page.relative_to(ROOT).as_posix() for page in pages])
+each_page = pytest.mark.parametrize("page", PAGES, ids=[page.relative_to(ROOT).as_posix() for page in PAGES])
 
 
 @pytest.mark.parametrize("name", MODULES)
@@ -55,61 +53,67 @@ def test_there_are_examples() -> None:
     assert all(">>> " in thing.__doc__ for thing in documented)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=[page.relative_to(ROOT).as_posix() for page in PAGES])
+@each_page
 def test_every_block_has_a_language_that_is_checked(page: Path) -> None:
-    """The tests below run blocks of pycon, python and console. Blocks of text are not code."""
-    languages = {language for language, _ in FENCE.findall(page.read_text())}
-    may_have_text = page not in GUIDE or page in OF_CLUSTERS
-    assert languages <= {"pycon", "python", "console"} | ({"text"} if may_have_text else set())
+    """The next test runs blocks of pycon, python and console. Blocks of text are not code, `{...}` is Sphinx's."""
+    opening = re.findall(r"^ *```(.*)\n(?:.*\n)*? *```$", page.read_text(), re.MULTILINE)
+    languages = {language for language in opening if not language.startswith("{")}
+    assert languages <= CHECKED | ({"text"} if page in WITH_TEXT else set())
 
 
-@pages_with("pycon")
-def test_sessions(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sessions of a page run one after another, as one."""
+@each_page
+def test_code_of_pages(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All blocks of a page run in one folder, in their order."""
     monkeypatch.chdir(tmp_path)
-    kept, inside = [], False
-    for line in page.read_text().splitlines():
-        if line.startswith("```"):
-            inside = line == "```pycon"
-        kept.append(line if inside and not line.startswith("```") else "")
-    session = doctest.DocTestParser().get_doctest("\n".join(kept), {}, page.name, str(page), 0)
-    assert len(session.examples) > 2
-    assert doctest.DocTestRunner().run(session).failed == 0
+    sessions = PythonCodeBlockParser()
+    sessions.codeblock_parser = CodeBlockParser("pycon", lambda example: "expected a prompt")
+    parsers = sessions, CodeBlockParser("python", run_program), CodeBlockParser("console", run_commands)
+    for example in Document.parse(str(page), *parsers):
+        example.evaluate()
 
 
-@pages_with("python")
-def test_programs(page: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Each program prints the comments that stand behind its prints."""
-    for program in blocks(page, "python"):
-        exec(program, {})
-        comments = re.findall(r"^print\(.*  # (.*)$", program, re.MULTILINE)
-        assert len(comments) > 0
-        assert capsys.readouterr().out.splitlines() == comments
+def run_program(example: Example) -> str | None:
+    """Run a program of its own. It prints the comments that stand behind its prints."""
+    expected = re.findall(r"^print\(.*  # (.*)$", example.parsed, re.MULTILINE)
+    with redirect_stdout(io.StringIO()) as output:
+        exec(example.parsed, {})
+    printed = output.getvalue().splitlines()
+    return None if expected and printed == expected else f"expected {expected}, got {printed}"
 
 
-@pages_with("console")
-def test_commands(page: Path, tmp_path: Path) -> None:
-    """A command prints the output below it. Without output, its words are at least valid."""
-    for block in blocks(page, "console"):
-        for session in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, output = session.partition("\n")
-            program, *words = [word for word in shlex.split(command) if not word.startswith("NUMPY_ADAGRAD_ISA=")]
-            if program == "pip":
-                assert words[0] == "install"
-                assert set(re.findall(r"[\w]+", "".join(re.findall(r"\[(.*)\]", words[-1])))) <= extras()
-            elif program == "python":
-                assert (ROOT / words[0]).is_file()
-            elif program == "numpy-adagrad":
-                assert command_output([*words, *([] if output else ["--help"])], tmp_path).startswith(output)
-            else:
-                assert command == "pytest"
+def run_commands(example: Example) -> str | None:
+    """Run our command and compare the output shown below it. .ci/readme runs pip, test_examples.py the programs.
+
+    In the reference, a command without output may name files that do not exist: only its words are checked.
+    """
+    only_words = Path(example.path).parent.name == "reference"
+    for session in re.split(r"^\$ ", example.parsed, flags=re.MULTILINE)[1:]:
+        command, _, expected = session.partition("\n")
+        words = shlex.split(command)
+        variables = [words.pop(0) for _ in range(words[0].startswith("NUMPY_ADAGRAD_ISA="))]
+        program, *arguments = words
+        if program == "pip":
+            assert arguments[0] == "install"
+            assert set(re.findall(r"[\w]+", "".join(re.findall(r"\[(.*)\]", arguments[-1])))) <= extras()
+        elif program == "python":
+            assert (ROOT / arguments[0]).is_file()
+        elif program == "numpy-adagrad":
+            if only_words and not expected:
+                arguments.append("--help")
+            output = command_output(arguments, dict(variable.split("=") for variable in variables))
+            if not output.startswith(expected):
+                return f"{command}: expected {expected}, got {output}"
+        else:
+            assert command == "pytest"
+    return None
 
 
 def extras() -> set[str]:
     return set(metadata("numpy-adagrad").get_all("Provides-Extra") or [])
 
 
-def command_output(words: list[str], folder: Path) -> str:
-    run = subprocess.run([COMMAND, *words], cwd=folder, capture_output=True, text=True, check=False)
+def command_output(arguments: list[str], variables: dict[str, str]) -> str:
+    environment = os.environ | variables
+    run = subprocess.run([COMMAND, *arguments], env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     return run.stdout

@@ -16,7 +16,7 @@ from .types import Array
 class RowSparse:
     r"""A gradient for selected rows of a parameter.
 
-    A step first sums the values of each row:
+    A step first sums the values of each row::
 
         total[indices[k]] += values[k]      for k in order, each sum rounded to the dtype of the values
 

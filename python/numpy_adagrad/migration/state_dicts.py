@@ -23,11 +23,13 @@ def translate_state(
 ) -> dict[str, Any]:
     """Return a state dict of one framework's Adagrad in the layout of another.
 
-    | torch | MindSpore |
-    |---|---|
-    | `state[i]["sum"]` | `accum.<name>` |
-    | `state[i]["step"]`, each | `global_step`, one for all |
-    | `param_groups[k]["lr"]` | `learning_rate`; with several groups `learning_rate_group_<k>`; in float32 |
+    ==========================  ==============================================================================
+    torch                       MindSpore
+    ==========================  ==============================================================================
+    ``state[i]["sum"]``         ``accum.<name>``
+    ``state[i]["step"]``, each  ``global_step``, one for all
+    ``param_groups[k]["lr"]``   ``learning_rate``; with several groups ``learning_rate_group_<k>``; in float32
+    ==========================  ==============================================================================
 
     Both accumulators hold their start plus the sum of the squared gradients, so no value changes.
     MindSpore does not save any other option: translate those with `translate`.

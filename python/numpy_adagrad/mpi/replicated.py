@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 class Replicated:
     """An optimizer that every rank has, and that steps with the mean of all ranks' gradients.
 
-    With `n` ranks, and the gradients of each in its own dtype:
+    With `n` ranks, and the gradients of each in its own dtype::
 
         g = (g of rank 0 + g of rank 1 + ... + g of rank n - 1) / n
 

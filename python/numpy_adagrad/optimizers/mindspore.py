@@ -46,7 +46,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
     r"""Adagrad as ``mindspore.nn.Adagrad`` computes it, in place on NumPy arrays.
 
     At global step `t` (0 first), for a parameter `w` of dtype `D` with gradient `g` and accumulator `s`
-    (``state[i]["accum"]``):
+    (``state[i]["accum"]``)::
 
         g = D(D(w * D(weight_decay * loss_scale)) + g)      where it decays
         g = D(g - D(mean of each g[k]))                     where grad_centralization

@@ -30,7 +30,7 @@ HINTS = {
 class TorchAdagrad(Optimizer):
     r"""Adagrad as ``torch.optim.Adagrad`` computes it, in place on NumPy arrays.
 
-    At step `t` of a parameter `p` with gradient `g` and accumulator `s` (``state[i]["sum"]``):
+    At step `t` of a parameter `p` with gradient `g` and accumulator `s` (``state[i]["sum"]``)::
 
         g = -g                                  where maximize
         g = fma(p, weight_decay, g)             where weight_decay != 0
