@@ -5,10 +5,10 @@ optional libraries exist.
 """
 
 import sys
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import tomllib
 from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
 

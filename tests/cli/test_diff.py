@@ -210,9 +210,15 @@ def test_zeros_and_infinities_are_seen() -> None:
     assert 1e-5 < labels["infinite"] < top
     assert heights["largest"][1:2] == [2e-6]
     assert heights["median"][2:] == [3e-7]
-    assert heights["median"][0] < heights["largest"][0] < 3e-7
+    assert heights["median"][0] < labels["exactly 0"] < heights["largest"][0] < 3e-7
+    assert heights["largest"][2] == pytest.approx(labels["infinite"])
     assert heights["tolerance 1e-06"] == [1e-6, 1e-6]
     assert heights["first exceeded at step 2"] == [2e-6]
+
+
+def test_zeros_of_one_line_are_level_with_their_label() -> None:
+    axes, heights = distances_drawn([Distance(2e-6, 0, 0), Distance(2e-6, 3e-7, 0)], tolerance=1e-6)
+    assert heights["median"] == pytest.approx([tick_labels(axes)["exactly 0"], 3e-7])
 
 
 def test_without_zeros_there_is_no_band() -> None:

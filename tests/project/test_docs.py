@@ -23,7 +23,11 @@ from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
 FOLDERS = ("tutorial", "guide", "explanation", "reference")
-PAGES = [ROOT / "README.md", DOCS / "index.md", *(page for name in FOLDERS for page in sorted((DOCS / name).glob("*.md")))]
+PAGES = [
+    ROOT / "README.md",
+    DOCS / "index.md",
+    *(page for name in FOLDERS for page in sorted((DOCS / name).glob("*.md"))),
+]
 CHECKED = {"pycon", "python", "console"}
 OF_CLUSTERS = [DOCS / "guide" / name for name in ("several-machines.md", "start-on-several-machines.md")]
 WITH_TEXT = [*OF_CLUSTERS, *sorted((DOCS / "reference").glob("*.md"))]

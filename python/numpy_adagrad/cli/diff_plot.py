@@ -58,8 +58,10 @@ def draw_distances(axes: Axes, distances: Sequence[Distance], tolerance: float) 
     drawn = {}
     styles = (LARGEST, 4, 0.35), (MEDIAN, 3, 0.65)
     for (label, line), (color, markersize, depth) in zip(lines.items(), styles, strict=True):
-        lane = depth * spacing
-        drawn[label] = np.where(line == 0, 10 ** (bottom - lane), np.where(np.isinf(line), 10 ** (top + lane), line))
+        # Level with the label of the band, unless both lines are in it.
+        below, above = (depth if all(value in other for other in lines.values()) else 0.5 for value in (0, np.inf))
+        zero, infinite = 10 ** (bottom - below * spacing), 10 ** (top + above * spacing)
+        drawn[label] = np.where(line == 0, zero, np.where(np.isinf(line), infinite, line))
         axes.plot(steps, drawn[label], ".", color=color, markersize=markersize, label=label)
     if tolerance > 0:
         axes.axhline(tolerance, color=MARK, linewidth=1, linestyle="--", label=f"tolerance {tolerance:g}")

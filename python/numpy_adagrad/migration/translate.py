@@ -23,19 +23,19 @@ class Translation(NamedTuple):
 def translate(source: str, target: str, /, **arguments: Any) -> Translation:
     """Translate the arguments of one framework's Adagrad into those of another.
 
-    ==========================================  ==========================================================================
+    ==========================================  ======================================================================
     torch                                       MindSpore
-    ==========================================  ==========================================================================
+    ==========================================  ======================================================================
     ``lr=0.01``                                 ``learning_rate=0.001``
     ``lr_decay``                                a callable or list as ``learning_rate``
-    ``weight_decay``                            ``weight_decay``: one rounding more, and by default not for all parameters
+    ``weight_decay``                            ``weight_decay``: one rounding more, by default not for all parameters
     ``initial_accumulator_value=0``             ``accum=0.1``
     ``eps=1e-10``, added to the root            1e-8 under the root, not configurable
     ``foreach``, ``differentiable``, ``fused``  nothing
     ``maximize``                                nothing: negate the gradients
     nothing                                     ``update_slots``
     ``grad_scale`` of a step                    ``loss_scale``
-    ==========================================  ==========================================================================
+    ==========================================  ======================================================================
 
     Parameters
     ----------
