@@ -27,6 +27,10 @@ def test_every_rule_reaches_97_percent(call: Call, tmp_path: Path) -> None:
         assert accuracy >= 97
         assert milliseconds > 0
         assert 0 < in_step < 100
+    (equal,) = re.findall(r"│ torch-fused +│ +[\d.]+ \S+ │ +(.*?) +│", output)
+    assert equal == "every bit equal"
+    (differing,) = re.findall(r"│ NumPy +│ +[\d.]+ \S+ │ +([\d,]+) of 9,610 differ +│", output)
+    assert int(differing.replace(",", "")) > 0
     assert output.endswith("Plot written to demo.png\n")
     assert (tmp_path / "demo.png").read_bytes().startswith(PNG)
 

@@ -1,4 +1,4 @@
-"""Run `numpy-adagrad demo`: a progress bar for each rule, a summary table and a plot of the training histories."""
+"""Run `numpy-adagrad demo`: a progress bar for each rule, two tables and a plot."""
 
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from ..optimizers import OPTIMIZERS
+from . import demo_comparison
 from .demo_network import LAYERS, RATE, Epoch, read_digits, train
 from .plotting import COLORS, LABELS, style_axes, write_plot
 
@@ -33,7 +34,9 @@ def run(epochs: int, out: Path, seed: int) -> None:
                 histories[rule].append(epoch)
                 progress.update(task, advance=1, note=f"loss {epoch.loss:.4f}, test {epoch.accuracy:.1%}")
     console.print(table(histories))
-    draw(histories, out)
+    steps = demo_comparison.compare()
+    console.print(demo_comparison.table(steps))
+    draw(histories, steps, out)
     console.print(f"Plot written to {out}", markup=False, highlight=False, soft_wrap=True)
 
 
@@ -52,21 +55,24 @@ def table(histories: dict[str, list[Epoch]]) -> Table:
     return summary
 
 
-def draw(histories: dict[str, list[Epoch]], out: Path) -> None:
-    """Plot training loss and test accuracy over the epochs."""
+def draw(histories: dict[str, list[Epoch]], steps: dict[str, demo_comparison.Steps], out: Path) -> None:
+    """Plot training loss and test accuracy over the epochs, and the steps beside others."""
     # A Figure without pyplot needs no display and leaves the user's settings alone.
-    figure = Figure(figsize=(10, 4.2), dpi=150, layout="constrained")
-    left, right = figure.subplots(1, 2, sharex=True)
+    figure = Figure(figsize=(10, 6.6), dpi=150, layout="constrained")
+    panels = figure.subplot_mosaic([["loss", "accuracy"], ["steps", "steps"]], height_ratios=[2, 1])
+    left, right = panels["loss"], panels["accuracy"]
     for rule, epochs in histories.items():
         numbers = range(1, len(epochs) + 1)
         style: dict[str, Any] = {"color": COLORS[rule], "linewidth": 1.8, "marker": "o", "markersize": 3}
         left.plot(numbers, [epoch.loss for epoch in epochs], label=LABELS[rule], **style)
         label = f"{LABELS[rule]}: {epochs[-1].accuracy:.1%} at the end"
         right.plot(numbers, [epoch.accuracy for epoch in epochs], label=label, **style)
-        left.set_xlim(0.5, len(epochs) + 0.5)
+        for axes in (left, right):
+            axes.set_xlim(0.5, len(epochs) + 0.5)
     left.set_yscale("log")
     right.yaxis.set_major_formatter(PercentFormatter(1, decimals=1))
     style_axes(left, "Training loss (mean cross entropy)", "epoch")
     style_axes(right, "Test accuracy", "epoch")
+    demo_comparison.draw(panels["steps"], steps)
     figure.suptitle(f"Handwritten digits: the same start and batches, rate {RATE}", fontsize=13)
     write_plot(figure, out)
