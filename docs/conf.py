@@ -42,6 +42,7 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_show_sourcelink = False
 html_copy_source = False
+html_sidebars: dict[str, list[str]] = {"index": [], "guide/examples": []}  # pages without a section
 html_math_renderer = "mathml"
 html_theme_options = {
     "navbar_align": "left",
@@ -69,5 +70,5 @@ def inline_formula(translator: "HTML5Translator", node: nodes.math) -> None:
 
 def displayed_formula(translator: "HTML5Translator", node: nodes.math_block) -> None:
     """Write a formula on its own line."""
-    translator.body.append(f'<div class="math">{tex2mathml(node.astext(), as_block=True)}</div>\n')
+    translator.body.append(f'<div class="formula">{tex2mathml(node.astext(), as_block=True)}</div>\n')
     raise nodes.SkipNode

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from ..benchmark.dense_candidates import DENSE_CANDIDATES
 from ..benchmark.dense_comparison import joined
-from ..benchmark.dense_workloads import DenseWorkload, random_arrays
+from ..benchmark.dense_workloads import DenseWorkload, Shapes, random_arrays
 from ..benchmark.figures import format_duration
 from ..optimizers import OPTIMIZERS
 from .demo_network import LAYERS
@@ -26,12 +26,12 @@ class Steps(NamedTuple):
 
     seconds: float
     differing: int
-    count: int
+    parameters: int
 
     @property
     def bits(self) -> str:
         """Say how many parameters differ."""
-        return f"{self.differing:,} of {self.count:,} differ" if self.differing else "every bit equal"
+        return f"{self.differing:,} of {self.parameters:,} differ" if self.differing else "every bit equal"
 
 
 def compare() -> dict[str, Steps]:
@@ -39,7 +39,7 @@ def compare() -> dict[str, Steps]:
     rule = DENSE_CANDIDATES["NumPy"].formula
     own = OPTIMIZERS[rule].__name__
     names = [name for name in (own, DENSE_CANDIDATES[own].reference, "NumPy") if DENSE_CANDIDATES[name].is_installed()]
-    shapes = [shape for inputs, outputs in pairwise(LAYERS) for shape in ((inputs, outputs), (outputs,))]
+    shapes: Shapes = [shape for inputs, outputs in pairwise(LAYERS) for shape in ((inputs, outputs), (outputs,))]
     workload = DenseWorkload("demo", shapes)
     initial, grads = random_arrays(workload, seed=1), random_arrays(workload, seed=2)
     results, ours = {}, None
@@ -53,7 +53,7 @@ def compare() -> dict[str, Steps]:
             seconds.append(perf_counter() - start)
         bits = joined(params).view(np.uint32)
         ours = bits if ours is None else ours
-        results[name] = Steps(median(seconds), np.count_nonzero(bits != ours), bits.size)
+        results[name] = Steps(median(seconds), int(np.count_nonzero(bits != ours)), bits.size)
     return results
 
 
