@@ -2,16 +2,19 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstring>
 #include <numeric>
 
 namespace adagrad {
 namespace {
 
-// A row with fewer values is not worth its own sum.
+// A row with fewer values is not worth its own sum, unless rows have MIN_MEAN values on average: then one pass through
+// all values takes less time than one through most of them.
 constexpr int MIN_EXPONENT = 2;
+constexpr std::ptrdiff_t MIN_MEAN = 2;
 // Of the sums, which stay in a cache.
-constexpr std::ptrdiff_t MAX_BYTES = 2 << 20;
+constexpr std::ptrdiff_t MAX_BYTES = 8 << 20;
+// The place of a value whose row is not frequent.
+constexpr std::int32_t NOWHERE = INT32_MIN;
 
 // The exponent of the greatest power of two that is not above a number.
 int exponent_of(std::ptrdiff_t number) { return std::bit_width(static_cast<std::size_t>(number)) - 1; }
@@ -20,8 +23,8 @@ int exponent_of(std::ptrdiff_t number) { return std::bit_width(static_cast<std::
 
 void FrequentRows::reserve(std::ptrdiff_t count, std::ptrdiff_t row_bytes, int parts) {
     row_bytes_ = row_bytes;
-    most_ = std::min(MAX_BYTES / row_bytes, count >> MIN_EXPONENT);
-    rows_.reserve(static_cast<std::size_t>(count >> MIN_EXPONENT));
+    most_ = std::min(MAX_BYTES / row_bytes, count / MIN_MEAN);
+    rows_.reserve(static_cast<std::size_t>(count));
     part_.reserve(static_cast<std::size_t>(most_));
     place_.resize(static_cast<std::size_t>(count));
     ends_.resize(static_cast<std::size_t>(parts));
@@ -44,19 +47,19 @@ void FrequentRows::find(RowGroups &groups) noexcept {
     groups.shrink(kept - groups.begin());
 }
 
-// Takes the rows with at least 2^e values, for the least e for which there is memory.
+// Takes the rows with at least 2^e values, for the least e that is allowed and for which there is memory.
 void FrequentRows::choose(RowGroups &groups) {
     std::ptrdiff_t rows_of[64] = {};  // by exponent
     rows_.clear();
     IndexedRow *const begin = groups.begin();
     groups.for_each_row(begin, groups.end(), [&](const IndexedRow *first, const IndexedRow *last) {
-        if (last - first < std::ptrdiff_t{1} << MIN_EXPONENT) return;
         ++rows_of[exponent_of(last - first)];
-        rows_.push_back({begin + (first - begin), last - first, first->source});
+        rows_.push_back({begin + (first - begin), last - first});
     });
+    const bool all = static_cast<std::ptrdiff_t>(rows_.size()) * MIN_MEAN <= groups.count();
     int exponent = 64;
     std::ptrdiff_t left = most_;
-    while (exponent > MIN_EXPONENT && rows_of[exponent - 1] <= left) left -= rows_of[--exponent];
+    while (exponent > (all ? 0 : MIN_EXPONENT) && rows_of[exponent - 1] <= left) left -= rows_of[--exponent];
     std::erase_if(rows_, [=](const Row &row) { return exponent_of(row.count) < exponent; });
 }
 
@@ -70,35 +73,32 @@ void FrequentRows::divide() {
         for (std::size_t place = 0; place < rows_.size(); ++place) {
             if ((rows_[place].count > many) != takes_many) continue;
             const auto least = std::min_element(ends_.begin(), ends_.end());
-            *least += rows_[place].count - 1;
+            *least += rows_[place].count;
             part_[place] = static_cast<std::int32_t>(least - ends_.begin());
         }
     std::exclusive_scan(ends_.begin(), ends_.end(), ends_.begin(), std::ptrdiff_t{0});
 }
 
-// Lists the values of each part, but for the first one of each row.
+// Lists the values of each part. ~place marks the first value of a row.
 void FrequentRows::list(RowGroups &groups) {
-    std::fill(place_.begin(), place_.end(), -1);
-    for (std::size_t place = 0; place < rows_.size(); ++place) {
-        const Row &row = rows_[place];
-        for (std::ptrdiff_t k = 1; k < row.count; ++k) place_[row.first[k].source] = static_cast<std::int32_t>(place);
+    std::fill(place_.begin(), place_.end(), NOWHERE);
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+        const Row &row = rows_[i];
+        const auto place = static_cast<std::int32_t>(i);
+        for (std::ptrdiff_t k = 1; k < row.count; ++k) place_[row.first[k].source] = place;
+        place_[row.first->source] = ~place;
         row.first->source = ~static_cast<std::int64_t>(place);
     }
     values_ = groups.spare();
     for (std::size_t source = 0; source < place_.size(); ++source)
-        if (const std::int32_t place = place_[source]; place >= 0)
-            values_[ends_[part_[place]]++] = {place, static_cast<std::int64_t>(source)};
+        if (const std::int32_t place = place_[source]; place != NOWHERE)
+            values_[ends_[part_[place < 0 ? ~place : place]]++] = {place, static_cast<std::int64_t>(source)};
 }
 
 void FrequentRows::add(std::ptrdiff_t part, const char *values, std::ptrdiff_t width, AddRows add_rows,
                        const KernelArgs &args) {
-    char *const sums = sums_.data()->bytes;
-    for (std::size_t place = 0; place < rows_.size(); ++place)
-        if (part_[place] == part)
-            std::memcpy(sums + static_cast<std::ptrdiff_t>(place) * row_bytes_,
-                        values + rows_[place].source * row_bytes_, static_cast<std::size_t>(row_bytes_));
     const std::ptrdiff_t begin = part == 0 ? 0 : ends_[part - 1];
-    add_rows(sums, width, values, width, values_ + begin, values_ + ends_[part], width, args);
+    add_rows(sums_.data()->bytes, width, values, width, values_ + begin, values_ + ends_[part], width, args);
 }
 
 }  // namespace adagrad

@@ -1,5 +1,5 @@
-// The rows that come often in a sparse gradient. Their values are added in the order given, those of all such rows in
-// one pass, so that memory is read in order.
+// The rows that come often in a sparse gradient, or all of its rows where many are equal. Their values are added in the
+// order given, those of all such rows in one pass, so that memory is read in order.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -30,7 +30,6 @@ class FrequentRows {
     struct Row {
         IndexedRow *first;     // of its entries, before they become one
         std::ptrdiff_t count;  // of these
-        std::int64_t source;   // of the first
     };
     struct alignas(64) Line {
         char bytes[64];
@@ -43,7 +42,7 @@ class FrequentRows {
     std::ptrdiff_t row_bytes_ = 1, most_ = 0;
     std::vector<Row> rows_;             // in order
     std::vector<std::int32_t> part_;    // of each row
-    std::vector<std::int32_t> place_;   // for each value in the order given: the place of its row in rows_, or -1
+    std::vector<std::int32_t> place_;   // for each value in the order given: the place of its row in rows_
     IndexedRow *values_ = nullptr;      // part after part, each in the order given: place of the row, and source
     std::vector<std::ptrdiff_t> ends_;  // of the parts
     std::vector<Line> sums_;

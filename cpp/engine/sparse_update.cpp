@@ -199,6 +199,7 @@ void SparseUpdate::update_narrow(const IndexedRow *start, const IndexedRow *stop
         }
         collected = 0;
     };
+    const bool in_order = groups.is_ascending();
     const IndexedRow *const end = groups.end();
     groups.for_each_row(start, stop, [&](const IndexedRow *first, const IndexedRow *last) {
         for (const IndexedRow *entry = first; entry < last && entry - first < PREFETCH_DISTANCE; ++entry) {
@@ -206,7 +207,7 @@ void SparseUpdate::update_narrow(const IndexedRow *start, const IndexedRow *stop
             const IndexedRow &ahead = entry[PREFETCH_DISTANCE];
             params.fetch(ahead.row);
             states.fetch(ahead.row);
-            grads.fetch(ahead.source);
+            if (!in_order) grads.fetch(ahead.source);
         }
         params.load(collected, first->row);
         states.load(collected, first->row);

@@ -101,7 +101,13 @@ inline void add_columns(const Kernel &kernel, G *sums, std::ptrdiff_t sum_width,
             for (std::ptrdiff_t i = 0; i < count; i += LINE) __builtin_prefetch(ahead + i);
         }
         const G *__restrict const row = values + entry->source * width;
-        G *const sum = sums + entry->row * sum_width;
+        const bool begins = sum_width != 0 && entry->row < 0;
+        G *const sum = sums + (begins ? ~entry->row : entry->row) * sum_width;
+        if (begins) {
+#pragma omp simd
+            for (std::ptrdiff_t i = 0; i < count; ++i) sum[i] = row[i];
+            continue;
+        }
 #pragma omp simd
         for (std::ptrdiff_t i = 0; i < count; ++i) sum[i] = narrow<G>(kernel.added(widen(sum[i]), widen(row[i])));
     }

@@ -42,7 +42,8 @@ using Reduce = double (*)(const void *param, const void *grad, std::ptrdiff_t co
 struct Kernels {
     Update update[VARIANTS];
     // For each entry of [first, last), in order, adds `count` elements of the values' row `source` to the sums' row
-    // `row`. Rows of values are `width` elements apart, those of sums `sum_width`; 0 adds all to one.
+    // `row`; where that is negative, copies them to the sums' row `~row` instead. Rows of values are `width` elements
+    // apart, those of sums `sum_width`; 0 adds all to one.
     AddRows add_rows;
     Reduce square_sum;          // of the gradient, one block
     Reduce divided_square_sum;  // of the gradient divided by grad_scale, one block

@@ -63,7 +63,9 @@ def test_rows_that_come_often(dialect: Dialect, width: int, threads: int) -> Non
     rng = np.random.default_rng(width)
     dtype = str(rng.choice(["float16", "float32", "float64"]))
     count = max(600, 200_000 // width)
+    often, once, twice = rng.integers(0, 20, 100), np.arange(600), np.repeat(np.arange(500), 2)
     draws = [rng.integers(0, 100, count), rng.zipf(1.3, count) % 2000, rng.integers(0, 2, count), rng.permutation(2000)]
+    draws += [rng.permutation(np.concatenate([often, others])) for others in (once, twice)]
     table = draw(rng, (2000, width), dtype, "normal")
     with threadpool_limits(threads, user_api="openmp"), np.errstate(all="ignore"):
         for rows in draws:
