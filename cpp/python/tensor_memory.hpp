@@ -63,9 +63,19 @@ class TensorLayouts {
 struct TensorMemory {
     const void *data = nullptr;
     const TensorLayout *layout = nullptr;  // null: matches no tensor
+    const std::int64_t *shape = nullptr;   // lies in the framework's own object for the tensor
 
     bool matches(const dlpack::Tensor &tensor) const { return tensor.data == data && matches_layout(tensor); }
     bool matches_layout(const dlpack::Tensor &tensor) const { return layout != nullptr && layout->matches(tensor); }
+
+    // Asks for the memory that a read of the tensor goes through: its Python object, and the framework's around
+    // `shape`.
+    void prefetch(const py::handle &object) const {
+        const auto *const python = reinterpret_cast<const char *>(object.ptr());
+        const auto *const framework = reinterpret_cast<const char *>(shape);
+        for (int line : {0, 1}) __builtin_prefetch(python + 64 * line);
+        for (int line : {-2, -1, 0, 1}) __builtin_prefetch(framework + 64 * line);
+    }
 };
 
 // Whether the elements of a tensor, or their parts, lie at multiples of their size.

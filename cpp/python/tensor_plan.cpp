@@ -13,6 +13,9 @@ using arrays::array_of;
 
 namespace {
 
+// How many tensors ahead of the one that is read. A backward pass fills the processor's caches with other memory.
+constexpr std::size_t PREFETCH_AHEAD = 4;
+
 py::str interned(const std::string &text) {
     return py::reinterpret_steal<py::str>(PyUnicode_InternFromString(text.c_str()));
 }
@@ -58,10 +61,6 @@ void TensorPlan::add_tensors(const py::list &params, const py::dict &states) {
             slot.param_seen = memory_of(slot.param);
             slot.sum_seen = memory_of(slot.sum);
             slot.counter_seen = memory_of(slot.counter);
-            slot.param_places = places_of(slot.param);
-            slot.sum_places = places_of(slot.sum);
-            slot.counter_places = places_of(slot.counter);
-            slot.state_keys = reinterpret_cast<PyDictObject *>(slot.state.ptr())->ma_keys;
         }
         slots_.push_back(std::move(slot));
     }
@@ -71,36 +70,13 @@ void TensorPlan::add_tensors(const py::list &params, const py::dict &states) {
     });
 }
 
-TensorPlaces TensorPlan::places_of(const py::object &tensor) {
-    dlpack::Tensor memory;
-    if (!reader_.read(tensor, memory) || !TensorImpl::holds(tensor, memory)) return {};
-    can_prefetch_ = true;
-    const TensorImpl *const impl = TensorImpl::of(tensor);
-    return {tensor.ptr(), impl, impl->storage, impl->autograd};
-}
-
-void TensorPlan::prefetch_param(std::size_t index) const {
-    if (!can_prefetch_ || index >= slots_.size()) return;
-    slots_[index].param_places.prefetch();
-    prefetch_lines(slots_[index].param_places.autograd, 64);
-}
-
-void TensorPlan::prefetch_state(std::size_t index) const {
-    if (!can_prefetch_ || index >= slots_.size()) return;
-    const Slot &slot = slots_[index];
-    slot.param_places.prefetch();
-    slot.sum_places.prefetch();
-    slot.counter_places.prefetch();
-    prefetch_lines(slot.state.ptr(), 64);
-    prefetch_lines(slot.state_keys, 128);
-}
-
-// torch has just read the start of the gradient's C++ object, in order to return its Python object.
-void TensorPlan::prefetch_grad(const py::object &grad) const {
-    if (!can_prefetch_ || !reader_.is_plain(grad)) return;
-    const TensorImpl *const impl = TensorImpl::of(grad);
-    prefetch_lines(impl, TensorImpl::BYTES);
-    prefetch_lines(impl->storage, 128);
+void TensorPlan::prefetch_after(std::size_t index) const {
+    if (index + PREFETCH_AHEAD >= slots_.size()) return;
+    const Slot &slot = slots_[index + PREFETCH_AHEAD];
+    slot.param_seen.prefetch(slot.param);
+    slot.sum_seen.prefetch(slot.sum);
+    slot.counter_seen.prefetch(slot.counter);
+    if (slot.state) __builtin_prefetch(slot.state.ptr());
 }
 
 bool TensorPlan::is_current(const Slot &slot) const {
@@ -135,7 +111,7 @@ bool TensorPlan::each_current(const py::list &groups, const py::dict &states, Vi
         const py::object params = dict_item(group, params_key_);
         if (!params || !PyList_Check(params.ptr()) || PyList_GET_SIZE(params.ptr()) != group_sizes_[k]) return false;
         for (Py_ssize_t i = 0; i < group_sizes_[k]; ++i, ++slot) {
-            prefetch_state(static_cast<std::size_t>(slot - slots_.begin()) + PREFETCH_AHEAD);
+            prefetch_after(static_cast<std::size_t>(slot - slots_.begin()));
             if (!list_item(params, i).is(slot->param) || !is_current(*slot) || !visit(slot - slots_.begin()))
                 return false;
         }
@@ -167,13 +143,12 @@ bool TensorPlan::find_grads() {
     grads_.clear();
     executor_.active.clear();
     for (std::size_t i = 0; i < slots_.size(); ++i) {
-        prefetch_param(i + PREFETCH_AHEAD);
+        prefetch_after(i);
         auto grad = py::reinterpret_steal<py::object>(PyObject_GetAttr(slots_[i].param.ptr(), grad_key_.ptr()));
         if (!grad) throw py::error_already_set();
         if (grad.is_none()) continue;
         if (!slots_[i].sum || !slots_[i].counter) return false;
         executor_.active.push_back(i);
-        prefetch_grad(grad);
         Grad &added = grads_.emplace_back();
         added.tensor = std::move(grad);
     }

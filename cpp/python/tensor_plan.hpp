@@ -3,7 +3,6 @@
 #pragma once
 #include "python/plan.hpp"
 #include "python/tensor_memory.hpp"
-#include "python/tensor_prefetch.hpp"
 
 namespace adagrad {
 
@@ -30,8 +29,6 @@ class TensorPlan : public Plan {
         TensorMemory grad_seen;                      // the last gradient that passed the checks
         std::ptrdiff_t grad_low = 0, grad_high = 0;  // its bounds, relative to its address
         std::size_t group = 0;
-        TensorPlaces param_places, sum_places, counter_places;
-        const void *state_keys = nullptr;
     };
     struct Grad {
         py::object tensor;
@@ -45,11 +42,10 @@ class TensorPlan : public Plan {
     bool binds_like_last(const py::list &groups, const py::dict &states);
     bool bind_checked(const py::list &groups, const py::dict &states, const py::object &optimizer, bool same_options);
     bool states_are_known(const py::dict &states) const;
-    TensorMemory seen(const dlpack::Tensor &memory) { return {memory.data, layouts_.find_or_add(memory)}; }
-    TensorPlaces places_of(const py::object &tensor);
-    void prefetch_param(std::size_t index) const;
-    void prefetch_state(std::size_t index) const;
-    void prefetch_grad(const py::object &grad) const;
+    TensorMemory seen(const dlpack::Tensor &memory) {
+        return {memory.data, layouts_.find_or_add(memory), memory.shape};
+    }
+    void prefetch_after(std::size_t index) const;
     bool is_current(const Slot &slot) const;
     bool find_grads();  // returns false if a parameter without state has one
     void read_grads();
@@ -64,7 +60,6 @@ class TensorPlan : public Plan {
     const py::str sum_key_, counter_key_;
     TensorReader reader_;
     TensorLayouts layouts_;
-    bool can_prefetch_ = false;
     std::vector<Slot> slots_;
     std::vector<std::pair<py::object, py::object>> known_states_;  // in the order of the optimizer's dict
     std::vector<Grad> grads_;                                      // of the active parameters
