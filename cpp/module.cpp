@@ -5,6 +5,7 @@
 #include "engine/fp_env.hpp"
 #include "engine/parallel.hpp"
 #include "python/commit.hpp"
+#include "python/instances.hpp"
 #include "python/plan.hpp"
 #include "python/stored_elements.hpp"
 #include "python/tensor_plan.hpp"
@@ -69,6 +70,8 @@ class IeeeBlock {
     std::optional<adagrad::FpEnvGuard> guard_;
 };
 
+std::unique_ptr<IeeeBlock> make_block() { return std::make_unique<IeeeBlock>(); }
+
 }  // namespace
 
 // The signatures and docstrings stand in python/numpy_adagrad/_core.pyi.
@@ -95,8 +98,7 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     m.def("commit", [](const py::list &pairs) { adagrad::Commit(pairs).write(); }, "pairs"_a);
     m.def("fill", &adagrad::arrays::fill, "array"_a, "value"_a);
 
-    py::class_<IeeeBlock>(m, "IeeeBlock")
-        .def(py::init<>())
+    adagrad::def_init(py::class_<IeeeBlock>(m, "IeeeBlock", adagrad::checks_memory()), make_block)
         .def("__enter__", &IeeeBlock::enter)
         .def("__exit__", &IeeeBlock::exit);
 
@@ -104,8 +106,8 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     m.attr("DONE") = py::int_(static_cast<int>(Plan::DONE));
     m.attr("SKIPPED") = py::int_(static_cast<int>(Plan::SKIPPED));
     m.attr("STALE") = py::int_(static_cast<int>(Plan::STALE));
-    py::class_<Plan>(m, "Plan")
-        .def(py::init(&make_plan), "rule"_a, "roles"_a, "watched_keys"_a = py::tuple(), "indexed"_a = true)
+    adagrad::def_init(py::class_<Plan>(m, "Plan", adagrad::checks_memory()), make_plan, "rule"_a, "roles"_a,
+                      "watched_keys"_a = py::tuple(), "indexed"_a = true)
         .def("add_groups", &Plan::add_groups, "groups"_a, "states"_a, "counters"_a, "names"_a, "group_index"_a,
              "pairs"_a = py::list())
         .def("is_current", &Plan::is_current, "groups"_a)
@@ -116,8 +118,8 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
         .def_property_readonly("grad_norm", &Plan::grad_norm);
 
     using adagrad::TensorPlan;
-    py::class_<TensorPlan, Plan>(m, "TensorPlan")
-        .def(py::init(&make_tensor_plan), "rule"_a, "roles"_a, "watched_keys"_a, "tensor_type"_a)
+    adagrad::def_init(py::class_<TensorPlan, Plan>(m, "TensorPlan", adagrad::checks_memory()), make_tensor_plan,
+                      "rule"_a, "roles"_a, "watched_keys"_a, "tensor_type"_a)
         .def("add_tensors", &TensorPlan::add_tensors, "params"_a, "states"_a)
         .def("step_tensors", &TensorPlan::step_tensors, "groups"_a, "states"_a, "optimizer"_a, "grad_scale"_a = 1.0)
         .def_property_readonly("updated", &TensorPlan::updated);

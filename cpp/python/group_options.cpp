@@ -60,8 +60,7 @@ py::object call(const py::object &optimizer, const py::str &method, std::int32_t
 
 GroupOptions::GroupOptions(const RuleInfo &rule, const py::tuple &watched_keys)
     : rule_(rule), watched_keys_(watched_keys) {
-    for (const OptionInfo &option : rule.options)
-        names_.push_back(py::reinterpret_steal<py::str>(PyUnicode_InternFromString(option.name)));
+    for (const OptionInfo &option : rule.options) names_.push_back(interned(option.name));
 }
 
 void GroupOptions::add_groups(const std::vector<Py_ssize_t> &sizes, const py::object &group_index) {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "engine/executor.hpp"
+#include "python/items.hpp"
 
 namespace adagrad {
 
@@ -41,7 +42,7 @@ class GroupOptions {
     Hyperparameters convert(const py::list &groups, std::size_t index, const py::object &options) const;
 
     const RuleInfo &rule_;
-    const py::str method_ = py::reinterpret_steal<py::str>(PyUnicode_InternFromString("_hyperparameters"));
+    const py::str method_ = interned("_hyperparameters");
     std::vector<py::str> names_;  // of the rule's options
     py::tuple watched_keys_;
     std::vector<std::int32_t> given_index_;

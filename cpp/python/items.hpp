@@ -2,9 +2,18 @@
 #pragma once
 #include <pybind11/pybind11.h>
 
+#include <string>
+
 namespace adagrad {
 
 namespace py = pybind11;
+
+// A text that is compared by identity first, as the keys of dicts are.
+inline py::str interned(const std::string &text) {
+    auto found = py::reinterpret_steal<py::str>(PyUnicode_InternFromString(text.c_str()));
+    if (!found) throw py::error_already_set();
+    return found;
+}
 
 // The value of a key, or a null object. An error that a key's own __eq__ or __hash__ raises is thrown.
 inline py::object dict_item(const py::handle &dict, const py::handle &key) {

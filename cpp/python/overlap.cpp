@@ -177,15 +177,16 @@ void MemoryOverlap::index(std::size_t first) {
 }
 
 void MemoryOverlap::add_outputs(const std::vector<LabelledArray> &arrays) {
+    restore_index();
     const std::size_t before = outputs_.size();
-    for (const LabelledArray &array : arrays) {
-        if (PyArray_SIZE(array.first) == 0) continue;
-        outputs_.push_back(array);
-        extents_.push_back(bounds_of(array.first));
-        find_blocks(array.first, extents_.back());
-    }
-    index(before);
     try {
+        for (const LabelledArray &array : arrays) {
+            if (PyArray_SIZE(array.first) == 0) continue;
+            outputs_.push_back(array);
+            extents_.push_back(bounds_of(array.first));
+            find_blocks(array.first, extents_.back());
+        }
+        index(before);
         for (std::size_t i = before; i < outputs_.size(); ++i) {
             check_strides(outputs_[i].first, outputs_[i].second);
             bool asks_numpy = false;
@@ -195,19 +196,30 @@ void MemoryOverlap::add_outputs(const std::vector<LabelledArray> &arrays) {
     } catch (...) {
         outputs_.resize(before);
         extents_.resize(before);
-        lattices_.clear();
-        index(0);
+        lattices_.clear();  // made again when they are needed: there may be no memory for them now
         throw;
     }
 }
 
-bool MemoryOverlap::is_clear(const Extent &extent) const {
+void MemoryOverlap::restore_index() {
+    if (!lattices_.empty()) return;
+    try {
+        index(0);
+    } catch (...) {
+        lattices_.clear();
+        throw;
+    }
+}
+
+bool MemoryOverlap::is_clear(const Extent &extent) {
+    restore_index();
     return std::none_of(lattices_.begin(), lattices_.end(),
                         [&](const auto &entry) { return entry.second.all.any_meets(extent); });
 }
 
-bool MemoryOverlap::check_disjoint(PyArrayObject *input, const Label &label) const {
+bool MemoryOverlap::check_disjoint(PyArrayObject *input, const Label &label) {
     if (outputs_.empty() || PyArray_SIZE(input) == 0) return false;
+    restore_index();
     bool asks_numpy = false;
     if (const LabelledArray *const output = find_overlap(input, outputs_.size(), asks_numpy))
         throw_overlap({input, label}, *output);

@@ -47,13 +47,13 @@ class Intervals {
 // The memory that a step writes.
 class MemoryOverlap {
   public:
-    // Throws ValueError, with nothing added, for an array that overlaps itself or an array before it.
+    // Throws ValueError for an array that overlaps itself or an array before it. After an error, nothing is added.
     void add_outputs(const std::vector<LabelledArray> &arrays);
     // Whether the extent, as if it had no gaps, meets no output.
-    bool is_clear(const Extent &extent) const;
+    bool is_clear(const Extent &extent);
     // Throws ValueError for an array that overlaps an output. Returns whether it had to ask NumPy, whose code may run
     // any other.
-    bool check_disjoint(PyArrayObject *input, const Label &label) const;
+    bool check_disjoint(PyArrayObject *input, const Label &label);
 
   private:
     // The outputs with one period. Columns of one table have the same period, and all their extents meet: among them,
@@ -66,10 +66,11 @@ class MemoryOverlap {
 
     const LabelledArray *find_overlap(PyArrayObject *array, std::size_t outputs, bool &asks_numpy) const;
     void index(std::size_t first);
+    void restore_index();
 
     std::vector<LabelledArray> outputs_;    // in the order given
     std::vector<Extent> extents_;           // of each output
-    std::map<npy_intp, Lattice> lattices_;  // by their periods
+    std::map<npy_intp, Lattice> lattices_;  // by their periods; none after an error
 };
 
 }  // namespace adagrad::arrays

@@ -136,8 +136,8 @@ void Plan::add_groups(const py::list &groups, const py::list &states, const py::
         counters_.add(counters, entries_.size() - params_before, roles_.counter, names_, outputs);
         executor_.counters = counters_.counters;
         group_options_.add_groups(sizes, group_index);
-        memory_.add_outputs(outputs);
         group_sizes_.insert(group_sizes_.end(), sizes.begin(), sizes.end());
+        memory_.add_outputs(outputs);  // last: it cannot be undone
     } catch (...) {
         resize(params_before, counters_before, groups_before);
         throw;
@@ -173,6 +173,7 @@ void Plan::resize(std::size_t params, std::size_t counters, std::size_t groups) 
     counters_.resize(counters);
     executor_.counters = counters_.counters;
     group_options_.resize(params, groups);
+    group_sizes_.resize(groups);
 }
 
 void Plan::add_param(const py::object &param_object, const py::object &state_object,

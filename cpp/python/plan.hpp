@@ -10,6 +10,7 @@
 #include "python/array_checks.hpp"
 #include "python/counters.hpp"
 #include "python/group_options.hpp"
+#include "python/items.hpp"
 #include "python/overlap.hpp"
 
 namespace adagrad {
@@ -104,9 +105,9 @@ class Plan {
     int execute(const StepOptions &options);
     arrays::Label label(const std::string &role, std::size_t index) const;
 
-    const py::str params_key_ = py::reinterpret_steal<py::str>(PyUnicode_InternFromString("params"));
-    const py::str check_key_ = py::reinterpret_steal<py::str>(PyUnicode_InternFromString("_check_shared"));
-    const py::str names_key_ = py::reinterpret_steal<py::str>(PyUnicode_InternFromString("param_names"));
+    const py::str params_key_ = interned("params");
+    const py::str check_key_ = interned("_check_shared");
+    const py::str names_key_ = interned("param_names");
     const RuleInfo &rule_;
     py::list names_;
     Roles roles_;

@@ -16,10 +16,6 @@ namespace {
 // How many tensors ahead of the one that is read. A backward pass fills the processor's caches with other memory.
 constexpr std::size_t PREFETCH_AHEAD = 4;
 
-py::str interned(const std::string &text) {
-    return py::reinterpret_steal<py::str>(PyUnicode_InternFromString(text.c_str()));
-}
-
 // Calls visit(key, value) for each item of a dict, in order, until it returns false.
 template <class Visit> void each_item(const py::dict &dict, Visit visit) {
     Py_ssize_t position = 0;
@@ -166,7 +162,7 @@ void TensorPlan::read_grads() {
 }
 
 // Whether a gradient needs no check but where it lies, and lies clear of all that the step writes.
-bool TensorPlan::is_like_last(const Slot &slot, const Grad &grad) const {
+bool TensorPlan::is_like_last(const Slot &slot, const Grad &grad) {
     if (!grad.readable || !slot.grad_seen.matches_layout(grad.memory)) return false;
     if (may_be_lazy(grad.memory) && (calls_true(grad.tensor, "is_neg") || calls_true(grad.tensor, "is_conj")))
         return false;

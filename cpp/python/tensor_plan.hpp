@@ -49,14 +49,14 @@ class TensorPlan : public Plan {
     bool is_current(const Slot &slot) const;
     bool find_grads();  // returns false if a parameter without state has one
     void read_grads();
-    bool is_like_last(const Slot &slot, const Grad &grad) const;
+    bool is_like_last(const Slot &slot, const Grad &grad);
     // Binds gradients like the last ones and converts the others; returns whether other code may have run.
     bool convert_grads(const py::list &groups, const py::object &optimizer);
     void bind_like_last(std::size_t index, const Grad &grad);
     void bind_converted(std::size_t index, const Grad &grad);
     bool grads_are_unmoved();
 
-    const py::str grad_key_ = py::reinterpret_steal<py::str>(PyUnicode_InternFromString("grad"));
+    const py::str grad_key_ = interned("grad");
     const py::str sum_key_, counter_key_;
     TensorReader reader_;
     TensorLayouts layouts_;

@@ -135,6 +135,10 @@ def read(path: str) -> tuple[dict[str, Array], Any]:
         is_own = not data or data[8:].startswith(START) or FORMAT.encode() in data
         text = "checkpoint, got a damaged one" if is_own else "safetensors file, got another"
         raise ValueError(f"expected a {text}: {error}") from None
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # of Rust, where Python has no memory for an array
+            raise
+        raise MemoryError(f"load: expected memory for the arrays of {path}") from None
     header = data[8 : 8 + int.from_bytes(data[:8], "little")]
     metadata = _parse(header.decode(), "header").get("__metadata__") or {}
     if metadata.get("format") != FORMAT:

@@ -1,0 +1,38 @@
+"""The n-th allocation of the process fails, for each n, in calls of every kind: nothing changes, later calls are right.
+
+`tests/runtime/test_failed_allocations.py` does the same for the core's own allocations, in larger steps.
+"""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from helpers.dialects import Dialect
+from helpers.interpreters import TESTS, run, script
+
+# With the least number of allocations that a call makes: fewer would mean that some are not seen.
+CALLS = {
+    "dense": 1, "first": 10, "sparse": 5, "clipped": 3, "scheduled": 2, "group": 50, "construction": 50, "save": 300,
+    "load": 200, "state_dict": 100,
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def failing_malloc(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    library = tmp_path_factory.mktemp("library") / "failing_malloc.so"
+    source = TESTS / "programs" / "failing_malloc.cpp"
+    compiler = os.environ.get("CXX", "c++")
+    subprocess.run([compiler, "-std=c++17", "-O1", "-shared", "-fPIC", "-o", library, source], check=True)
+    return library
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_each_allocation_may_fail(failing_malloc: Path, dialect: Dialect, call: str) -> None:
+    """Python itself reports some failures in its own cleanup, and Rust some of its own, on stderr."""
+    environment = {"LD_PRELOAD": str(failing_malloc), "PYTHONMALLOC": "malloc", "OMP_NUM_THREADS": "2"}
+    done = run(script("any_failed_allocation"), str(failing_malloc), str(dialect), call, **environment)
+    assert done.returncode == 0, done.stderr
+    allocations, failures = map(int, done.stdout.split())
+    assert allocations >= CALLS[call]
+    assert failures > 0
