@@ -184,8 +184,10 @@ def _by_name(grads: Mapping[Any, Any], names: Collection[Any]) -> list[Any]:
     if missing:
         raise KeyError(f"grads: expected one for each parameter (None for no gradient), got none for {missing[0]!r}")
     if len(grads) != len(names):
-        unknown = next(name for name in grads if name not in set(names))
-        raise KeyError(f"grads: expected the names of the parameters, got {unknown!r}")
+        unknown = [name for name in grads if name not in set(names)]
+        if not unknown:
+            raise ValueError(f"grads: expected {len(names)} entries, got {len(grads)}")
+        raise KeyError(f"grads: expected the names of the parameters, got {unknown[0]!r}")
     return [grads[name] for name in names]
 
 

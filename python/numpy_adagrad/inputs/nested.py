@@ -81,7 +81,9 @@ def check_same_arrays(arrays: list[Any], again: Iterable[Any], params: Any, role
     for i, (array, other) in enumerate(zip(arrays, again, strict=True)):
         if isinstance(array, tuple) and isinstance(other, tuple) and array and other:  # a pair of name and array
             array, other = array[-1], other[-1]
-        if array is not other and isinstance(array, np.ndarray) and not same_memory(array, other):
+        if array is other or not isinstance(array, np.ndarray):
+            continue
+        if not isinstance(other, np.ndarray) or not same_memory(array, other):
             kind = type(params).__name__
             raise TypeError(
                 f"{role}: expected the same arrays at each look-up, got a {kind} that makes a new array {i}"

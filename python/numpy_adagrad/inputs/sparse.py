@@ -85,8 +85,11 @@ class RowSparse:
         """Multiply all values by a number, which is rounded to their dtype first."""
         if not isinstance(factor, (int, float, np.number)):
             return NotImplemented
-        with ieee():
-            return RowSparse(self.indices, np.multiply(self.values, rounded(factor, self.values.dtype)))
+        try:
+            with ieee():
+                return RowSparse(self.indices, np.multiply(self.values, rounded(factor, self.values.dtype)))
+        except OverflowError:
+            raise ValueError(f"factor: expected a number within {self.values.dtype}, got a larger one") from None
 
     __rmul__ = __mul__
 

@@ -42,6 +42,10 @@ def check_mapped(label: str, arrays: dict[str, Array]) -> None:
 
 def _checked_elements(matrix: Any, shape: tuple[int, ...], label: str) -> Array:
     """Return the same flat indices for other kinds of index arrays; raise an error for those that do not fit."""
+    for name in ("data",) if matrix.format == "coo" else ("data", "indices", "indptr"):
+        if not isinstance(getattr(matrix, name), np.ndarray):
+            got = type(getattr(matrix, name)).__name__
+            raise TypeError(f"{label}.{name}: expected a NumPy array, got {got}")
     if matrix.format == "coo":
         check_mapped(label, {f"coords[{axis}]": places for axis, places in enumerate(coordinates(matrix))})
     else:

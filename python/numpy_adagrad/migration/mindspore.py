@@ -143,10 +143,12 @@ def read_state(
 ) -> State:
     """Read a state dict of MindSpore, which has neither groups nor their order."""
     accumulators = {
-        key.removeprefix(ACCUM): _real(key, value) for key, value in state_dict.items() if key.startswith(ACCUM)
+        key.removeprefix(ACCUM): _real(key, value)
+        for key, value in state_dict.items()
+        if isinstance(key, str) and key.startswith(ACCUM)
     }
     if groups is None:
-        several = [key for key in state_dict if key.startswith(f"{SHARED_RATE}_group_")]
+        several = [key for key in state_dict if str(key).startswith(f"{SHARED_RATE}_group_")]
         if several and with_rates:
             raise ValueError(f"groups: expected the names in each, as there is a rate {several[0]!r}, got None")
         groups = [list(accumulators) if names is None else names]

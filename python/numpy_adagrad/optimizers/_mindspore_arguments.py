@@ -112,8 +112,9 @@ def read_rate(rate: Any) -> Any:
     if isinstance(rate, str):
         raise ValueError(f"could not convert string to float: {rate!r}")
     if isinstance(rate, (bool, int, float)):
-        check_range("learning rate", float(rate))
-        return float(rate)
+        rate = number(rate, "learning_rate")
+        check_range("learning rate", rate)
+        return rate
     kind = type(rate).__name__
     if isinstance(rate, Iterable) and not hasattr(rate, "__array__"):
         rate = list(rate)  # MindSpore takes any iterable

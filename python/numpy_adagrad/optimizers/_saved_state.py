@@ -77,9 +77,11 @@ class SavedState(Copies):
             self._check_tensors()
             self._refresh_plan()
             convert = to_tensor if tensors else identity
+            saved_groups = self._saved_groups()
+            self._refresh_plan()  # again: schedules were called, which may change the groups
             groups: list[Group] = []
             indices = iter(range(len(self._slots)))
-            for group, saved in zip(self.param_groups, self._saved_groups(), strict=True):
+            for group, saved in zip(self.param_groups, saved_groups, strict=True):
                 options = {
                     key: convert(value) if isinstance(value, np.ndarray) else value for key, value in saved.items()
                 }
@@ -121,6 +123,8 @@ class SavedState(Copies):
             if key not in state_dict:
                 raise KeyError(f"state_dict: expected an entry {key!r}")
         state, saved_groups = state_dict["state"], state_dict["param_groups"]
+        if not isinstance(state, Mapping):
+            raise TypeError(f"state: expected a dict, got {type(state).__name__}")
         if len(saved_groups) != len(self.param_groups):
             raise ValueError("loaded state dict has a different number of parameter groups")
         if all("param_names" in saved and "params" in saved for saved in saved_groups):

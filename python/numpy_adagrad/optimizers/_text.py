@@ -43,7 +43,10 @@ def params_text(params: Sequence[Array], names: Sequence[Any]) -> str:
     >>> params_text([np.zeros(3), np.zeros((3, 2), np.float32)], ["b", "W"])
     'b (3,) float64, W (3, 2) float32'
     """
-    shown = [f"{array.shape} {array.dtype}" for array in params[:SHOWN]]
+    shown = [
+        f"{param.shape} {param.dtype}" if isinstance(param, np.ndarray) else type(param).__name__
+        for param in params[:SHOWN]
+    ]
     if names:
         shown = [f"{name} {text}" for name, text in zip(names, shown, strict=False)]
     return ", ".join(shown) + (f" and {len(params) - SHOWN} more" if len(params) > SHOWN else "")

@@ -1,0 +1,100 @@
+"""Faults that the fuzzers of this folder have found, each with a case of its own."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.dialects import Dialect
+from helpers.errors import raises, raises_unchanged
+from numpy_adagrad import RowSparse, TorchAdagrad, translate_state
+from scipy import sparse
+
+
+class Changing(Mapping[str, Any]):
+    """A mapping whose second look-up finds no array."""
+
+    def __init__(self) -> None:
+        self.found: list[Any] = [np.ones(3)]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.found.pop() if self.found else 0.5
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(["w"])
+
+    def __len__(self) -> int:
+        return 1
+
+
+def test_a_mapping_that_finds_no_array_the_second_time(dialect: Dialect) -> None:
+    """It was an AttributeError."""
+    message = "params: expected the same arrays at each look-up, got a Changing that makes a new array 0"
+    raises(TypeError, message, lambda: dialect.optimizer(Changing()))
+
+
+class Longer(dict[str, Any]):
+    """A dict that says that it has one entry more."""
+
+    def __len__(self) -> int:
+        return super().__len__() + 1
+
+
+def test_gradients_that_say_they_are_more(dialect: Dialect) -> None:
+    """It was a StopIteration."""
+    optimizer = dialect.optimizer({"w": np.ones(3)})
+    grads = Longer(w=np.ones(3))
+    message = "grads: expected 1 entries, got 2"
+    raises_unchanged(optimizer, ValueError, message, lambda: optimizer.step(grads))
+
+
+@pytest.mark.parametrize("name", ["data", "indices", "indptr"])
+def test_a_sparse_array_whose_parts_are_no_arrays(dialect: Dialect, name: str) -> None:
+    """It was an AttributeError."""
+    optimizer = dialect.optimizer([np.ones((4, 3), np.float32)])
+    grad = sparse.csr_array(np.ones((4, 3), np.float32))
+    setattr(grad, name, "text")
+    message = f"{dialect.label('grads', 0)}.{name}: expected a NumPy array, got str"
+    raises_unchanged(optimizer, TypeError, message, lambda: optimizer.step([grad]))
+
+
+@pytest.mark.parametrize("factor", [10**400, float("inf")])
+def test_a_factor_that_is_too_large(factor: float) -> None:
+    """It was an OverflowError."""
+    grad = RowSparse([0], np.ones((1, 3), np.int64))
+    raises(ValueError, "factor: expected a number within int64, got a larger one", lambda: grad * factor)
+
+
+def test_a_state_that_is_no_dict() -> None:
+    """It was an AttributeError."""
+    optimizer = TorchAdagrad([np.ones(3)])
+    saved = {**optimizer.state_dict(), "state": [1]}
+    raises_unchanged(optimizer, TypeError, "state: expected a dict, got list", lambda: optimizer.load_state_dict(saved))
+
+
+def test_a_state_dict_with_other_keys_is_translated() -> None:
+    """Keys that are no text belong to nothing that is read; they were an AttributeError."""
+    saved: dict[Any, Any] = {"accum.w": np.ones(3, np.float32), "global_step": np.ones(1, np.int32), 7: None}
+    translated = translate_state("mindspore", "torch", saved, lr=0.1)
+    assert list(translated["state"]) == [0]
+
+
+def test_printing_an_optimizer_whose_parameter_is_no_array(dialect: Dialect) -> None:
+    """It was an AttributeError."""
+    optimizer = dialect.optimizer([{"params": [np.ones(3)]}])
+    optimizer.param_groups[0]["params"] = ["text"]
+    assert "str\n" in repr(optimizer)
+
+
+def test_a_schedule_that_adds_a_parameter_while_the_state_is_read() -> None:
+    """It was a StopIteration."""
+
+    def rate(step: int) -> float:
+        if len(group["params"]) == 1:
+            group["params"].append(added)
+        return 0.5
+
+    added = np.ones(2)
+    optimizer = TorchAdagrad([np.ones(3)], rate)
+    group = optimizer.param_groups[0]
+    assert optimizer.state_dict()["param_groups"][0]["params"] == [0, 1]
