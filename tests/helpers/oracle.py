@@ -84,15 +84,15 @@ def scaled_gradients(
     scaled = [None if g is None else widened(g, p.dtype) for p, g in zip(params, grads, strict=True)]
     kept = [kept_in(p.dtype) for p in params]
     if grad_scale is not None:
-        scaled = _each(np.divide, scaled, np.float32(grad_scale), kept)
+        scaled = each_rounded(np.divide, scaled, np.float32(grad_scale), kept)
     if max_norm is not None:
         factor = max_norm / (gradient_norm(scaled, loss_scale) + 1e-6)
         if not factor >= 1:
-            scaled = _each(np.multiply, scaled, factor, kept)
+            scaled = each_rounded(np.multiply, scaled, factor, kept)
     return scaled
 
 
-def _each(
+def each_rounded(
     operation: np.ufunc, gradients: Sequence[Array | None], factor: float | np.floating[Any], kept: Sequence[DType]
 ) -> list[Array | None]:
     return [
