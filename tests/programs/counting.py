@@ -2,7 +2,7 @@
 
 Prints for each of 10 tries the ratio of both rates of counting and the seconds that the step took.
 
-`python tests/programs/counting.py RULE`
+`python tests/programs/counting.py RULE dense|sparse`
 """
 
 import hashlib
@@ -11,13 +11,22 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import numpy as np
 from helpers.dialects import DIALECTS
+from numpy_adagrad import RowSparse
 
-param = np.ones(20_000_000)
-grad = np.broadcast_to(0.5, param.shape)
-optimizer = DIALECTS[sys.argv[1]].make([param], weight_decay=0.1)
+dialect = DIALECTS[sys.argv[1]]
+if sys.argv[2] == "dense":
+    param = np.ones(20_000_000)
+    grad: Any = np.broadcast_to(0.5, param.shape)
+    optimizer = dialect.make([param], weight_decay=0.1)
+else:  # narrow rows, whose indices take most of the time
+    param = np.ones((1_000_000, 2))
+    indices = np.random.default_rng(1).integers(0, len(param), 3_000_000)
+    grad = RowSparse(indices, np.broadcast_to(0.5, (len(indices), 2)))
+    optimizer = dialect.make([param])
 count, going = 0, True
 
 
