@@ -1,4 +1,7 @@
-"""Tasks: `nox -s tests`, `nox -s lint`, `nox -s docs`, `nox -s bench`, `nox -s wheel`."""
+"""Tasks: `nox -s tests`, `nox -s lint`, `nox -s docs`, `nox -s bench`, `nox -s wheel`.
+
+What docs/reference/reliability.md reports: `nox -s asan`, `tsan`, `valgrind`, `fuzz`, `free_threaded`.
+"""
 
 from pathlib import Path
 
@@ -117,7 +120,54 @@ def _try_many(session: nox.Session, *paths: str) -> None:
     session.install("torch==2.13.0")
     session.install(".[test]")
     session.run("pytest", *paths, *session.posargs, env={"GLOG_v": "3", "NUMPY_ADAGRAD_TRIES": "many"})
+BUILD = ("scikit-build-core>=1.0", "pybind11>=3", "cmake>=3.18", "ninja>=1.11", "numpy")
+TESTS = ("ml_dtypes", "scipy", "safetensors", "threadpoolctl", "pytest", "hypothesis>=6.100", "joblib")
+
+
+@nox.session
+def asan(session: nox.Session) -> None:
+    """Run all tests that need no framework with AddressSanitizer and UndefinedBehaviorSanitizer, and a million calls
+    with hostile objects.
+    """
+    session.install(*BUILD, *TESTS)
+    session.run(".ci/asan", *session.posargs, external=True)
+    if not session.posargs:
+        for seed in range(20):
+            session.run(".ci/asan", "--hostile", "50000", str(seed), external=True)
+
+
+@nox.session
+def tsan(session: nox.Session) -> None:
+    """Run the C++ programs of tests/reliability with ThreadSanitizer: 100,000 calls of the thread pool."""
+    session.install(*BUILD)
+    session.run(".ci/tsan", "100000", "200", external=True)
+
+
+@nox.session
+def valgrind(session: nox.Session) -> None:
+    """Run a C++ program of tests/reliability under valgrind, which must be installed."""
+    session.install(*BUILD)
+    session.run(".ci/valgrind", external=True)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Run 100,000 random trainings, and coverage-guided fuzzing of checkpoints and sparse gradients for 600 seconds."""
+    session.install(*BUILD, *TESTS, "atheris==3.0.0")
+    session.install("--no-build-isolation", "--no-deps", ".")
+    for seed in range(20):
+        trainings = "tests/reliability/test_random_trainings.py"
+        session.run("pytest", f"--hypothesis-seed={seed}", trainings, env={"FUZZ_CASES": "5000"})
+    for target in ("checkpoint", "sparse"):
+        program = ("tests/reliability/coverage_guided.py", target, "-max_total_time=600", "-max_len=4000")
+        session.run("python", *program, env={"PYTHONPATH": "tests"})
+
+
+@nox.session
+def free_threaded(session: nox.Session) -> None:
+    """Build a free-threaded CPython from Debian's sources and run the tests that need no framework with it."""
+    session.run(".ci/free-threaded", *session.posargs, external=True)
 
 
 def _sources() -> list[str]:
-    return [str(path) for path in sorted(Path("cpp").rglob("*.[ch]pp"))]
+    return [str(path) for folder in ("cpp", "tests") for path in sorted(Path(folder).rglob("*.[ch]pp"))]

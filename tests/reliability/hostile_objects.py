@@ -7,8 +7,10 @@ the first exception that is not documented. A crash or a hang ends it too.
 """
 
 import faulthandler
+import os
 import random
 import sys
+import tempfile
 import threading
 import traceback
 import warnings
@@ -87,6 +89,8 @@ if __name__ == "__main__":
     sys.unraisablehook = lambda unraisable: None  # of __del__ above
     np.seterr(all="ignore")
     count, seed = (int(text) for text in (*sys.argv[1:3], *("2000", "1")[len(sys.argv) - 1 :]))
-    outcomes = run(count, seed)
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)  # an object may name any file
+        outcomes = run(count, seed)
     assert outcomes["returned"] > count // 100
     print(f"{count} calls, seed {seed}:", dict(outcomes.most_common()))
