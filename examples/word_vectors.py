@@ -89,8 +89,7 @@ def loss_and_grads(v: Floats, c: Floats, words: Indices, others: Indices) -> tup
     scores = np.einsum("bd,bkd->bk", v, c) * sign
     loss = float(np.logaddexp(0, scores).sum(axis=1).mean())
     d_scores = sign / (1 + np.exp(-scores)) / len(words)
-    d_v = np.einsum("bk,bkd->bd", d_scores, c)
-    d_c = d_scores[:, :, None] * v[:, None, :]
+    d_v, d_c = np.einsum("bk,bkd->bd", d_scores, c), d_scores[:, :, None] * v[:, None, :]
     return loss, [RowSparse(words, d_v), RowSparse(others.ravel(), d_c.reshape(-1, DIMENSIONS))]
 
 

@@ -48,7 +48,7 @@ def test_every_example_is_on_the_page() -> None:
 
 
 def test_every_picture_is_on_the_page_and_small() -> None:
-    drawn = [name.replace(".py", ".png") for name in names() if "savefig" in (EXAMPLES / name).read_text()]
+    drawn = sorted(name.replace(".py", ".png") for name in names() if "savefig" in (EXAMPLES / name).read_text())
     pictures = sorted(path.name for path in PICTURES.iterdir())
     assert pictures == drawn != []
     assert sorted(re.findall(r"!\[.{20,}\]\(\.\./pictures/examples/(.*)\)", PAGE.read_text())) == pictures
