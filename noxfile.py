@@ -104,7 +104,7 @@ def lock(session: nox.Session) -> None:
     excluded = Path(session.create_tmp()) / "excluded.txt"
     excluded.write_text("torch\n")
     compiled = ["uv", "pip", "compile", "--universal", "--generate-hashes", "--no-annotate", "--no-header"]
-    sources = ["pyproject.toml", ".ci/requirements.in", "--all-extras", "--excludes", str(excluded)]
+    sources = ["pyproject.toml", ".ci/requirements.in", "--all-extras", "--group", "docs", "--excludes", str(excluded)]
     session.run(*compiled, *sources, "--python-version", "3.11", "--output-file", ".ci/requirements.txt")
     session.run(*compiled, ".ci/wheel-tools.in", "--python-version", "3.10", "--output-file", ".ci/wheel-tools.txt")
 
@@ -120,6 +120,8 @@ def _try_many(session: nox.Session, *paths: str) -> None:
     session.install("torch==2.13.0")
     session.install(".[test]")
     session.run("pytest", *paths, *session.posargs, env={"GLOG_v": "3", "NUMPY_ADAGRAD_TRIES": "many"})
+
+
 BUILD = ("scikit-build-core>=1.0", "pybind11>=3", "cmake>=3.18", "ninja>=1.11", "numpy")
 TESTS = ("ml_dtypes", "scipy", "safetensors", "threadpoolctl", "pytest", "hypothesis>=6.100", "joblib")
 

@@ -10,8 +10,8 @@
 //              operation is rounded once in C; a fused multiply-add is written `fma`.
 //                divided, clipped, added   scaling, clipping and summing gradients; rules differ in their rounding only
 //                update                    updates the accumulator s and the parameter p. It takes its one square
-//                                          root with the function `sqrt` that it is given, so that the loop can take the
-//                                          roots of many elements together
+//                                          root with the function `sqrt` that it is given, so that the loop can take
+//                                          the roots of many elements together
 //
 // Optional parts, found by the concepts below:
 //   Kernel::preprocessed          changes a gradient before the accumulator sees it, where `preprocesses(options)`

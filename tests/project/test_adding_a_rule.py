@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "internals" / "adding-a-rule.md").read_text()
 BLOCKS = re.findall(r'^```(\w+) title="(.+?)"\n(.*?)^```$', PAGE, re.MULTILINE | re.DOTALL)
-SOURCES = ("CMakeLists.txt", "LICENSE", "README.md", "cpp", "docs", "pyproject.toml", "python", "tests")
+SOURCES = ("CMakeLists.txt", "LICENSE", "README.md", "cpp", "docs", "licenses", "pyproject.toml", "python", "tests")
 
 
 def apply(kind: str, path: Path, block: str) -> None:
