@@ -65,7 +65,7 @@ def test_damaged_files(dialect: Dialect, tmp_path: Path) -> None:
     optimizer.save(path, parameters=True)
     data = path.read_bytes()
     key = data.index(b'"content"')
-    broken = [b"", data[:40], data[:100], data[:-5], data + b"x", data[:-3] + b"abc", data[:60] + b'}"' + data[62:]]
+    broken = [b"", data[:40], data[:100], data[:-5], data + b"x", data[:-3] + b"abc", data[:9] + b"}" + data[10:]]
     broken.append(data[:key] + b'"cintent"' + data[key + 9 :])
     for content in broken:
         damaged.write_bytes(content)
