@@ -19,6 +19,7 @@ from numpy_adagrad import MindSporeAdagrad, RowSparse, TorchAdagrad
 from numpy_adagrad.mpi import Replicated, Sharded, ShardedTable
 
 comm = MPI.COMM_WORLD
+nobody: Any = None
 is_wrong = comm.rank == comm.size - 1
 
 
@@ -120,7 +121,7 @@ AGREED: dict[str, Callable[[], object]] = {
     "sharded_grad_none": lambda: step_sharded(None),
     "sharded_call": other_call,
     "sharded_step_option": lambda: step_sharded(RIGHT, on_nonfinite="stop"),
-    "no_communicator": lambda: Replicated(TorchAdagrad(params()), None),
+    "no_communicator": lambda: Replicated(TorchAdagrad(params()), nobody),
     "wrong_everywhere": lambda: step(grad_scale=-1),
 }
 
@@ -199,7 +200,7 @@ def own_messages() -> None:
 
 def leave_parts() -> None:
     """Each rank is in several communicators; one of them is freed before the end."""
-    parts = [comm.Split(comm.rank // 2), comm.Split(comm.rank % 2), comm.Dup()]
+    parts: list[Any] = [comm.Split(comm.rank // 2), comm.Split(comm.rank % 2), comm.Dup()]
     for part in parts:
         Replicated(TorchAdagrad(params()), part)
     parts[2].Free()

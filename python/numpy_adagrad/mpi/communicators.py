@@ -24,7 +24,7 @@ def duplicate(comm: Any) -> MPI.Intracomm:
 
     if not isinstance(comm, MPI.Intracomm):
         raise TypeError(f"comm: expected an mpi4py.MPI.Intracomm, got {type(comm).__name__}")
-    own: MPI.Intracomm | None = comm.Get_attr(_key())
+    own: Any = comm.Get_attr(_key())
     if own is None:
         own = comm.Dup()
         comm.Set_attr(_key(), own)
