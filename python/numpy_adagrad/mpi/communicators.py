@@ -24,12 +24,13 @@ def duplicate(comm: Any) -> MPI.Intracomm:
 
     if not isinstance(comm, MPI.Intracomm):
         raise TypeError(f"comm: expected an mpi4py.MPI.Intracomm, got {type(comm).__name__}")
-    own: Any = comm.Get_attr(_key())
-    if own is None:
-        own = comm.Dup()
-        comm.Set_attr(_key(), own)
-        _duplicates.append(own)
-        _watch_the_end()
+    kept = comm.Get_attr(_key())
+    if isinstance(kept, MPI.Intracomm):
+        return kept
+    own = comm.Dup()
+    comm.Set_attr(_key(), own)
+    _duplicates.append(own)
+    _watch_the_end()
     return own
 
 
