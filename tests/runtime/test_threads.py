@@ -19,7 +19,7 @@ def test_another_thread_counts_on_during_a_step(dialect: Dialect, kind: str, sha
     """Compared with its rate while the first thread does something that takes a processor but no GIL.
 
     The median of several tries counts, as other processes may want the processors. A sparse step copies its indices
-    with the GIL: the rate is 0.8 to 0.9 on an idle machine, and would be 0.4 if it sorted them with it.
+    with the GIL: the rate is about 0.8 on an idle machine, and would be 0.4 if it sorted them with it.
     """
     lines = program("counting", dialect, kind, OMP_NUM_THREADS="1", NUMPY_ADAGRAD_ISA="baseline").splitlines()
     tries = [tuple(map(float, line.split())) for line in lines]
