@@ -67,6 +67,10 @@ std::ptrdiff_t at_line(const Tensor &tensor, std::ptrdiff_t index) {
     return index == tensor.count ? index : std::max<std::ptrdiff_t>(0, index - place_in_line(tensor, index));
 }
 
+std::ptrdiff_t elements_of(const Tensor &tensor) {
+    return tensor.has_sparse_grad ? tensor.sparse->elements() : tensor.count;
+}
+
 // The number of parts of each kind in a tensor.
 std::ptrdiff_t dense_elements(const Tensor &tensor) { return tensor.has_sparse_grad ? 0 : tensor.count; }
 std::ptrdiff_t dense_blocks(const Tensor &tensor) { return (dense_elements(tensor) + SUM_BLOCK - 1) / SUM_BLOCK; }
@@ -89,6 +93,13 @@ bool needs_scratch(const Tensor &tensor) {
 
 }  // namespace
 
+bool Executor::has_elements(std::ptrdiff_t least) const {
+    std::ptrdiff_t elements = 0;
+    for (auto index = active.begin(); elements < least && index != active.end(); ++index)
+        elements += elements_of(tensors[*index]);
+    return elements >= least;
+}
+
 void Executor::prepare(const std::vector<Hyperparameters> &hyperparameters,
                        const std::vector<std::int32_t> &group_index, const StepOptions &options) {
     args_.clear();
@@ -100,6 +111,7 @@ void Executor::prepare(const std::vector<Hyperparameters> &hyperparameters,
     double last_steps = 0;
     for (const std::size_t index : active) {
         Tensor &tensor = tensors[index];
+        if (tensor.has_sparse_grad) copy_indices(index);
         const Hyperparameters &group = hyperparameters[group_index[index]];
         const double steps = counters.steps(index);
         // Tensors of one group have usually taken the same number of steps, and then share their arguments.
@@ -112,7 +124,7 @@ void Executor::prepare(const std::vector<Hyperparameters> &hyperparameters,
         tensor.args = args_.size() - 1;
         tensor.mean_length = group.takes_row_mean ? tensor.row_length : 0;
         tensor.preprocesses = group.preprocesses || tensor.mean_length != 0;
-        elements_ += tensor.has_sparse_grad ? tensor.sparse->elements() : tensor.count;
+        elements_ += elements_of(tensor);
         blocks += dense_blocks(tensor);
         means += dense_means(tensor);
         copies = copies || needs_scratch(tensor);
@@ -125,6 +137,12 @@ void Executor::prepare(const std::vector<Hyperparameters> &hyperparameters,
     starts_.reserve(active.size() + 1);
     sums_.reserve(static_cast<std::size_t>(std::max(takes_norm ? blocks : 0, means)));
     if (copies) reserve_scratch(threads);
+}
+
+void Executor::copy_indices(std::size_t index) {
+    RowGroups &groups = tensors[index].sparse->groups;
+    const std::ptrdiff_t position = groups.copy();
+    if (position != groups.count()) throw IndexOutOfRange{index, position, groups.rows(), groups.copied(position)};
 }
 
 void Executor::reserve_scratch(int threads) {

@@ -49,6 +49,13 @@ struct Tensor {
     const double *means = nullptr;
 };
 
+// An index of a sparse gradient that is no row of its table.
+struct IndexOutOfRange {
+    std::size_t tensor;
+    std::ptrdiff_t position, rows;
+    std::int64_t index;
+};
+
 class Executor {
   public:
     const RuleInfo *rule = nullptr;
@@ -58,13 +65,15 @@ class Executor {
 
     std::optional<double> norm;  // of the gradients of the last step, if that step took it
 
+    // Whether the active tensors have at least so many elements.
+    bool has_elements(std::ptrdiff_t least) const;
+
     // The caller of these two holds an FpEnvGuard.
     //
-    // Computes the kernel arguments of each active tensor. `group_index` gives the hyperparameters of each tensor. All
-    // memory of the step is allocated here.
+    // Copies the indices of sparse gradients, and computes the kernel arguments of each active tensor. `group_index`
+    // gives the hyperparameters of each tensor. All memory of the step is allocated here. Throws IndexOutOfRange.
     void prepare(const std::vector<Hyperparameters> &hyperparameters, const std::vector<std::int32_t> &group_index,
                  const StepOptions &options);
-    std::ptrdiff_t elements() const { return elements_; }  // of the active tensors
 
     // Updates parameters, accumulators and counters; returns false if it takes no step.
     bool step(const StepOptions &options) noexcept;
@@ -77,6 +86,7 @@ class Executor {
     std::unique_ptr<Scratch[]> scratch_;  // one for each thread
     int scratches_ = 0;
 
+    void copy_indices(std::size_t index);
     void reserve_scratch(int threads);
     template <class Size> void concatenate(Size size);
     template <class Body> void for_each_part(Body body);

@@ -41,43 +41,73 @@ struct Digits {
 
 }  // namespace
 
-std::ptrdiff_t RowGroups::copy(const void *indices, std::size_t itemsize, std::ptrdiff_t count, std::ptrdiff_t rows) {
+void RowGroups::take(const void *indices, std::size_t itemsize, std::ptrdiff_t count, std::ptrdiff_t rows) {
+    indices_ = indices;
+    itemsize_ = itemsize;
     count_ = size_ = count;
-    given_.resize(static_cast<std::size_t>(count));
-    entries_.resize(static_cast<std::size_t>(count));
-    const std::ptrdiff_t position = itemsize == 4 ? copy(static_cast<const std::int32_t *>(indices), rows)
-                                                  : copy(static_cast<const std::int64_t *>(indices), rows);
-    if (position == count && !ascending_ && count >= COUNT_FROM)
-        next_.resize(static_cast<std::size_t>(Chunks(count).number << Digits(greatest_).bits));
-    return position;
+    rows_ = rows;
 }
 
-template <class Index> std::ptrdiff_t RowGroups::copy(const Index *indices, std::ptrdiff_t rows) {
-    std::int64_t least = INT64_MAX, greatest = INT64_MIN, before = INT64_MIN;
-    bool ascends = true;
-    for (std::ptrdiff_t i = 0; i < count_; ++i) {
+std::ptrdiff_t RowGroups::copy() {
+    reserve();
+    copy_all();
+    if (count_ == 0 || (range_.least >= 0 && range_.greatest < rows_)) {
+        if (!range_.ascends && count_ >= COUNT_FROM)
+            next_.resize(static_cast<std::size_t>(Chunks(count_).number << Digits(range_.greatest).bits));
+        return count_;
+    }
+    const auto is_wrong = [this](const IndexedRow &entry) { return entry.row < 0 || entry.row >= rows_; };
+    return std::find_if(given_.get(), given_.get() + count_, is_wrong) - given_.get();
+}
+
+void RowGroups::reserve() {
+    if (count_ <= capacity_) return;
+    capacity_ = 0;
+    entries_ = std::make_unique_for_overwrite<IndexedRow[]>(static_cast<std::size_t>(count_));
+    given_ = std::make_unique_for_overwrite<IndexedRow[]>(static_cast<std::size_t>(count_));
+    capacity_ = count_;
+}
+
+template <class Index> RowGroups::Range RowGroups::copy_part(std::ptrdiff_t begin, std::ptrdiff_t end) {
+    const auto *const indices = static_cast<const Index *>(indices_);
+    Range range;
+    std::int64_t before = INT64_MIN;
+    for (std::ptrdiff_t i = begin; i < end; ++i) {
         const std::int64_t row = indices[i];
         given_[i] = {row, i};
-        least = std::min(least, row);
-        greatest = std::max(greatest, row);
-        ascends &= before <= row;
+        range.least = std::min(range.least, row);
+        range.greatest = std::max(range.greatest, row);
+        range.ascends &= before <= row;
         before = row;
     }
-    least_ = least;
-    greatest_ = greatest;
-    ascending_ = ascends;
-    if (count_ == 0 || (least >= 0 && greatest < rows)) return count_;
-    const auto is_wrong = [=](const IndexedRow &entry) { return entry.row < 0 || entry.row >= rows; };
-    return std::find_if(given_.begin(), given_.end(), is_wrong) - given_.begin();
+    return range;
+}
+
+void RowGroups::copy_all() {
+    const Chunks chunks(count_);
+    Range ranges[MAX_CHUNKS_OF_INDICES];
+    parallel_for(chunks.number, count_, [&](int, std::ptrdiff_t begin, std::ptrdiff_t end) {
+        for (std::ptrdiff_t c = begin; c < end; ++c) {
+            const std::ptrdiff_t first = chunks.start(c), last = chunks.start(c + 1);
+            ranges[c] = itemsize_ == 4 ? copy_part<std::int32_t>(first, last) : copy_part<std::int64_t>(first, last);
+        }
+    });
+    range_ = {};
+    for (std::ptrdiff_t c = 0; c < chunks.number; ++c) {
+        const std::int64_t first = given_[chunks.start(c)].row;
+        range_.ascends = range_.ascends && ranges[c].ascends && range_.greatest <= first;
+        range_.least = std::min(range_.least, ranges[c].least);
+        range_.greatest = std::max(range_.greatest, ranges[c].greatest);
+    }
 }
 
 // By one digit after the other, the lowest first.
 void RowGroups::sort() noexcept {
-    if (ascending_ || count_ < COUNT_FROM) {
-        if (!ascending_) std::sort(given_.begin(), given_.end(), comes_first);
+    if (range_.ascends || count_ < COUNT_FROM) {
+        if (!range_.ascends) std::sort(given_.get(), given_.get() + count_, comes_first);
         return entries_.swap(given_);
     }
-    const Digits digits(greatest_);
+    const Digits digits(range_.greatest);
     for (int digit = 0; digit < digits.number; ++digit) {
         sort_digit(digit * digits.bits, digits.bits);
         entries_.swap(given_);
@@ -87,10 +117,9 @@ void RowGroups::sort() noexcept {
 
 // Entries with equal digits stay in their order.
 void RowGroups::sort_digit(int shift, int bits) {
-    const auto count = static_cast<std::ptrdiff_t>(given_.size());
-    const Chunks chunks(count);
+    const Chunks chunks(count_);
     const std::ptrdiff_t values = std::ptrdiff_t{1} << bits;
-    std::fill(next_.begin(), next_.end(), 0);
+    std::fill_n(next_.begin(), chunks.number * values, 0);
     const auto each_of = [&](std::ptrdiff_t begin, std::ptrdiff_t end, auto body) {
         for (std::ptrdiff_t c = begin; c < end; ++c) {
             std::ptrdiff_t *const next = next_.data() + c * values;
@@ -98,13 +127,13 @@ void RowGroups::sort_digit(int shift, int bits) {
                 body(given_[i], next[(given_[i].row >> shift) & (values - 1)]);
         }
     };
-    parallel_for(chunks.number, count, [&](int, std::ptrdiff_t begin, std::ptrdiff_t end) {
+    parallel_for(chunks.number, count_, [&](int, std::ptrdiff_t begin, std::ptrdiff_t end) {
         each_of(begin, end, [](const IndexedRow &, std::ptrdiff_t &counter) { ++counter; });
     });
     std::ptrdiff_t sum = 0;
     for (std::ptrdiff_t value = 0; value < values; ++value)
         for (std::ptrdiff_t c = 0; c < chunks.number; ++c) sum += std::exchange(next_[c * values + value], sum);
-    parallel_for(chunks.number, count, [&](int, std::ptrdiff_t begin, std::ptrdiff_t end) {
+    parallel_for(chunks.number, count_, [&](int, std::ptrdiff_t begin, std::ptrdiff_t end) {
         each_of(begin, end, [&](const IndexedRow &entry, std::ptrdiff_t &next) { entries_[next++] = entry; });
     });
 }

@@ -2,6 +2,7 @@
 #pragma once
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "kernels/kernels.hpp"
@@ -10,24 +11,29 @@ namespace adagrad {
 
 class RowGroups {
   public:
-    // Copies `count` indices of 4 or 8 bytes, and allocates the memory that sort() needs. Returns the first position
-    // whose index is not in [0, rows), or `count`.
-    std::ptrdiff_t copy(const void *indices, std::size_t itemsize, std::ptrdiff_t count, std::ptrdiff_t rows);
+    // Takes `count` indices of 4 or 8 bytes into a table of `rows` rows; copy() reads them.
+    void take(const void *indices, std::size_t itemsize, std::ptrdiff_t count, std::ptrdiff_t rows);
+
+    // Copies the indices, and allocates what sort() needs. Returns the first position whose index is not in [0, rows),
+    // or count().
+    std::ptrdiff_t copy();
+    std::int64_t copied(std::ptrdiff_t position) const { return given_[position].row; }  // until sort()
 
     // Sorts them by row, and equal rows in the order given. The result does not depend on the number of threads.
     void sort() noexcept;
 
     std::ptrdiff_t count() const { return count_; }
-    bool is_ascending() const { return ascending_; }  // as given
-    bool has_one_row() const { return count_ > 0 && least_ == greatest_; }
+    std::ptrdiff_t rows() const { return rows_; }  // of the table
+    bool is_ascending() const { return range_.ascends; }  // as given
+    bool has_one_row() const { return count_ > 0 && range_.least == range_.greatest; }
 
     // Sorted. FrequentRows merges entries.
-    const IndexedRow *begin() const { return entries_.data(); }
-    const IndexedRow *end() const { return entries_.data() + size_; }
-    IndexedRow *begin() { return entries_.data(); }
+    const IndexedRow *begin() const { return entries_.get(); }
+    const IndexedRow *end() const { return entries_.get() + size_; }
+    IndexedRow *begin() { return entries_.get(); }
     std::ptrdiff_t size() const { return size_; }
     void shrink(std::ptrdiff_t size) { size_ = size; }
-    IndexedRow *spare() { return given_.data(); }  // memory for `count` entries, free after sort()
+    IndexedRow *spare() { return given_.get(); }  // memory for `count` entries, free after sort()
 
     // Calls body(first, last) for the entries of each row that begins in [first, stop).
     template <class Body> void for_each_row(const IndexedRow *first, const IndexedRow *stop, Body body) const {
@@ -40,15 +46,24 @@ class RowGroups {
     }
 
   private:
-    template <class Index> std::ptrdiff_t copy(const Index *indices, std::ptrdiff_t rows);
+    struct Range {
+        std::int64_t least = INT64_MAX, greatest = INT64_MIN;
+        bool ascends = true;
+    };
+    template <class Index> Range copy_part(std::ptrdiff_t begin, std::ptrdiff_t end);
+    void copy_all();
+    void reserve();
     void sort_digit(int shift, int bits);
 
-    std::vector<IndexedRow> entries_;
-    std::vector<IndexedRow> given_;  // in the order given: a copy, as another thread may write to the indices meanwhile
+    const void *indices_ = nullptr;
+    std::size_t itemsize_ = 0;
+    std::ptrdiff_t rows_ = 0;
+    std::ptrdiff_t capacity_ = 0;            // of the next two, which are not filled where they are allocated
+    std::unique_ptr<IndexedRow[]> entries_;
+    std::unique_ptr<IndexedRow[]> given_;  // in the order given: a copy, as other threads may write to the indices
     std::vector<std::ptrdiff_t> next_;  // for each chunk of indices and digit, the position of the next entry
     std::ptrdiff_t count_ = 0, size_ = 0;
-    std::int64_t least_ = 0, greatest_ = 0;  // of the rows
-    bool ascending_ = false;
+    Range range_;
 };
 
 }  // namespace adagrad

@@ -36,8 +36,10 @@ bool Plan::grads_are_current(const py::tuple &grads) const {
         const py::handle grad = PyTuple_GET_ITEM(grads.ptr(), static_cast<Py_ssize_t>(index));
         const Entry &entry = entries_[index];
         if (executor_.tensors[index].has_sparse_grad) {
-            if (!entry.values_seen.matches(array_of(py::handle(PyTuple_GET_ITEM(sparse_parts_[index].ptr(), 1)))))
-                return false;
+            const auto part = [&](Py_ssize_t i) {
+                return array_of(py::handle(PyTuple_GET_ITEM(sparse_parts_[index].ptr(), i)));
+            };
+            if (!entry.indices_seen.matches(part(0)) || !entry.values_seen.matches(part(1))) return false;
         } else {
             const bool is_own = PyArray_Check(grad.ptr()) || sparse_parts_.empty();
             const py::handle array = is_own ? grad : sparse_parts_[index];

@@ -191,7 +191,7 @@ void Plan::add_param(const py::object &param_object, const py::object &state_obj
     tensor.state = arrays::view_of(state, reversed);
     executor_.tensors.push_back(std::move(tensor));
     entries_.push_back(
-        {param_object, state_object, reversed, arrays::Snapshot(param), arrays::Snapshot(state), {}, {}});
+        {param_object, state_object, reversed, arrays::Snapshot(param), arrays::Snapshot(state), {}, {}, {}});
     params.emplace_back(param, param_label);
     states.emplace_back(state, state_label);
 }
@@ -269,12 +269,15 @@ int Plan::try_step(const py::list &groups, const py::object &grads, const py::ob
 
 int Plan::execute(const StepOptions &options) {
     const FpEnvGuard guard;
-    executor_.prepare(group_options_.hyperparameters, group_options_.group_index, options);
     bool done = false;
-    if (executor_.elements() < GRAIN_SIZE) {
+    const auto call = [&] {
+        executor_.prepare(group_options_.hyperparameters, group_options_.group_index, options);
         done = executor_.step(options);
-    } else {
-        without_gil([&] { done = executor_.step(options); });
+    };
+    try {
+        executor_.has_elements(GRAIN_SIZE) ? without_gil(call) : call();
+    } catch (const IndexOutOfRange &found) {
+        raise_out_of_range(found);
     }
     converted_.clear();
     sparse_parts_.clear();

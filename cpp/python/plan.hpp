@@ -76,7 +76,7 @@ class Plan {
         bool reversed;  // walked in Fortran order
         arrays::Snapshot param_seen, state_seen;
         arrays::Snapshot grad_seen;    // the last gradient that passed the checks
-        arrays::Snapshot values_seen;  // the values of a sparse gradient, in this step
+        arrays::Snapshot indices_seen, values_seen;  // of a sparse gradient, in this step
     };
 
     // As is_current. Other code runs only before the first comparison. What it reads is added to `held`: to release the
@@ -93,7 +93,7 @@ class Plan {
     void bind_grad(std::size_t index, py::handle grad);
     void bind_dense(std::size_t index, py::handle grad);
     void bind_sparse(std::size_t index, const py::tuple &parts);
-    void copy_indices(std::size_t index, const py::object &indices, bool elementwise, const arrays::Label &label);
+    void raise_out_of_range(const IndexOutOfRange &found) const;
     bool check_files(const py::tuple &grads);  // whether any dense gradient may lie in a file
     // Returns whether any gradient is not an array of NumPy.
     bool unpack_sparse(const py::tuple &grads);

@@ -25,6 +25,14 @@ void check_indices(const py::handle &object, const arrays::Label &label) {
     arrays::check_memory(indices, label);
 }
 
+// The array itself, or a copy; of the base class, as a subclass would run its __array_finalize__.
+py::object contiguous(PyArrayObject *array) {
+    auto result = py::reinterpret_steal<py::object>(
+        PyArray_FromArray(array, nullptr, NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ENSUREARRAY));
+    if (!result) throw py::error_already_set();
+    return result;
+}
+
 // Single elements have no further dimension, rows have those of the parameter.
 void check_values_shape(const py::handle &object, PyArrayObject *param, npy_intp count, bool elementwise,
                         const arrays::Label &label) {
@@ -93,16 +101,25 @@ void Plan::bind_sparse(std::size_t index, const py::tuple &parts) {
     const DtypeCombo combo = arrays::dtype_combo(param, state, values, part);
     arrays::check_memory(values, part);
     memory_.check_disjoint(values, part);
+    entry.values_seen = arrays::Snapshot(values);
     part.part = ".indices";
     PyArrayObject *const indices = arrays::plain_array(parts[0], part);
     memory_.check_disjoint(indices, part);
-    check_indices(parts[0], part);  // no other code runs from here until the indices are copied
+    check_indices(parts[0], part);
     check_values_shape(parts[1], param, PyArray_SIZE(indices), elementwise,
                        {whole.role, whole.index, whole.names, 0, ".values"});
-    copy_indices(index, parts[0], elementwise, part);
 
+    // Other code may run where NumPy copies them.
+    const py::object own_indices = contiguous(indices);
+    sparse_parts_.resize(entries_.size(), py::none());
+    sparse_parts_[index] = py::make_tuple(own_indices, parts[1], parts[2]);
+    entry.indices_seen = arrays::Snapshot(array_of(own_indices));
+
+    if (tensor.sparse == nullptr) tensor.sparse = std::make_unique<SparseUpdate>();
     SparseUpdate &sparse = *tensor.sparse;
     const npy_intp rows = elementwise ? PyArray_SIZE(param) : PyArray_DIM(param, 0);
+    sparse.groups.take(PyArray_DATA(array_of(own_indices)), static_cast<std::size_t>(PyArray_ITEMSIZE(indices)),
+                       PyArray_SIZE(array_of(own_indices)), rows);
     sparse.width = rows == 0 ? 1 : PyArray_SIZE(param) / rows;
     sparse.elementwise = elementwise || PyArray_NDIM(param) == 1;
     sparse.param = arrays::view_of(param, false);
@@ -110,30 +127,16 @@ void Plan::bind_sparse(std::size_t index, const py::tuple &parts) {
     sparse.values = arrays::view_of(values, false);
     sparse.kernels = &isa().table->of[rule_.index][SPARSE][combo];
     tensor.has_sparse_grad = true;
-    entry.values_seen = arrays::Snapshot(values);
     entry.grad_seen = {};
 }
 
-// Copies the indices; throws IndexError for the first that is out of range.
-void Plan::copy_indices(std::size_t index, const py::object &given, bool elementwise, const arrays::Label &label) {
-    PyArrayObject *const param = array_of(entries_[index].param);
-    const npy_intp rows = elementwise ? PyArray_SIZE(param) : PyArray_DIM(param, 0);
-    // Of the base class: a subclass would run its __array_finalize__.
-    const auto indices = py::reinterpret_steal<py::object>(
-        PyArray_FromArray(array_of(given), nullptr, NPY_ARRAY_C_CONTIGUOUS | NPY_ARRAY_ENSUREARRAY));
-    if (!indices) throw py::error_already_set();
-    const void *const data = PyArray_DATA(array_of(indices));
-    const npy_intp count = PyArray_SIZE(array_of(indices));
-
-    std::unique_ptr<SparseUpdate> &sparse = executor_.tensors[index].sparse;
-    if (sparse == nullptr) sparse = std::make_unique<SparseUpdate>();
-    const auto itemsize = static_cast<std::size_t>(PyArray_ITEMSIZE(array_of(indices)));
-    const std::ptrdiff_t position = sparse->groups.copy(data, itemsize, count, rows);
-    if (position != count)
-        throw py::index_error(label.text() + ": expected " + (elementwise ? "elements" : "rows") + " in [0, " +
-                              std::to_string(rows) + "), got " +
-                              std::string(py::str(py::object(indices[py::int_(position)]))) + " at position " +
-                              std::to_string(position));
+void Plan::raise_out_of_range(const IndexOutOfRange &found) const {
+    arrays::Label indices = label(roles_.grad, found.tensor);
+    indices.part = ".indices";
+    const bool elementwise = py::tuple(sparse_parts_[found.tensor])[2].cast<bool>();
+    throw py::index_error(indices.text() + ": expected " + (elementwise ? "elements" : "rows") + " in [0, " +
+                          std::to_string(found.rows) + "), got " + std::to_string(found.index) + " at position " +
+                          std::to_string(found.position));
 }
 
 void Plan::check_sparse_allowed() const {

@@ -224,6 +224,7 @@ int TensorPlan::step_tensors(const py::list &groups, const py::dict &states, con
                              double grad_scale) {
     if (is_stepping()) return STALE;
     const Stepping stepping(stepping_);
+    sparse_parts_.clear();  // where the last step failed
     const bool same_options = group_options_.unchanged(groups);
     // To get a gradient may make its Python object, which may set off the garbage collector and any code with it.
     if (!find_grads()) return STALE;

@@ -3,6 +3,7 @@
 #include <pybind11/pybind11.h>
 
 #include <chrono>
+#include <exception>
 #include <thread>
 #ifdef __GLIBCXX__
 #include <cxxabi.h>
@@ -31,11 +32,16 @@ template <class Call> auto unless_python_exits(Call call) {
 #endif
 }
 
-// The call must not throw.
 template <class Call> void without_gil(Call call) {
     PyThreadState *const state = PyEval_SaveThread();
-    call();
+    std::exception_ptr error;
+    try {
+        call();
+    } catch (...) {
+        error = std::current_exception();
+    }
     unless_python_exits([=] { PyEval_RestoreThread(state); });
+    if (error) std::rethrow_exception(error);
 }
 
 }  // namespace adagrad

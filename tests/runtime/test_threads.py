@@ -14,16 +14,15 @@ from numpy_adagrad.inputs.types import Array
 from numpy_adagrad.optimizers._base import Optimizer
 
 
-@pytest.mark.parametrize(("kind", "share"), [("dense", 0.8), ("sparse", 0.6)])
-def test_another_thread_counts_on_during_a_step(dialect: Dialect, kind: str, share: float) -> None:
-    """Compared with its rate while the first thread does something that takes a processor but no GIL.
+@pytest.mark.parametrize("kind", ["dense", "sparse"])
+def test_another_thread_counts_on_during_a_step(dialect: Dialect, kind: str) -> None:
+    """At 80 % or better of its rate while the first does something that takes a processor but no GIL.
 
-    The median of several tries counts, as other processes may want the processors. A sparse step copies its indices
-    with the GIL: the rate is about 0.8 on an idle machine, and would be 0.4 if it sorted them with it.
+    The median of several tries counts, as other processes may want the processors.
     """
     lines = program("counting", dialect, kind, OMP_NUM_THREADS="1", NUMPY_ADAGRAD_ISA="baseline").splitlines()
     tries = [tuple(map(float, line.split())) for line in lines]
-    assert median(ratio for ratio, _ in tries) >= share
+    assert median(ratio for ratio, _ in tries) >= 0.8
     assert min(seconds for _, seconds in tries) > 0.03  # many times longer than a thread may keep the GIL
 
 

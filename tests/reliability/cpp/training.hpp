@@ -29,7 +29,7 @@ class Training {
 
     bool step(const adagrad::StepOptions &options) {
         const adagrad::FpEnvGuard guard;
-        for (std::size_t i = 0; i < executor_.tensors.size(); ++i) copy_indices(i);
+        for (std::size_t i = 0; i < executor_.tensors.size(); ++i) take_indices(i);
         executor_.prepare(hyperparameters_, group_index_, options);
         return executor_.step(options);
     }
@@ -92,12 +92,12 @@ class Training {
                 static_cast<std::int64_t>(random_.below(random_.below(static_cast<std::uint64_t>(rows)) + 1)));
     }
 
-    void copy_indices(std::size_t i) {
+    void take_indices(std::size_t i) {
         adagrad::Tensor &tensor = executor_.tensors[i];
         if (!tensor.has_sparse_grad) return;
         const auto count = static_cast<std::ptrdiff_t>(indices_[i].size());
         const std::ptrdiff_t rows = tensor.count / tensor.sparse->width;
-        expect(tensor.sparse->groups.copy(indices_[i].data(), 8, count, rows) == count, "rows of the table");
+        tensor.sparse->groups.take(indices_[i].data(), 8, count, rows);
     }
 
     void add_counters() {
