@@ -1,7 +1,7 @@
 """Hosts on this machine: network namespaces, each with a link of a limited rate to one switch.
 
-Nothing outside is changed: the program runs in a user and a network namespace of its own, and all others are inside it.
-They end with their processes.
+Nothing outside is changed: the program runs in new user and network namespaces, and makes all others inside them. They
+end with their processes.
 """
 
 import os
@@ -18,7 +18,7 @@ SWITCH = "10.77.0.254"
 
 
 def enter_own_network() -> None:
-    """Start this program again in a network of its own, unless it is there."""
+    """Start this program again in a new network namespace, unless it is there."""
     if INSIDE not in os.environ:
         command = ["unshare", "--user", "--map-root-user", "--net", sys.executable, *sys.argv]
         os.execvpe(command[0], command, {**os.environ, INSIDE: "1"})

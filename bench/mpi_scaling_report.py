@@ -88,7 +88,7 @@ def points(found: list[Found], link: str) -> list[Point]:
 
 
 def is_fitted(point: Point) -> bool:
-    """Whether each rank had a processor of its own. The other points check the model."""
+    """Whether no two ranks shared a processor. The other points check the model."""
     return point[1] <= 2
 
 

@@ -41,7 +41,7 @@ class BlockBuffer {
 
 // The loop that these arguments need.
 inline int variant_for(const KernelArgs &args, bool preprocesses) {
-    return (preprocesses ? PREPROCESSED : 0) | (args.clip != 1 ? CLIPPED : 0) | (args.grad_scale != 1 ? DIVIDED : 0);
+    return (preprocesses ? PREPROCESSED : PLAIN) | (args.grad_scale != 1 ? DIVIDED : args.clip != 1 ? CLIPPED : PLAIN);
 }
 
 inline Reduce square_sum_for(const Kernels &kernels, const KernelArgs &args) {

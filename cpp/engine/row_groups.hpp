@@ -23,7 +23,7 @@ class RowGroups {
     void sort() noexcept;
 
     std::ptrdiff_t count() const { return count_; }
-    std::ptrdiff_t rows() const { return rows_; }  // of the table
+    std::ptrdiff_t rows() const { return rows_; }         // of the table
     bool is_ascending() const { return range_.ascends; }  // as given
     bool has_one_row() const { return count_ > 0 && range_.least == range_.greatest; }
 
@@ -58,10 +58,10 @@ class RowGroups {
     const void *indices_ = nullptr;
     std::size_t itemsize_ = 0;
     std::ptrdiff_t rows_ = 0;
-    std::ptrdiff_t capacity_ = 0;            // of the next two, which are not filled where they are allocated
+    std::ptrdiff_t capacity_ = 0;  // of the next two, which are not filled where they are allocated
     std::unique_ptr<IndexedRow[]> entries_;
     std::unique_ptr<IndexedRow[]> given_;  // in the order given: a copy, as other threads may write to the indices
-    std::vector<std::ptrdiff_t> next_;  // for each chunk of indices and digit, the position of the next entry
+    std::vector<std::ptrdiff_t> next_;     // for each chunk of indices and digit, the position of the next entry
     std::ptrdiff_t count_ = 0, size_ = 0;
     Range range_;
 };

@@ -13,7 +13,7 @@ template <class Rule, class Kernel> Kernel kernel_for(const KernelArgs &args) {
 
 template <int VARIANT, class Kernel, class C> inline C scaled(const Kernel &kernel, C g) {
     if constexpr ((VARIANT & DIVIDED) != 0) g = kernel.divided(g);
-    if constexpr ((VARIANT & CLIPPED) != 0) g = kernel.clipped(g);
+    if constexpr ((VARIANT & (CLIPPED | DIVIDED)) != 0) g = kernel.clipped(g);
     return g;
 }
 
@@ -168,7 +168,7 @@ double row_sum(const void *param, const void *grad, std::ptrdiff_t count, const 
     const P *const params = static_cast<const P *>(param);
     const G *const grads = static_cast<const G *>(grad);
     return lane_sum(count, [=](std::ptrdiff_t i) -> double {
-        return kernel.row_term(widen(params[i]), scaled<DIVIDED | CLIPPED>(kernel, widen(grads[i])));
+        return kernel.row_term(widen(params[i]), scaled<DIVIDED>(kernel, widen(grads[i])));
     });
 }
 
@@ -178,9 +178,7 @@ template <class Rule, class Kernel, class P, class S, class G> constexpr Kernels
     constexpr int OWN = HasPreprocessed<Kernel, C> ? PREPROCESSED : PLAIN;
     Kernels k = {{update<Rule, Kernel, P, S, G, PLAIN>, update<Rule, Kernel, P, S, G, OWN>,
                   update<Rule, Kernel, P, S, G, CLIPPED>, update<Rule, Kernel, P, S, G, CLIPPED | OWN>,
-                  update<Rule, Kernel, P, S, G, DIVIDED>, update<Rule, Kernel, P, S, G, DIVIDED | OWN>,
-                  update<Rule, Kernel, P, S, G, DIVIDED | CLIPPED>,
-                  update<Rule, Kernel, P, S, G, DIVIDED | CLIPPED | OWN>},
+                  update<Rule, Kernel, P, S, G, DIVIDED>, update<Rule, Kernel, P, S, G, DIVIDED | OWN>},
                  add_rows<Rule, Kernel, G>,
                  square_sum<Rule, Kernel, G, PLAIN>,
                  square_sum<Rule, Kernel, G, DIVIDED>,

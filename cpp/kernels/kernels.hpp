@@ -30,8 +30,9 @@ struct IndexedRow {
 };
 
 // The steps between the gradient and the update. Each combination has its own loop, so that none pays for a step that
-// it does not take. PREPROCESSED is the rule's own part: weight decay and the like.
-enum Variant : int { PLAIN = 0, PREPROCESSED = 1, CLIPPED = 2, DIVIDED = 4, VARIANTS = 8 };
+// it does not take; but one that divides clips too, as it waits for the divider anyway. PREPROCESSED is the rule's own
+// part: weight decay and the like.
+enum Variant : int { PLAIN = 0, PREPROCESSED = 1, CLIPPED = 2, DIVIDED = 4, VARIANTS = 6 };
 
 using Update = void (*)(void *param, void *state, const void *grad, std::ptrdiff_t count, const KernelArgs &);
 using Accumulate = void (*)(void *state, const KernelArgs &);

@@ -75,7 +75,7 @@ class Plan {
         py::object param, state;
         bool reversed;  // walked in Fortran order
         arrays::Snapshot param_seen, state_seen;
-        arrays::Snapshot grad_seen;    // the last gradient that passed the checks
+        arrays::Snapshot grad_seen;                  // the last gradient that passed the checks
         arrays::Snapshot indices_seen, values_seen;  // of a sparse gradient, in this step
     };
 

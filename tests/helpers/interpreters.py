@@ -32,6 +32,14 @@ def succeed(*arguments: str, **environment: str | None) -> str:
     return done.stdout
 
 
+def preloadable(name: str, folder: Path) -> Path:
+    """A library compiled from a C++ file of `tests/programs`, to be preloaded."""
+    library = folder / f"{name}.so"
+    command = [os.environ.get("CXX", "c++"), "-std=c++17", "-O1", "-shared", "-fPIC", "-o"]
+    subprocess.run([*command, library, TESTS / "programs" / f"{name}.cpp"], check=True)
+    return library
+
+
 def script(name: str) -> str:
     """The path of a program of `tests/programs`."""
     return str(TESTS / "programs" / f"{name}.py")

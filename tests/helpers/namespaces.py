@@ -8,7 +8,7 @@ PRIVATE = ("unshare", "--user", "--map-root-user", "--mount")
 
 @cache
 def mounts_allowed() -> bool:
-    """Whether this system lets anybody mount something in a namespace of their own."""
+    """Whether this system lets anybody mount something in a private namespace."""
     try:
         return subprocess.run([*PRIVATE, "mount", "-t", "tmpfs", "tmpfs", "/mnt"], capture_output=True).returncode == 0
     except FileNotFoundError:

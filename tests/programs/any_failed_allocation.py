@@ -105,7 +105,7 @@ OTHER_TEXTS = ("can't allocate", "[digital envelope routines]", "NULL object pas
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Python's locks and files have errors of their own, OpenSSL, which computes digests, and NumPy's `tobytes`."""
+    """Python's locks and files raise other errors; so do OpenSSL, which computes digests, and NumPy's `tobytes`."""
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
     return isinstance(error, MemoryError) or any(text in str(error) for text in OTHER_TEXTS)

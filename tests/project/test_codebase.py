@@ -145,7 +145,7 @@ def test_version() -> None:
 
 
 def test_size_of_the_built_module() -> None:
-    assert Path(_core.__file__).stat().st_size < 2_500_000
+    assert Path(_core.__file__).stat().st_size < 2_000_000
 
 
 def test_types_are_installed() -> None:

@@ -77,7 +77,7 @@ def test_code_of_pages(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def run_program(example: Example) -> str | None:
-    """Run a program of its own. It prints the comments that stand behind its prints."""
+    """Run a block that is a whole program. It prints the comments that stand behind its prints."""
     expected = re.findall(r"^print\(.*  # (.*)$", example.parsed, re.MULTILINE)
     with redirect_stdout(io.StringIO()) as output:
         exec(example.parsed, {})

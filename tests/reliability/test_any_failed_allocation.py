@@ -3,13 +3,11 @@
 `tests/runtime/test_failed_allocations.py` does the same for the core's own allocations, in larger steps.
 """
 
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 from helpers.dialects import Dialect
-from helpers.interpreters import TESTS, run, script
+from helpers.interpreters import preloadable, run, script
 
 # With the least number of allocations that a call makes: fewer would mean that some are not seen.
 CALLS = {
@@ -20,11 +18,7 @@ CALLS = {
 
 @pytest.fixture(scope="module")
 def failing_malloc(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    library = tmp_path_factory.mktemp("library") / "failing_malloc.so"
-    source = TESTS / "programs" / "failing_malloc.cpp"
-    compiler = os.environ.get("CXX", "c++")
-    subprocess.run([compiler, "-std=c++17", "-O1", "-shared", "-fPIC", "-o", library, source], check=True)
-    return library
+    return preloadable("failing_malloc", tmp_path_factory.mktemp("library"))
 
 
 @pytest.mark.parametrize("call", CALLS)

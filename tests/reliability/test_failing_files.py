@@ -1,24 +1,19 @@
 """Disks that are full or broken: whatever fails while a checkpoint is written or read, there is no half of one."""
 
 import errno
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 from helpers.dialects import Dialect
 from helpers.effort import times
-from helpers.interpreters import TESTS, program
+from helpers.interpreters import preloadable, program
 
 ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errno.ENOENT, errno.ESTALE, errno.EMFILE)
 
 
 @pytest.fixture(scope="module")
 def failing_calls(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    library = tmp_path_factory.mktemp("library") / "failing_calls.so"
-    source, compiler = TESTS / "programs" / "failing_calls.cpp", os.environ.get("CXX", "c++")
-    subprocess.run([compiler, "-std=c++17", "-O1", "-shared", "-fPIC", "-o", library, source], check=True)
-    return library
+    return preloadable("failing_calls", tmp_path_factory.mktemp("library"))
 
 
 def test_each_call_to_the_system_may_fail(failing_calls: Path, dialect: Dialect, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Faults that the fuzzers of this folder have found, each with a case of its own."""
+"""Faults that the fuzzers of this folder have found, with one case for each."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

@@ -1,23 +1,17 @@
 """A step that runs out of memory changes nothing, and the steps after it are right."""
 
 import json
-import os
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 from helpers.dialects import Dialect
-from helpers.interpreters import TESTS, program
+from helpers.interpreters import preloadable, program
 
 
 @pytest.fixture(scope="module")
 def failing_new(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    library = tmp_path_factory.mktemp("library") / "failing_new.so"
-    source = TESTS / "programs" / "failing_new.cpp"
-    compiler = os.environ.get("CXX", "c++")
-    subprocess.run([compiler, "-std=c++17", "-O1", "-shared", "-fPIC", "-o", library, source], check=True)
-    return library
+    return preloadable("failing_new", tmp_path_factory.mktemp("library"))
 
 
 @pytest.mark.parametrize("options", [{}, {"max_norm": 1.0}], ids=str)

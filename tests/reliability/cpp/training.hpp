@@ -1,4 +1,4 @@
-// An executor with arrays of its own: dense, strided, half precision, sparse with wide and with narrow rows.
+// An executor and the arrays that it updates: dense, strided, half precision, sparse with wide and with narrow rows.
 #pragma once
 #include <cstring>
 #include <string>

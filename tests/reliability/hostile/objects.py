@@ -1,4 +1,4 @@
-"""Objects that no caller should pass: numbers, arrays, containers of every kind, classes with code of their own."""
+"""Objects that no caller should pass: numbers, arrays, containers of every kind, classes that run code."""
 
 import datetime
 import decimal
