@@ -1,0 +1,103 @@
+"""Change a C++ file in one place after the other, and run pytest on each changed core: which changes does no test notice?
+
+Every operator, condition and constant is changed in turn. Works on a copy of the last commit, with baseline kernels.
+Prints each change that all tests passed, and the numbers of those that pytest and the compiler refused.
+
+`python tests/reliability/mutants.py FILE [--share 0.1] [--seed 0] -- PYTEST_ARGUMENTS`
+"""
+
+import argparse
+import os
+import random
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+OPERATORS = {
+    "==": "!=", "!=": "==", "<": "<=", ">": ">=", "<=": "<", ">=": ">", "&&": "||", "||": "&&", "+": "-", "-": "+",
+    "*": "/", "/": "*", "%": "*", "|": "&", "&": "|", "+=": "-=", "-=": "+=", "|=": "=",
+}  # fmt: skip
+# Operators stand between spaces: clang-format sees to that.
+CHANGES = [(rf"(?<= ){re.escape(operator)}(?= )", other) for operator, other in OPERATORS.items()]
+CHANGES += [
+    (r"(?<=[(\s,])!(?=[a-z])", ""), (r"(?<=[(\s,])-(?=[a-z])", ""), (r"\+\+", "--"),
+    (r"\bif \((.*)\)(?= \w|$| \{)", r"if (!(\1))"), (r"\btrue\b", "false"), (r"\bfalse\b", "true"),
+    (r"(?<![\w.])0(?![\w.])", "1"), (r"(?<![\w.])([1-9]\d*)(?![\w.])", r"(\1 + 1)"),
+    (r"\b(\d+\.\d+)\b", r"(\1 + 1)"), (r"\b1e-", "3e-"), (r"\bstd::min\b", "std::max"), (r"\bstd::max\b", "std::min"),
+]  # fmt: skip
+NOT_CODE = re.compile(r'\s*(//|#|using |template |concept |static_assert)|.*"')
+
+
+def mutants(text: str) -> Iterator[tuple[int, str]]:
+    """The number of a line, and what the line becomes."""
+    for number, line in enumerate(text.splitlines()):
+        code, slashes, comment = line.partition("//")
+        if NOT_CODE.match(line):
+            continue
+        for pattern, replacement in CHANGES:
+            for found in re.finditer(pattern, code):
+                changed = code[: found.start()] + found.expand(replacement) + code[found.end() :]
+                yield number, changed + slashes + comment
+
+
+def passes(command: list[str], folder: Path, **environment: str) -> bool:
+    options = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "timeout": 1200}
+    try:
+        return subprocess.run(command, cwd=folder, env={**os.environ, **environment}, **options).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
+def outcome(tree: Path, pytest_arguments: list[str]) -> str:
+    if not passes(["cmake", "--build", "../build"], tree):
+        return "refused by the compiler"
+    for module in (tree.parent / "build").glob("_core*.so"):
+        shutil.copy(module, tree.parent / "site" / "numpy_adagrad")
+    pytest = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *pytest_arguments]
+    return "not noticed" if passes(pytest, tree, PYTHONPATH=str(tree.parent / "site")) else "noticed"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("file")
+    parser.add_argument("--share", type=float, default=1, help="the part of all changes that is tried")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("pytest_arguments", nargs="*")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        tree = Path(folder) / "tree"
+        subprocess.run(["git", "worktree", "add", "--quiet", "--detach", str(tree)], cwd=ROOT, check=True)
+        try:
+            try_all(tree, args)
+        finally:
+            subprocess.run(["git", "worktree", "remove", "--force", str(tree)], cwd=ROOT, check=True)
+
+
+def try_all(tree: Path, args: argparse.Namespace) -> None:
+    build = ["--no-deps", "--no-build-isolation", "--target", "../site", "-C", "build-dir=../build"]
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", *build, "-C", "cmake.define.KERNELS=baseline", "."]
+    subprocess.run(pip, cwd=tree, check=True)
+    assert outcome(tree, args.pytest_arguments) == "not noticed", "the tests fail on the core as it is"
+    source = tree / args.file
+    text = source.read_text()
+    chosen = [each for each in mutants(text) if random.Random(f"{args.seed} {each}").random() < args.share]
+    counts: Counter[str] = Counter()
+    for number, changed in chosen:
+        lines = text.splitlines()
+        before, lines[number] = lines[number], changed
+        source.write_text("\n".join(lines) + "\n")
+        found = outcome(tree, args.pytest_arguments)
+        counts[found] += 1
+        if found == "not noticed":
+            print(f"{args.file}:{number + 1}: {before.strip()}\n    {changed.strip()}", flush=True)
+    print(f"{args.file}: {len(chosen)} changes: {dict(counts)}")
+
+
+if __name__ == "__main__":
+    main()
