@@ -1,6 +1,7 @@
 """Tasks: `nox -s tests`, `nox -s lint`, `nox -s docs`, `nox -s bench`, `nox -s wheel`.
 
-What docs/reference/reliability.md reports: `nox -s asan`, `tsan`, `valgrind`, `fuzz`, `free_threaded`.
+What docs/reference/reliability.md reports: `nox -s asan tsan valgrind fuzz faults processes big other_processors`,
+`nox -s free_threaded coverage mutants`.
 """
 
 from pathlib import Path
@@ -52,6 +53,7 @@ def bench(session: nox.Session) -> None:
     session.run("python", "bench/run.py", "--out", "result.json")
     session.run("python", "bench/report.py", "result.json", "--out", f"{page}.md", "--picture", f"{page}.png")
     session.run("python", "bench/pauses.py", "--out", f"{page}.md")
+    session.run("python", "bench/dropin.py", "--out", f"{page}.md")
 
 
 @nox.session(python=["3.10", "3.11", "3.12", "3.13"])
@@ -163,6 +165,29 @@ def fuzz(session: nox.Session) -> None:
     for target in ("checkpoint", "sparse"):
         program = ("tests/reliability/coverage_guided.py", target, "-max_total_time=600", "-max_len=4000")
         session.run("python", *program, env={"PYTHONPATH": "tests"})
+
+
+# The files that are changed, the part of all changes that is tried, and the tests that should notice.
+MUTATED = {
+    "cpp/rules/torch.hpp": ("1", ["tests/rules", "tests/optimizer"]),
+    "cpp/rules/mindspore.hpp": ("1", ["tests/rules", "tests/optimizer"]),
+    "cpp/rules/rule.hpp": ("1", ["tests/rules", "tests/optimizer"]),
+    "cpp/engine/row_groups.cpp": ("1", ["tests/rules", "tests/arrays"]),
+    "cpp/python/sparse_gradients.cpp": ("1", ["tests/arrays", "tests/optimizer", "tests/rules"]),
+    "cpp/python/dense_gradients.cpp": ("1", ["tests/arrays", "tests/optimizer", "tests/rules"]),
+    "cpp/python/array_checks.cpp": ("1", ["tests/arrays", "tests/optimizer", "tests/rules"]),
+    "cpp/python/overlap.cpp": ("1", ["tests/arrays", "tests/optimizer"]),
+    "cpp/python/plan.cpp": ("1", ["tests/arrays", "tests/optimizer", "tests/state", "tests/runtime"]),
+}
+
+
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """Change each operator, condition and constant of the rules, the checks and the plan: does a test notice?"""
+    session.install("torch==2.13.0")
+    session.install(*BUILD, ".[test]")
+    for file, (share, tests) in MUTATED.items():
+        session.run("python", "tests/reliability/mutants.py", file, "--share", share, "--", *tests)
 
 
 @nox.session

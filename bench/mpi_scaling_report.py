@@ -54,7 +54,8 @@ def main() -> None:
         f"### Exchange and addition of gradients\n\n{overlap_table(found)}",
         f"### The model's parameters\n\n{parameter_table(links, work)}",
         f"### The model beside the measurements\n\n{residual_table(found, links, work)}",
-        f"### What sharding saves of a step\n\n{saving_table(links | ASSUMED, work)}",
+        f"### What sharding saves of a step on {LARGE:,} elements, by the model\n\n"
+        f"{saving_table(links | ASSUMED, work)}",
     ]
     write_block(options.out, "scaling", "\n\n".join(texts))
     if options.picture:

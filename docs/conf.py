@@ -1,4 +1,4 @@
-"""Settings of the site: `sphinx-build -W --keep-going docs site` builds it, and a warning ends the build.
+"""Settings of the site: `sphinx-build -W --keep-going docs site` builds it, and a warning fails the build.
 
 The core is not compiled for it: Sphinx reads docstrings and signatures from python/ and pretends that `_core` and the
 optional libraries exist.

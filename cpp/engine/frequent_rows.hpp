@@ -40,10 +40,11 @@ class FrequentRows {
     void list(RowGroups &groups);
 
     std::ptrdiff_t row_bytes_ = 1, most_ = 0;
-    std::vector<Row> rows_;             // in order
-    std::vector<std::int32_t> part_;    // of each row
-    std::vector<std::int32_t> place_;   // for each value in the order given: the place of its row in rows_
-    IndexedRow *values_ = nullptr;      // part after part, each in the order given: place of the row, and source
+    std::vector<Row> rows_;           // in order
+    std::vector<std::int32_t> part_;  // of each row
+    // For each value in the order given: the place of its row in rows_, ~place for the row's first value, or NOWHERE.
+    std::vector<std::int32_t> place_;
+    IndexedRow *values_ = nullptr;      // part after part, each in the order given: such a place, and the source
     std::vector<std::ptrdiff_t> ends_;  // of the parts
     std::vector<Line> sums_;
 };

@@ -18,7 +18,7 @@ constexpr std::chrono::microseconds BACK_TO_BACK{100};
 // A thread takes its share in at most MAX_CHUNKS chunks of at least MIN_CHUNK elements.
 constexpr std::ptrdiff_t MIN_CHUNK = 8192, MAX_CHUNKS = 32;
 
-// The calling thread's limit (OMP_NUM_THREADS, threadpoolctl), or 1 in a forked child.
+// The calling thread's limit (OMP_NUM_THREADS, OMP_THREAD_LIMIT, threadpoolctl), or 1 in a forked child.
 int max_threads();
 
 // The number of threads that share so many array elements: few elements stay with the calling thread.

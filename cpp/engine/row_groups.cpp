@@ -41,7 +41,7 @@ struct Digits {
 
 }  // namespace
 
-void RowGroups::take(const void *indices, std::size_t itemsize, std::ptrdiff_t count, std::ptrdiff_t rows) {
+void RowGroups::set_indices(const void *indices, std::size_t itemsize, std::ptrdiff_t count, std::ptrdiff_t rows) {
     indices_ = indices;
     itemsize_ = itemsize;
     count_ = size_ = count;

@@ -11,8 +11,8 @@ namespace adagrad {
 
 class RowGroups {
   public:
-    // Takes `count` indices of 4 or 8 bytes into a table of `rows` rows; copy() reads them.
-    void take(const void *indices, std::size_t itemsize, std::ptrdiff_t count, std::ptrdiff_t rows);
+    // Refers to `count` indices of 4 or 8 bytes into a table of `rows` rows: they must stay until copy() has read them.
+    void set_indices(const void *indices, std::size_t itemsize, std::ptrdiff_t count, std::ptrdiff_t rows);
 
     // Copies the indices, and allocates what sort() needs. Returns the first position whose index is not in [0, rows),
     // or count().

@@ -199,7 +199,7 @@ void SparseUpdate::update_narrow(const IndexedRow *start, const IndexedRow *stop
         }
         collected = 0;
     };
-    const bool in_order = groups.is_ascending();
+    const bool in_order = groups.is_ascending();  // the processor itself fetches what lies in order
     const IndexedRow *const end = groups.end();
     groups.for_each_row(start, stop, [&](const IndexedRow *first, const IndexedRow *last) {
         for (const IndexedRow *entry = first; entry < last && entry - first < PREFETCH_DISTANCE; ++entry) {
@@ -215,7 +215,7 @@ void SparseUpdate::update_narrow(const IndexedRow *start, const IndexedRow *stop
         if (last - first > 1)
             kernels->add_rows(grads.at(collected), 0, values.data, width, first + 1, last, width, args);
         rows[collected++] = first->row;
-        if ((collected + 1) * width > BATCH) update_batch();
+        if (collected == BATCH || (collected + 1) * width > BATCH) update_batch();  // the width may be 0
     });
     if (collected > 0) update_batch();
 }

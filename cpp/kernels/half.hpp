@@ -1,5 +1,5 @@
 // The storage types and the arithmetic of their conversion, written so that every compiler vectorises it.
-// Everything is in an anonymous namespace: each object file keeps its own copy (see kernel.hpp).
+// Everything is in an anonymous namespace: each object file keeps its own copy (see README.md).
 #pragma once
 #include <cstdint>
 

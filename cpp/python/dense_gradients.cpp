@@ -37,12 +37,12 @@ bool Plan::grads_are_current(const py::tuple &grads) const {
         const Entry &entry = entries_[index];
         if (executor_.tensors[index].has_sparse_grad) {
             const auto part = [&](Py_ssize_t i) {
-                return array_of(py::handle(PyTuple_GET_ITEM(sparse_parts_[index].ptr(), i)));
+                return array_of(py::handle(PyTuple_GET_ITEM(other_grads_[index].ptr(), i)));
             };
             if (!entry.indices_seen.matches(part(0)) || !entry.values_seen.matches(part(1))) return false;
         } else {
-            const bool is_own = PyArray_Check(grad.ptr()) || sparse_parts_.empty();
-            const py::handle array = is_own ? grad : sparse_parts_[index];
+            const bool is_own = PyArray_Check(grad.ptr()) || other_grads_.empty();
+            const py::handle array = is_own ? grad : other_grads_[index];
             if (PyArray_Check(array.ptr()) && !entry.grad_seen.matches(array_of(array))) return false;
         }
     }
@@ -68,9 +68,9 @@ void Plan::bind_grad(std::size_t index, py::handle object) {
         converted_.push_back(py::reinterpret_steal<py::object>(PyArray_FromScalar(object.ptr(), nullptr)));
         object = converted_.back();
         if (!object) throw py::error_already_set();
-    } else if (!PyArray_Check(object.ptr()) && !sparse_parts_.empty() && !sparse_parts_[index].is_none()) {
-        if (!PyArray_Check(sparse_parts_[index].ptr())) return bind_sparse(index, sparse_parts_[index]);
-        object = sparse_parts_[index];
+    } else if (!PyArray_Check(object.ptr()) && !other_grads_.empty() && !other_grads_[index].is_none()) {
+        if (!PyArray_Check(other_grads_[index].ptr())) return bind_sparse(index, other_grads_[index]);
+        object = other_grads_[index];
     }
     bind_dense(index, object);
 }
@@ -82,10 +82,10 @@ void Plan::bind_dense(std::size_t index, py::handle object) {
     if (rule_.has_row_accumulator && PyArray_Check(object.ptr()))
         throw py::type_error(grad_label.text() + ": expected a RowSparse, got an array");
     PyArrayObject *const grad = arrays::plain_array(object, grad_label);
+    memory_.check_disjoint(grad, grad_label);  // first, as NumPy may run other code there
     const DtypeCombo combo = arrays::dtype_combo(array_of(entry.param), array_of(entry.state), grad, grad_label);
     arrays::check_memory(grad, grad_label);
     arrays::check_shape(grad, array_of(entry.param), grad_label);
-    memory_.check_disjoint(grad, grad_label);
     entry.grad_seen = {};  // first, so that a gradient counts as seen only with the kernels chosen for it
     tensor.kernels = &isa().table->of[rule_.index][DENSE][combo];
     tensor.grad = arrays::view_of(grad, entry.reversed);

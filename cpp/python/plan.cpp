@@ -233,16 +233,16 @@ int Plan::step(const py::list &groups, const py::object &grads, const py::object
     const Stepping stepping(stepping_);
     // Our own tuple keeps the gradients alive while the GIL is released.
     const py::tuple own_grads = as_tuple(grads);
-    sparse_parts_.clear();
+    other_grads_.clear();
     converted_.clear();
     // A step whose norm is given follows one that took the norm and has read the options: schedules are called once.
     const bool same_options = options.total_norm ? group_options_.have_been_read() : group_options_.unchanged(groups);
     std::vector<py::object> held = std::move(held_);
     if (!arrays_are_current(groups, held)) return STALE;
     find_active(own_grads);
-    // Other code may run while files are checked, sparse gradients unpacked and options read, and change anything.
+    // Other code may run while files are checked, gradients read and options read, and change anything.
     bool may_have_changed = check_files(own_grads);
-    may_have_changed |= unpack_sparse(own_grads);
+    may_have_changed |= read_other_grads(own_grads);
     if (!same_options) {
         group_options_.read(groups, optimizer, executor_.counters, executor_.active);
         may_have_changed = true;
@@ -253,7 +253,7 @@ int Plan::step(const py::list &groups, const py::object &grads, const py::object
     }
     bind_grads(own_grads);
     check_sparse_allowed();
-    // Or where a gradient differs from the last one: overlap may be NumPy's to find, and a dtype is released.
+    // It may also have run while gradients were bound: NumPy may have looked for an overlap, or a dtype was released.
     if (may_have_run_code_ && !(arrays_are_current(groups, held) && grads_are_current(own_grads))) return STALE;
     const int outcome = execute(options);
     held.clear();
@@ -280,7 +280,7 @@ int Plan::execute(const StepOptions &options) {
         raise_out_of_range(found);
     }
     converted_.clear();
-    sparse_parts_.clear();
+    other_grads_.clear();
     return done ? DONE : SKIPPED;
 }
 

@@ -49,7 +49,8 @@ class Plan {
     void add_groups(const py::list &groups, const py::list &states, const py::list &counters, const py::list &names,
                     const py::object &group_index, const py::list &pairs);
 
-    // One update. If a watched value has changed, `optimizer` is called as GroupOptions::read says. Returns STALE, with
+    // One update. If a watched value has changed, `optimizer` is called as GroupOptions::read says. With `total_norm`,
+    // the options of the step with `only_norm` before it are used; that step returns SKIPPED. Returns STALE, with
     // nothing changed, if the parameters in `groups` are not current, or if code that ran during the checks has changed
     // an array: then a new plan is needed. So too if this plan is stepping already.
     int step(const py::list &groups, const py::object &grads, const py::object &optimizer, const StepOptions &options);
@@ -95,8 +96,8 @@ class Plan {
     void bind_sparse(std::size_t index, const py::tuple &parts);
     void raise_out_of_range(const IndexOutOfRange &found) const;
     bool check_files(const py::tuple &grads);  // whether any dense gradient may lie in a file
-    // Returns whether any gradient is not an array of NumPy.
-    bool unpack_sparse(const py::tuple &grads);
+    // Returns whether any gradient is neither an array nor a scalar of NumPy.
+    bool read_other_grads(const py::tuple &grads);
     void check_sparse_allowed() const;
     // Calls the optimizer's _check_shared, unless it is None: other code may have moved memory that arrays share with
     // a framework.
@@ -118,12 +119,12 @@ class Plan {
     arrays::MemoryOverlap memory_;
     GroupOptions group_options_;
     Executor executor_;
-    // What gradients that are no arrays of NumPy were read as: the parts of a sparse one, or an array; else None. One
-    // for each parameter; empty if all are arrays.
-    std::vector<py::object> sparse_parts_;
+    // Gradients that are not NumPy arrays, as read: the parts of a sparse gradient, or an array; None for the others.
+    // One for each parameter; empty if all are arrays.
+    std::vector<py::object> other_grads_;
     std::vector<py::object> converted_;  // gradients made of NumPy scalars
     std::vector<py::object> held_;       // empty; keeps its memory for the next step
-    bool may_have_run_code_ = false;     // whether a gradient of this step was not the last one
+    bool may_have_run_code_ = false;     // whether other code may have run while gradients were bound
 };
 
 }  // namespace adagrad

@@ -65,24 +65,24 @@ py::object parts_of(const py::handle &grad, const py::object &param, const array
 
 }  // namespace
 
-bool Plan::unpack_sparse(const py::tuple &grads) {
+bool Plan::read_other_grads(const py::tuple &grads) {
     MappedArrays mapped;
     for (const std::size_t i : executor_.active) {
         const py::handle grad = PyTuple_GET_ITEM(grads.ptr(), static_cast<Py_ssize_t>(i));
         if (PyArray_Check(grad.ptr()) || PyArray_IsScalar(grad.ptr(), Generic)) continue;
-        sparse_parts_.resize(entries_.size(), py::none());
+        other_grads_.resize(entries_.size(), py::none());
         arrays::Label part = label(roles_.grad, i);
-        sparse_parts_[i] = parts_of(grad, entries_[i].param, part);
-        if (PyArray_Check(sparse_parts_[i].ptr())) mapped.add(sparse_parts_[i], part);
-        if (sparse_parts_[i].is_none() || PyArray_Check(sparse_parts_[i].ptr())) continue;
-        const py::tuple parts(sparse_parts_[i]);
+        other_grads_[i] = parts_of(grad, entries_[i].param, part);
+        if (PyArray_Check(other_grads_[i].ptr())) mapped.add(other_grads_[i], part);
+        if (other_grads_[i].is_none() || PyArray_Check(other_grads_[i].ptr())) continue;
+        const py::tuple parts(other_grads_[i]);
         part.part = ".indices";
         mapped.add(parts[0], part);
         part.part = ".values";
         mapped.add(parts[1], part);
     }
     mapped.check();
-    return !sparse_parts_.empty();
+    return !other_grads_.empty();
 }
 
 void Plan::bind_sparse(std::size_t index, const py::tuple &parts) {
@@ -98,9 +98,9 @@ void Plan::bind_sparse(std::size_t index, const py::tuple &parts) {
 
     part.part = ".values";
     PyArrayObject *const values = arrays::plain_array(parts[1], part);
+    memory_.check_disjoint(values, part);  // first, as NumPy may run other code there
     const DtypeCombo combo = arrays::dtype_combo(param, state, values, part);
     arrays::check_memory(values, part);
-    memory_.check_disjoint(values, part);
     entry.values_seen = arrays::Snapshot(values);
     part.part = ".indices";
     PyArrayObject *const indices = arrays::plain_array(parts[0], part);
@@ -111,15 +111,16 @@ void Plan::bind_sparse(std::size_t index, const py::tuple &parts) {
 
     // Other code may run where NumPy copies them.
     const py::object own_indices = contiguous(indices);
-    sparse_parts_.resize(entries_.size(), py::none());
-    sparse_parts_[index] = py::make_tuple(own_indices, parts[1], parts[2]);
-    entry.indices_seen = arrays::Snapshot(array_of(own_indices));
+    PyArrayObject *const own = array_of(own_indices);
+    entry.indices_seen = arrays::Snapshot(own);
+    other_grads_.resize(entries_.size(), py::none());
+    other_grads_[index] = py::make_tuple(own_indices, parts[1], parts[2]);
 
     if (tensor.sparse == nullptr) tensor.sparse = std::make_unique<SparseUpdate>();
     SparseUpdate &sparse = *tensor.sparse;
     const npy_intp rows = elementwise ? PyArray_SIZE(param) : PyArray_DIM(param, 0);
-    sparse.groups.take(PyArray_DATA(array_of(own_indices)), static_cast<std::size_t>(PyArray_ITEMSIZE(indices)),
-                       PyArray_SIZE(array_of(own_indices)), rows);
+    sparse.groups.set_indices(PyArray_DATA(own), static_cast<std::size_t>(PyArray_ITEMSIZE(own)), PyArray_SIZE(own),
+                              rows);
     sparse.width = rows == 0 ? 1 : PyArray_SIZE(param) / rows;
     sparse.elementwise = elementwise || PyArray_NDIM(param) == 1;
     sparse.param = arrays::view_of(param, false);
@@ -133,7 +134,7 @@ void Plan::bind_sparse(std::size_t index, const py::tuple &parts) {
 void Plan::raise_out_of_range(const IndexOutOfRange &found) const {
     arrays::Label indices = label(roles_.grad, found.tensor);
     indices.part = ".indices";
-    const bool elementwise = py::tuple(sparse_parts_[found.tensor])[2].cast<bool>();
+    const bool elementwise = py::tuple(other_grads_[found.tensor])[2].cast<bool>();
     throw py::index_error(indices.text() + ": expected " + (elementwise ? "elements" : "rows") + " in [0, " +
                           std::to_string(found.rows) + "), got " + std::to_string(found.index) + " at position " +
                           std::to_string(found.position));

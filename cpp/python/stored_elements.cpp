@@ -38,16 +38,18 @@ template <class Call> bool with_integers(const py::handle &object, py::ssize_t c
 }
 
 // Adds `step` times its line to each element, where line k has the elements from starts[k] up to starts[k + 1].
-// Returns false if these are no lines of `count` elements.
+// Returns false if these are no lines of `count` elements. Another thread may change the starts after the check.
 template <class Integer>
 bool add_lines(const Integer *starts, std::int64_t lines, std::int64_t count, std::int64_t step,
                std::int64_t *elements) {
     bool ascends = true;
     for (std::int64_t line = 0; line < lines; ++line) ascends &= starts[line] <= starts[line + 1];
     if (!ascends || starts[0] != 0 || starts[lines] != count) return false;
+    std::int64_t k = 0;
     for (std::int64_t line = 0; line < lines; ++line) {
-        while (line + EMPTY_LINES < lines && starts[line] == starts[line + EMPTY_LINES]) line += EMPTY_LINES;
-        for (std::int64_t k = starts[line]; k < starts[line + 1]; ++k) elements[k] += line * step;
+        while (line + EMPTY_LINES < lines && k == starts[line + EMPTY_LINES]) line += EMPTY_LINES;
+        for (const std::int64_t stop = std::min<std::int64_t>(starts[line + 1], count); k < stop; ++k)
+            elements[k] += line * step;
     }
     return true;
 }

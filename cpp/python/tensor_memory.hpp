@@ -71,6 +71,7 @@ struct TensorMemory {
     // Asks for the memory that a read of the tensor goes through: its Python object, and the framework's around
     // `shape`.
     void prefetch(const py::handle &object) const {
+        if (layout == nullptr) return;
         const auto *const python = reinterpret_cast<const char *>(object.ptr());
         const auto *const framework = reinterpret_cast<const char *>(shape);
         for (int line : {0, 1}) __builtin_prefetch(python + 64 * line);

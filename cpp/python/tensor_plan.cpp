@@ -13,7 +13,7 @@ using arrays::array_of;
 
 namespace {
 
-// How many tensors ahead of the one that is read. A backward pass fills the processor's caches with other memory.
+// So many tensors are fetched ahead of the one that is read: a backward pass has pushed them from the caches.
 constexpr std::size_t PREFETCH_AHEAD = 4;
 
 // Calls visit(key, value) for each item of a dict, in order, until it returns false.
@@ -224,7 +224,7 @@ int TensorPlan::step_tensors(const py::list &groups, const py::dict &states, con
                              double grad_scale) {
     if (is_stepping()) return STALE;
     const Stepping stepping(stepping_);
-    sparse_parts_.clear();  // where the last step failed
+    other_grads_.clear();  // where the last step failed
     const bool same_options = group_options_.unchanged(groups);
     // To get a gradient may make its Python object, which may set off the garbage collector and any code with it.
     if (!find_grads()) return STALE;

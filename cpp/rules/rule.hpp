@@ -9,9 +9,10 @@
 //   Kernel<P>  the arithmetic for parameters of type P. C = Compute<P> is the type of the computation. Each written
 //              operation is rounded once in C; a fused multiply-add is written `fma`.
 //                divided, clipped, added   scaling, clipping and summing gradients; rules differ in their rounding only
-//                update                    updates the accumulator s and the parameter p. It takes its one square
-//                                          root with the function `sqrt` that it is given, so that the loop can take
-//                                          the roots of many elements together
+//                update                    updates the accumulator s and the parameter p. It takes exactly one square
+//                                          root, with the function `sqrt` that it is given. The new p may depend on s
+//                                          only through this root, and the new s must not depend on the root: the loop
+//                                          runs `update` once before and once after it takes the roots of many elements
 //
 // Optional parts, found by the concepts below:
 //   Kernel::preprocessed          changes a gradient before the accumulator sees it, where `preprocesses(options)`

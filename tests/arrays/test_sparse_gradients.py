@@ -120,6 +120,13 @@ def test_an_empty_gradient_counts_as_a_step(dialect: Dialect) -> None:
     dialect.make([empty]).step([RowSparse(np.zeros(0, np.int32), empty.copy())])
 
 
+def test_rows_without_elements(dialect: Dialect) -> None:
+    """More of them than fit into a batch of narrow rows; they were written beyond it."""
+    optimizer = dialect.optimizer([np.ones((2000, 0), np.float32)])
+    optimizer.step([RowSparse(np.arange(2000), np.ones((2000, 0), np.float32))])
+    assert optimizer.steps == 1
+
+
 def test_a_bare_parameter(dialect: Dialect) -> None:
     """An optimizer of one array takes one gradient; an optimizer of a list takes a list."""
     w, rows = np.zeros((3, 2), np.float32), RowSparse([1], ONES[:1, :2])

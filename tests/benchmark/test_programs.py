@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from helpers.examples import PNG
 from numpy_adagrad import _core
 from numpy_adagrad.benchmark.candidates import participants
 from numpy_adagrad.benchmark.dense_candidates import DENSE_CANDIDATES
@@ -152,7 +153,7 @@ def test_bounds(tmp_path: Path, busy: bool) -> None:
         "### 65,536 rows of a table, 1 thread",
         "### A new optimizer, 1 thread",
     ]
-    assert picture.read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    assert picture.read_bytes().startswith(PNG)
 
 
 def test_bounds_of_another_schema(tmp_path: Path) -> None:

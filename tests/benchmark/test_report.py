@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
+from helpers.examples import PNG
 from numpy_adagrad.benchmark.dense_workloads import DENSE_WORKLOADS
 
 REPORT = Path(__file__).parents[2] / "bench" / "report.py"
@@ -73,7 +74,7 @@ def test_the_block_between_its_markers_is_replaced(report: Report, tmp_path: Pat
         "A processor, 2 processors, instruction set v3, Linux x86_64; Python 3.11, numpy 2. "
         "2 rounds on an idle machine.\n\n    OMP_NUM_THREADS=2 python bench/run.py\n"
     ) in text
-    assert (tmp_path / "page.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    assert (tmp_path / "page.png").read_bytes().startswith(PNG)
 
 
 def test_tables(report: Report, tmp_path: Path) -> None:

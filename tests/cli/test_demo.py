@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.command import PNG, Call, printed
+from helpers.command import Call, printed
+from helpers.examples import PNG
 from numpy_adagrad.cli.demo_network import RATE, initial_params, loss_and_grads, make_optimizer
 from numpy_adagrad.cli.demo_report import run
 from numpy_adagrad.cli.plotting import COLORS, LABELS

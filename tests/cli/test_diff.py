@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from helpers.command import PNG, Call, assert_one_line, printed
+from helpers.command import Call, assert_one_line, printed
+from helpers.examples import PNG
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad

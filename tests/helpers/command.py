@@ -11,7 +11,6 @@ Result: TypeAlias = "subprocess.CompletedProcess[str]"
 Call: TypeAlias = Callable[..., Result]
 
 MODULE = (sys.executable, "-m", "numpy_adagrad")
-PNG = b"\x89PNG\r\n\x1a\n"
 COMMANDS = ("info", "translate", "diff", "demo", "bench")
 OPTIONAL = ("rich", "matplotlib", "sklearn", "scipy", "torch", "mindspore", "numba", "jax", "optax", "ml_dtypes")
 

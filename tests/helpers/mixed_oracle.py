@@ -6,8 +6,10 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from helpers.oracle import (
+    Gradients,
+    clipped,
     computing_type,
-    each_rounded,
+    divided,
     fixed_sum,
     mindspore_update,
     torch_update,
@@ -50,8 +52,7 @@ class MixedOracle:
         """The rate may be a function of the number of steps before."""
         kept = [self.kept_in(param.dtype) for param in self.params]
         rows, scaled = self._read(grads)
-        if grad_scale is not None:
-            scaled = each_rounded(np.divide, scaled, np.float32(grad_scale), kept)
+        scaled = divided(scaled, grad_scale, kept)
         self.norm = None
         if max_norm is not None or on_nonfinite != "propagate":
             self.norm = self._norm(scaled, [row is not None for row in rows])
@@ -60,15 +61,13 @@ class MixedOracle:
                 return
         if max_norm is not None:
             assert self.norm is not None
-            factor = np.float64(max_norm) / (self.norm + 1e-6)
-            if not factor >= 1:
-                scaled = each_rounded(np.multiply, scaled, factor, kept)
+            scaled = clipped(scaled, max_norm, self.norm, kept)
         for i, g in enumerate(scaled):
             if g is not None:
                 self._update(i, rows[i], g, rate)
         self.steps += 1
 
-    def _read(self, grads: Sequence[Any]) -> tuple[list[Array | None], list[Array | None]]:
+    def _read(self, grads: Sequence[Any]) -> tuple[Gradients, Gradients]:
         """For each gradient its rows, None for a dense one, and its numbers in the computing type."""
         rows: list[Array | None] = []
         numbers: list[Array | None] = []

@@ -14,6 +14,7 @@ from helpers.values import real_type
 from numpy_adagrad.inputs.types import Array
 
 DType: TypeAlias = np.dtype[Any]
+Gradients: TypeAlias = Sequence[Array | None]
 KeptIn: TypeAlias = Callable[[npt.DTypeLike], DType]
 """The type that a dtype's gradients are rounded to: `computing_type` or `real_type`."""
 
@@ -76,25 +77,31 @@ def scaled_gradients(
     grad_scale: float | None = None,
     max_norm: float | None = None,
     loss_scale: float = 1.0,
-) -> list[Array | None]:
+) -> Gradients:
     """The gradients after scaling and clipping, each operation rounded to `kept_in(dtype)`.
 
     That is `computing_type` for the torch rule and `real_type` for MindSpore's.
     """
-    scaled = [None if g is None else widened(g, p.dtype) for p, g in zip(params, grads, strict=True)]
+    scaled: Gradients = [None if g is None else widened(g, p.dtype) for p, g in zip(params, grads, strict=True)]
     kept = [kept_in(p.dtype) for p in params]
-    if grad_scale is not None:
-        scaled = each_rounded(np.divide, scaled, np.float32(grad_scale), kept)
+    scaled = divided(scaled, grad_scale, kept)
     if max_norm is not None:
-        factor = max_norm / (gradient_norm(scaled, loss_scale) + 1e-6)
-        if not factor >= 1:
-            scaled = each_rounded(np.multiply, scaled, factor, kept)
+        scaled = clipped(scaled, max_norm, gradient_norm(scaled, loss_scale), kept)
     return scaled
 
 
+def divided(gradients: Gradients, grad_scale: float | None, kept: Sequence[DType]) -> Gradients:
+    return gradients if grad_scale is None else each_rounded(np.divide, gradients, np.float32(grad_scale), kept)
+
+
+def clipped(gradients: Gradients, max_norm: float, norm: Any, kept: Sequence[DType]) -> Gradients:
+    factor = max_norm / (norm + 1e-6)
+    return gradients if factor >= 1 else each_rounded(np.multiply, gradients, factor, kept)
+
+
 def each_rounded(
-    operation: np.ufunc, gradients: Sequence[Array | None], factor: float | np.floating[Any], kept: Sequence[DType]
-) -> list[Array | None]:
+    operation: np.ufunc, gradients: Gradients, factor: float | np.floating[Any], kept: Sequence[DType]
+) -> Gradients:
     return [
         None if u is None else rounded(operation(u, rounded(u.dtype.type(factor), dtype)), dtype)
         for u, dtype in zip(gradients, kept, strict=True)

@@ -6,11 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+from helpers.examples import EXAMPLES, PNG
 from helpers.mpi_job import launch
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
 DIGITS, EMBEDDINGS = EXAMPLES / "mpi_digits.py", EXAMPLES / "mpi_embeddings.py"
-PNG = b"\x89PNG\r\n\x1a\n"
 
 
 def output(result: "subprocess.CompletedProcess[str]", plot: Path) -> str:

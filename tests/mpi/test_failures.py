@@ -15,6 +15,18 @@ MESSAGES = {
     "shape": differ("params[0] ('W')", "(4, 3) float32", "(4, 5) float32"),
     "dtype": differ("params[0] ('W')", "(4, 3) float32", "(4, 3) float64"),
     "option": differ("param_groups[0]['lr']", 0.25, 0.5),
+    "schedule": differ(
+        "param_groups[0]['lr']",
+        "exponential(lr=0.5, gamma=0.5, decay_steps=1)",
+        "exponential(lr=0.5, gamma=0.25, decay_steps=1)",
+    ),
+    "undecodable": "RuntimeError: rank {last}: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte "
+    "(UnicodeDecodeError)",
+    "file_lookup": "ValueError: rank {last}: params[0]: expected a file of 32 bytes, got one cut short to 0",
+    "file_step": "ValueError: rank {last}: params[0]: expected a file of 32 bytes, got one cut short to 0",
+    "file_sharded": "ValueError: rank {last}: params[0]: expected a file of 48 bytes, got one cut short to 0",
+    "file_replicated": "ValueError: rank {last}: params[0]: expected a file of 48 bytes, got one cut short to 0",
+    "fractional_steps": "ValueError: rank {last}: steps[0]: expected a whole number of steps, got 0.5",
     "name": differ("names", ["W", "b"], ["W", "c"]),
     "number": differ("params", "2 arrays", "1 arrays"),
     "steps": differ("steps", [0.0, 0.0], [1.0, 1.0]),
@@ -100,7 +112,7 @@ def test_an_exit_with_a_status_ends_the_job_at_once_whatever_the_others_do(case:
     assert launch(3, script("mpi_failures"), case).returncode == 3
 
 
-@pytest.mark.parametrize("case", ["own_messages", "leave_parts"])
+@pytest.mark.parametrize("case", ["own_messages", "leave_parts", "options_in_another_order"])
 def test_a_program_may_use_the_communicator_between_steps_and_free_it(case: str) -> None:
     assert job(4, "mpi_failures", case) == ""
 

@@ -56,6 +56,28 @@ def test_calls_from_inside_a_step(dialect: Dialect, name: str) -> None:
     call()
 
 
+def test_calls_from_inside_allocate(dialect: Dialect) -> None:
+    """What it allocated for a nested call was lost, and such calls nested without end."""
+    active: list[Callable[[], object]] = []
+
+    def allocate(param: Array, dtype: Any, value: float) -> Array:
+        if active:
+            active[0]()
+        return np.full(param.shape, value, dtype)
+
+    optimizer = dialect.optimizer([{"params": [ones()]}], allocate=allocate)
+    message = f"{dialect.optimizer.__name__}: called from inside its own allocate"
+    active.append(lambda: optimizer.add_param_group({"params": [ones(3)]}))
+    raises_unchanged(optimizer, RuntimeError, message, lambda: optimizer.add_param_group({"params": [ones(2)]}))
+    active[:] = [lambda: optimizer.step([ones()])]
+    optimizer.param_groups[0]["params"][0] = ones()  # a new parameter needs an accumulator
+    with pytest.raises(RuntimeError, match=message):
+        optimizer.step([ones()])
+    active.clear()
+    optimizer.step([ones()])
+    assert optimizer.steps == 1
+
+
 def in_a_thread(call: Callable[[], Any]) -> Any:
     """Wait for a call in another thread; return its result."""
     with ThreadPoolExecutor(1) as pool:

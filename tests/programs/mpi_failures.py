@@ -6,6 +6,7 @@ Errors that all ranks raise are caught and printed by each, with what has change
 import os
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
@@ -15,7 +16,7 @@ import numpy as np
 from helpers.contents import snapshot
 from helpers.errors import error_of
 from mpi4py import MPI
-from numpy_adagrad import MindSporeAdagrad, RowSparse, TorchAdagrad
+from numpy_adagrad import MindSporeAdagrad, RowSparse, TorchAdagrad, schedules
 from numpy_adagrad.mpi import Replicated, Sharded, ShardedTable
 
 comm = MPI.COMM_WORLD
@@ -87,11 +88,64 @@ def other_call() -> None:
     optimizer.save("never") if is_wrong else optimizer.step({"W": RIGHT, "b": np.ones(2, np.float32)})
 
 
+def other_schedule() -> Replicated:
+    return construct(lr=schedules.exponential(0.5, gamma=0.25 if is_wrong else 0.5))
+
+
+def undecodable(start: int, stop: int) -> Any:
+    return b"\xff".decode() if is_wrong else np.zeros((stop - start, 2), np.float32)
+
+
+def table_in_a_file(call: Callable[[ShardedTable], object]) -> None:
+    """The last rank's rows lie in a file that has been cut short."""
+    with tempfile.NamedTemporaryFile() as file:
+        table = ShardedTable(
+            4 * comm.size, 2, comm, TorchAdagrad, create=lambda start, stop: new_file(file.name, (stop - start, 2))
+        )
+        if is_wrong:
+            os.truncate(file.name, 0)
+        call(table)
+
+
+def new_file(path: str, shape: tuple[int, ...]) -> Any:
+    return np.memmap(path, np.float32, "w+", shape=shape)
+
+
+def params_in_a_file() -> None:
+    with tempfile.NamedTemporaryFile() as file:
+        param = new_file(file.name, (4, 3))
+        if is_wrong:
+            os.truncate(file.name, 0)
+        Sharded(TorchAdagrad, [param], comm)
+
+
+def replicated_file() -> None:
+    with tempfile.NamedTemporaryFile() as file:
+        optimizer = Replicated(TorchAdagrad([new_file(file.name, (4, 3))]), comm, debug=True)
+        if is_wrong:
+            os.truncate(file.name, 0)
+        optimizer.step([RIGHT])
+
+
+def fractional_steps() -> None:
+    optimizer = Sharded(TorchAdagrad, params(), comm)
+    if is_wrong:
+        optimizer._local._slots[0].state["step"][...] = 0.5
+    optimizer.save("never")
+
+
 AGREED: dict[str, Callable[[], object]] = {
     "shape": lambda: construct(params(5) if is_wrong else None),
     "dtype": lambda: construct(params(dtype=np.float64) if is_wrong else None),
     "option": lambda: construct(lr=0.5 if is_wrong else 0.25),
     "name": lambda: construct({"W": np.ones(3), "c" if is_wrong else "b": np.ones(2)}),
+    "schedule": other_schedule,
+    "undecodable": lambda: ShardedTable(8, 2, comm, TorchAdagrad, create=undecodable),
+    "file_lookup": lambda: table_in_a_file(lambda table: table.lookup([0])),
+    "file_step": lambda: table_in_a_file(lambda table: table.step(RowSparse([0], np.ones((1, 2), np.float32)))),
+    "file_sharded": params_in_a_file,
+    "file_replicated": replicated_file,
+    "fractional_steps": fractional_steps,
     "value": lambda: construct({"W": np.full(3, float(is_wrong)), "b": np.ones(2)}),
     "number": lambda: construct({"W": np.ones(3)} if is_wrong else None),
     "steps": other_steps,
@@ -198,6 +252,13 @@ def own_messages() -> None:
     assert counts[1] == comm.size
 
 
+def options_in_another_order() -> None:
+    """Options are the same in whatever order a group has them."""
+    options: list[tuple[str, Any]] = [("lr", 0.5), ("weight_decay", 0.25)]
+    group: dict[str, Any] = {"params": params(), **dict(reversed(options) if is_wrong else options)}
+    Replicated(TorchAdagrad([group]), comm)
+
+
 def leave_parts() -> None:
     """Each rank is in several communicators; one of them is freed before the end."""
     parts: list[Any] = [comm.Split(comm.rank // 2), comm.Split(comm.rank % 2), comm.Dup()]
@@ -218,6 +279,7 @@ ALONE = {
         leave_program,
         leave_and_go_on,
         own_messages,
+        options_in_another_order,
         leave_parts,
     )
 }

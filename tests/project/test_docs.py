@@ -72,7 +72,9 @@ def test_code_of_pages(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPat
     sessions = PythonCodeBlockParser()
     sessions.codeblock_parser = CodeBlockParser("pycon", lambda example: "expected a prompt")
     parsers = sessions, CodeBlockParser("python", run_program), CodeBlockParser("console", run_commands)
-    for example in Document.parse(str(page), *parsers):
+    examples = list(Document.parse(str(page), *parsers))
+    assert len(examples) >= len(re.findall(r"^ *```(?:pycon|python|console)$", page.read_text(), re.MULTILINE))
+    for example in examples:
         example.evaluate()
 
 

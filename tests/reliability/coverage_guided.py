@@ -3,7 +3,8 @@
 Every checkpoint loads a valid state or raises the one documented error, and then changes nothing. Every sparse gradient
 is right, as a stable sum and the rule in NumPy have it, or raises a documented error.
 
-`python tests/reliability/coverage_guided.py checkpoint|sparse [options of libFuzzer, such as -max_total_time=600]`
+`PYTHONPATH=tests python tests/reliability/coverage_guided.py checkpoint|sparse [-max_total_time=600]`, with any options
+of libFuzzer
 """
 
 import sys

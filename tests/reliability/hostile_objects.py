@@ -3,7 +3,7 @@
 Meanwhile another thread changes what it can reach. Prints the number of calls and how they ended; ends with an error at
 the first exception that is not documented. A crash or a hang ends it too.
 
-`python tests/reliability/hostile_objects.py [CALLS [SEED]]`
+`PYTHONPATH=tests python tests/reliability/hostile_objects.py [CALLS [SEED]]`
 """
 
 import faulthandler

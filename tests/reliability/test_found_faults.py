@@ -58,6 +58,32 @@ def test_a_sparse_array_whose_parts_are_no_arrays(dialect: Dialect, name: str) -
     raises_unchanged(optimizer, TypeError, message, lambda: optimizer.step([grad]))
 
 
+@pytest.mark.parametrize("grad", [sparse.csr_array(np.ones((4, 3))), sparse.coo_array(np.ones((4, 3)))])
+def test_a_sparse_array_whose_values_are_a_dict_of_the_right_length(dialect: Dialect, grad: Any) -> None:
+    """It was an AttributeError."""
+    optimizer = dialect.optimizer([np.ones((4, 3))])
+    grad = grad.copy()
+    grad.data = dict.fromkeys(range(12))
+    message = f"{dialect.label('grads', 0)}.data: expected a NumPy array, got dict"
+    raises_unchanged(optimizer, TypeError, message, lambda: optimizer.step([grad]))
+    raises(TypeError, "matrix.data: expected a NumPy array, got dict", lambda: RowSparse.from_scipy(grad))
+
+
+def test_coordinates_that_are_no_arrays(dialect: Dialect) -> None:
+    """It was an AttributeError."""
+    optimizer = dialect.optimizer([np.ones((4, 3))])
+    grad = sparse.coo_array(np.ones((4, 3)))
+    grad.coords = (grad.coords[0], {})
+    message = f"{dialect.label('grads', 0)}.coords[1]: expected a NumPy array, got dict"
+    raises_unchanged(optimizer, TypeError, message, lambda: optimizer.step([grad]))
+
+
+def test_values_that_are_python_objects() -> None:
+    """A product with them ran their code, and raised an AttributeError of it."""
+    matrix = sparse.csr_array(np.ones((2, 3)))
+    raises(TypeError, "values: expected numbers, got Python objects", lambda: RowSparse([0, 2], matrix))
+
+
 @pytest.mark.parametrize("factor", [10**400, float("inf")])
 def test_a_factor_that_is_too_large(factor: float) -> None:
     """It was an OverflowError."""

@@ -1,4 +1,4 @@
-"""A short run of the fuzzer of hostile objects; `nox -s fuzz` runs a long one under AddressSanitizer."""
+"""A short run of the fuzzer of hostile objects; `nox -s asan` runs a long one under AddressSanitizer."""
 
 from helpers.interpreters import TESTS, succeed
 

@@ -2,9 +2,13 @@
 
 from pathlib import Path
 
+import pytest
 from helpers.dialects import Dialect
 from helpers.effort import times
 from helpers.interpreters import program
+from helpers.namespaces import mounts_allowed
+
+pytestmark = pytest.mark.skipif(not mounts_allowed(), reason="this system forbids mounts in a private namespace")
 
 
 def test_saves_on_small_disks(dialect: Dialect, tmp_path: Path) -> None:

@@ -70,7 +70,7 @@ def test_hard_cases_of_float64(lr: float) -> None:
 
 @pytest.mark.parametrize(("dtype", "grad"), [(np.float32, 2.0**-80), (np.float64, 2.0**-540)])
 def test_small_numbers(dtype: type[np.floating[Any]], grad: float) -> None:
-    """From the smallest normal number on: the remainders are subnormal, or nearly so."""
+    """Numbers just above the smallest normal one: the remainders are subnormal, or nearly so."""
     rng, tiny = np.random.default_rng(1), float(np.finfo(dtype).tiny)
     radicands = (rng.uniform(1, 2, 100_000) * 2.0 ** rng.integers(0, 150, 100_000) * tiny).astype(dtype)
     check(radicands, 1.375, grad)

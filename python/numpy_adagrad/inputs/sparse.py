@@ -61,6 +61,8 @@ class RowSparse:
     def __init__(self, indices: npt.ArrayLike, values: npt.ArrayLike) -> None:
         self.indices = as_indices(indices)
         self.values = np.asarray(values)
+        if self.values.dtype == object:
+            raise TypeError("values: expected numbers, got Python objects")
 
     def __repr__(self) -> str:
         return f"RowSparse({self.indices!r}, {self.values!r})"

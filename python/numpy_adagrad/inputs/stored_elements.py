@@ -24,7 +24,8 @@ def scipy_elements(matrix: Any, shape: tuple[int, ...], label: str) -> tuple[Arr
         raise TypeError(f"{label}: expected the format csr, csc or coo, got {form}")
     if got != shape:
         raise ValueError(f"{label}: expected shape {shape}, got {got}")
-    if getattr(values, "base", None) is not None:
+    check_is_array(values, f"{label}.data")
+    if values.base is not None:
         check_mapped(label, {"data": values})
     if form == "coo":
         found = _core.coordinate_elements(shape, coordinates(matrix), len(values))
@@ -32,6 +33,11 @@ def scipy_elements(matrix: Any, shape: tuple[int, ...], label: str) -> tuple[Arr
         lines, size = (1, *shape)[-2:] if form == "csr" else shape[::-1]
         found = _core.compressed_elements(matrix.indptr, matrix.indices, lines, size, len(values), form == "csc")
     return (_checked_elements(matrix, shape, label) if found is None else found), values
+
+
+def check_is_array(array: Any, label: str) -> None:
+    if not isinstance(array, np.ndarray):
+        raise TypeError(f"{label}: expected a NumPy array, got {type(array).__name__}")
 
 
 def check_mapped(label: str, arrays: dict[str, Array]) -> None:
@@ -42,14 +48,14 @@ def check_mapped(label: str, arrays: dict[str, Array]) -> None:
 
 def _checked_elements(matrix: Any, shape: tuple[int, ...], label: str) -> Array:
     """Return the same flat indices for other kinds of index arrays; raise an error for those that do not fit."""
-    for name in ("data",) if matrix.format == "coo" else ("data", "indices", "indptr"):
-        if not isinstance(getattr(matrix, name), np.ndarray):
-            got = type(getattr(matrix, name)).__name__
-            raise TypeError(f"{label}.{name}: expected a NumPy array, got {got}")
     if matrix.format == "coo":
-        check_mapped(label, {f"coords[{axis}]": places for axis, places in enumerate(coordinates(matrix))})
+        arrays = {f"coords[{axis}]": places for axis, places in enumerate(coordinates(matrix))}
     else:
-        check_mapped(label, {"indices": matrix.indices, "indptr": matrix.indptr})
+        arrays = {"indices": matrix.indices, "indptr": matrix.indptr}
+    for name, array in arrays.items():
+        check_is_array(array, f"{label}.{name}")
+    check_mapped(label, arrays)
+    if matrix.format != "coo":
         check_compressed(matrix, label)
     entries = matrix.tocoo(copy=False)
     indices = np.zeros(len(entries.data), np.int64)
@@ -64,7 +70,7 @@ def _checked_elements(matrix: Any, shape: tuple[int, ...], label: str) -> Array:
 
 def coordinates(matrix: Any) -> tuple[Array, ...]:
     """Return the indices of a coo array along each axis. SciPy before 1.13 has no name for all of them."""
-    return matrix.coords if hasattr(matrix, "coords") else (matrix.row, matrix.col)
+    return tuple(matrix.coords) if hasattr(matrix, "coords") else (matrix.row, matrix.col)
 
 
 def check_compressed(matrix: Any, label: str) -> None:

@@ -6,6 +6,7 @@ import builtins
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import is_dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from ..inputs.types import Array
 from ..optimizers._base import Optimizer
+from .rows import as_bytes
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -40,7 +42,7 @@ def _agree(comm: MPI.Intracomm, error: Exception | None, facts: Facts) -> None:
     """Reduce 24 bytes; only if this finds a difference, the ranks exchange their facts."""
     from mpi4py import MPI
 
-    digest = int.from_bytes(hashlib.blake2b(repr(facts).encode(), digest_size=7).digest(), "little")
+    digest = int.from_bytes(hashlib.blake2b(repr(sorted(facts.items())).encode(), digest_size=7).digest(), "little")
     own = np.array([error is not None, digest, -digest], np.int64)
     largest = np.empty_like(own)
     comm.Allreduce(own, largest, MPI.MAX)
@@ -50,9 +52,17 @@ def _agree(comm: MPI.Intracomm, error: Exception | None, facts: Facts) -> None:
     everyone = comm.allgather((described, facts))
     for rank, (failure, _) in enumerate(everyone):
         if failure is not None:
-            kind = getattr(builtins, failure[0], RuntimeError)  # a class of another module may not exist elsewhere
-            raise kind(f"rank {rank}: {failure[1]}") from error
+            raise _error(failure[0], f"rank {rank}: {failure[1]}") from error
     raise ValueError(_difference([found for _, found in everyone]))
+
+
+def _error(name: str, message: str) -> Exception:
+    """Return an error of Python's own class of this name, or a RuntimeError: other classes may not exist elsewhere."""
+    kind = getattr(builtins, name, RuntimeError)
+    try:
+        return kind(message)
+    except TypeError:  # such as UnicodeDecodeError, which is made of more than a message
+        return RuntimeError(f"{message} ({name})")
 
 
 def _message(error: Exception) -> str:
@@ -71,7 +81,7 @@ def _difference(facts: list[Facts]) -> str:
 
 
 def option_facts(**options: Any) -> Facts:
-    """Return the options of a step."""
+    """Return arguments as text, by name."""
     return {name: repr(value) for name, value in options.items()}
 
 
@@ -97,25 +107,30 @@ def optimizer_facts(optimizer: Optimizer, params: Sequence[Array]) -> Facts:
 
 def array_labels(role: str, count: int, names: Sequence[str]) -> list[str]:
     """Return what messages call arrays, such as ``grads[0] ('W')``."""
-    return [f"{role}[{i}]" + (f" ('{names[i]}')" if names else "") for i in range(count)]
+    return [f"{role}[{i}]" + (f" ({names[i]!r})" if names else "") for i in range(count)]
 
 
 def value_facts(role: str, arrays: Iterable[Array]) -> Facts:
     """Return a digest of the values of arrays."""
     digest = hashlib.blake2b(digest_size=8)
     for array in arrays:
-        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+        digest.update(as_bytes(array).data)
     return {f"values of {role}": digest.hexdigest()}
 
 
 def _text(value: Any) -> str:
-    """Return an option as text that is the same in every process; a callable by its name."""
+    """Return an option as text that is the same in every process; a schedule with its numbers, a function by name."""
     if isinstance(value, np.ndarray):
         return repr(value.tolist())
     if isinstance(value, Mapping):
-        return repr({key: _text(item) for key, item in value.items()})
+        return "{" + ", ".join(sorted(f"{key!r}: {_text(item)}" for key, item in value.items())) + "}"
+    if isinstance(value, (list, tuple)):
+        return f"[{', '.join(map(_text, value))}]"
     if isinstance(value, partial):
-        return f"partial({_text(value.func)})"
+        return f"partial({_text(value.func)}, {_text(value.args)}, {_text(value.keywords)})"
+    if is_dataclass(value) and not isinstance(value, type):
+        options = (f"{name}={_text(option)}" for name, option in vars(value).items())
+        return f"{type(value).__qualname__}({', '.join(options)})"
     if callable(value):
         return str(getattr(value, "__qualname__", type(value).__qualname__))
     return repr(value)

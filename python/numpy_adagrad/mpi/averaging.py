@@ -86,6 +86,7 @@ class Averaging:
             np.divide(total, total.dtype.type(size), out=mean)
 
 
+@ieee()
 def total_norm(comm: MPI.Intracomm, norm: float) -> float:
     """Return the norm of all ranks' gradients, given that of this rank's: the same bits on every rank."""
     return math.sqrt(sum(part * part for part in comm.allgather(norm)))

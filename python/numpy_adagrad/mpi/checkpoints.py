@@ -44,8 +44,7 @@ def save(
     with optimizer._lock:
         with agreement(comm, "save") as facts:
             facts["path"] = os.fsdecode(path)
-            optimizer._prepare_transfer()
-            content = optimizer._content(optimizer._saved_options(), parameters=True, extra=extra)
+            content = optimizer._saved_content(parameters=True, extra=extra)
         key = optimizer._accumulator
         params, states = [], []
         for slot, division in zip(optimizer._slots, divisions, strict=True):

@@ -55,7 +55,7 @@ def _watch_the_end() -> None:
         _aborts = status != 0
         set_status(status)
 
-    MPI._set_abort_status = note_and_set_status  # mpi4py does not tell
+    MPI._set_abort_status = note_and_set_status  # mpi4py has no call that tells
     atexit.register(_leave)
 
 

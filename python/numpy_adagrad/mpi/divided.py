@@ -27,7 +27,7 @@ class Divided(ABC):
 
     @abstractmethod
     def _collect(self) -> None:
-        """Make the parameters the same on all ranks, where each has more of them than its own part."""
+        """Send this rank's part of the parameters to the others, if each rank has whole parameters."""
 
     @property
     def param_groups(self) -> list[Group]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..inputs.containers import Grads
+from ..inputs.memmap import check_files
 from ..inputs.sparse import RowSparse
 from ..inputs.types import Array
 from ..optimizers._base import Optimizer
@@ -90,6 +91,7 @@ class Replicated:
             if not isinstance(opt, Optimizer):
                 raise TypeError(f"opt: expected an optimizer of numpy_adagrad, got {type(opt).__name__}")
             check_bucket_size(bucket_size)
+            check_files(opt._bound.files)
             facts |= {"bucket_size": str(bucket_size), **self._state_facts()}
 
     def step(
@@ -123,6 +125,7 @@ class Replicated:
         """
         options: dict[str, Any] = {"grad_scale": grad_scale, "max_norm": max_norm, "on_nonfinite": on_nonfinite}
         with agreement(self._comm, "Replicated.step") as facts:
+            check_files(self.opt._bound.files)
             names = self.opt.names
             own = read_grads(grads, [param.shape for param in self._params()], names, self.opt._single_param)
             facts |= option_facts(**options) | grad_facts(own, names)

@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import _core
 from ..inputs.containers import Grads, are_groups, members, read_once
+from ..inputs.memmap import check_arrays, check_files
 from ..inputs.types import Array, Group, Params
 from ..optimizers._base import Optimizer
 from . import checkpoints
@@ -125,7 +126,9 @@ class Sharded(Divided):
         found = [members(group["params"]) for group in groups]
         arrays = [array for own, _ in found for array in own]
         names = [name for _, own in found for name in own or ()]
-        _core.check_params(optimizer_class._rule, arrays, names if len(names) == len(arrays) else [])
+        names = names if len(names) == len(arrays) else []
+        _core.check_params(optimizer_class._rule, arrays, names)
+        check_arrays(zip(array_labels("params", len(arrays), names), arrays, strict=True))
         self._layout = Layout([(array.shape, array.dtype) for array in arrays], self._comm.size)
         self._values, self._grads = self._layout.new_buffer(), self._layout.new_buffer()
         views = self._layout.arrays(self._values)
@@ -180,6 +183,7 @@ class Sharded(Divided):
         See the class.
         """
         with agreement(self._comm, "Sharded.step") as facts:
+            check_files(self._local._bound.files)
             facts |= option_facts(grad_scale=grad_scale, max_norm=max_norm, on_nonfinite=on_nonfinite)
             self._check_groups()
             self._local._step_options(grad_scale, max_norm, on_nonfinite)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..inputs.memmap import check_files
 from ..inputs.sparse import RowSparse, as_indices
 from ..inputs.stored_elements import check_range
 from ..inputs.types import Array
@@ -127,6 +128,7 @@ class ShardedTable(Divided):
         See the class.
         """
         with agreement(self._comm, "ShardedTable.lookup"):
+            check_files(self._local._bound.files)
             indices = as_indices(ids, "ids")
             check_range(indices.reshape(-1), self._rows, "ids")
         wanted, places = np.unique(indices.astype(np.int64), return_inverse=True)
@@ -165,6 +167,7 @@ class ShardedTable(Divided):
         See the class.
         """
         with agreement(self._comm, "ShardedTable.step") as facts:
+            check_files(self._local._bound.files)
             facts |= option_facts(grad_scale=grad_scale, max_norm=max_norm, on_nonfinite=on_nonfinite)
             if not isinstance(grad, RowSparse):
                 raise TypeError(f"grad: expected a RowSparse, got {type(grad).__name__}")
@@ -189,4 +192,4 @@ class ShardedTable(Divided):
         return [checkpoints.Division((self._rows, self._dim), np.diff(self._bounds) * self._dim)]
 
     def _collect(self) -> None:
-        pass
+        """No rank has rows of another."""

@@ -45,6 +45,13 @@ class Checkpoints(SavedState):
         """Check a file in a framework's own checkpoint format; return all that loading it writes."""
         raise ValueError("expected a checkpoint of numpy-adagrad, got a file name of another format")
 
+    def _saved_content(self, *, parameters: bool, extra: Any) -> Content:
+        """Return what `save` writes, checked."""
+        self._prepare_transfer()
+        for i, counter in enumerate(self._counters(self._slots)):
+            step_count(counter, f"steps[{i}]")
+        return self._content(self._saved_options(), parameters=parameters, extra=extra)
+
     def _content(self, options: list[Group], *, parameters: bool, extra: Any = None) -> Content:
         """Return the content of a checkpoint with these options of the groups."""
         from ..checkpoint import Content
@@ -124,10 +131,7 @@ class Checkpoints(SavedState):
         from .. import checkpoint
 
         with self._lock:
-            self._prepare_transfer()
-            for i, counter in enumerate(self._counters(self._slots)):
-                step_count(counter, f"steps[{i}]")
-            content = self._content(self._saved_options(), parameters=parameters, extra=extra)
+            content = self._saved_content(parameters=parameters, extra=extra)
             checkpoint.save(os.fsdecode(path), content)
 
     def load(self, path: str | os.PathLike[str], *, parameters: bool = False) -> dict[str, Any] | None:

@@ -124,8 +124,7 @@ class OptimizerState(ABC):
         params = [param for group in groups for param in group["params"]]
         names = read_names(groups, bound.groups, bound.names)
         _core.check_params(self._rule, params, list(names), start)
-        known = {id(slot.param): slot for slot in known_slots}
-        slots = [known.get(id(param)) or Slot(param, self._new_state(param)) for param in params]
+        slots = self._slots_of(params, known_slots)
         accumulators = [slot.state[self._accumulator] for slot in slots]
         index = [self._group_index(k, group) for k, group in enumerate(groups, len(bound.groups))]
         group_index = np.concatenate([*index, np.zeros(0, np.int32)])
@@ -135,6 +134,15 @@ class OptimizerState(ABC):
         files = mapped_files(zip(labels, [*params, *accumulators], strict=True))
         parts = [(bound.groups, groups), (bound.names, names), (bound.slots, slots), (bound.files, files)]
         bound.plan.add_groups(groups, accumulators, counters, list(names), group_index, [*parts, *pairs])
+
+    def _slots_of(self, params: list[Array], known_slots: list[Slot]) -> list[Slot]:
+        """Return the known slots of parameters, and new ones for the others: `allocate` may run any code there."""
+        known = {id(slot.param): slot for slot in known_slots}
+        self._allocates = True
+        try:
+            return [known.get(id(param)) or Slot(param, self._new_state(param)) for param in params]
+        finally:
+            self._allocates = False
 
     def _rebind(self) -> None:
         self._check_reentry(closures=False)
@@ -206,10 +214,13 @@ class OptimizerState(ABC):
     def _renew_lock(self) -> None:
         self._lock = threading.RLock()
         self._closures: set[int] = set()  # the threads that run a closure
+        self._allocates = False
         _optimizers[id(self)] = weakref.ref(self)
 
     def _check_reentry(self, *, closures: bool = True) -> None:
-        """Raise RuntimeError inside a step, and inside a closure of this thread: it must not change its optimizer."""
+        """Raise RuntimeError inside `allocate`, a step or a closure of this thread, which must not change the optimizer."""
+        if self._allocates:
+            raise RuntimeError(f"{type(self).__name__}: called from inside its own allocate")
         in_closure = closures and self._closures and threading.get_ident() in self._closures
         if in_closure or self._bound.plan.is_stepping:
             raise RuntimeError(f"{type(self).__name__}: called from inside one of its own steps")

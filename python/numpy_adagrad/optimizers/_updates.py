@@ -77,7 +77,7 @@ class Updates(Checkpoints):
         max_norm: Any,
         on_nonfinite: str,
     ) -> None:
-        """Step with a part of all gradients, given as a flat sequence of arrays.
+        """Step with a part of all gradients, given as a flat sequence of arrays or sparse gradients.
 
         Where the step needs a norm, `total_norm` returns the norm of all gradients, given that of the part.
         """

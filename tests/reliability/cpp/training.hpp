@@ -97,7 +97,7 @@ class Training {
         if (!tensor.has_sparse_grad) return;
         const auto count = static_cast<std::ptrdiff_t>(indices_[i].size());
         const std::ptrdiff_t rows = tensor.count / tensor.sparse->width;
-        tensor.sparse->groups.take(indices_[i].data(), 8, count, rows);
+        tensor.sparse->groups.set_indices(indices_[i].data(), 8, count, rows);
     }
 
     void add_counters() {
