@@ -177,7 +177,8 @@ MUTATED = {
     "cpp/python/dense_gradients.cpp": ("1", ["tests/arrays", "tests/optimizer", "tests/rules"]),
     "cpp/python/array_checks.cpp": ("1", ["tests/arrays", "tests/optimizer", "tests/rules"]),
     "cpp/python/overlap.cpp": ("1", ["tests/arrays", "tests/optimizer"]),
-    "cpp/python/plan.cpp": ("1", ["tests/arrays", "tests/optimizer", "tests/state", "tests/runtime"]),
+    "cpp/python/plan.cpp": ("1", ["tests/arrays", "tests/optimizer", "tests/state"]),
+    "cpp/python/plan_groups.cpp": ("1", ["tests/arrays", "tests/optimizer", "tests/state"]),
 }
 
 

@@ -91,6 +91,12 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     m.def("mapping_of", &adagrad::arrays::mapping_of, "array"_a);
     m.def("max_threads", &adagrad::max_threads);
     m.def("is_flat", &adagrad::is_flat, "grads"_a);
+    m.def(
+        "check_array",
+        [](const py::object &array, const std::string &label) {
+            adagrad::arrays::checked_array(array, {label, -1, nullptr});
+        },
+        "array"_a, "label"_a);
     m.def("check_params", &adagrad::check_params, "rule"_a, "params"_a, "names"_a, "first"_a = 0);
     m.def("coordinate_elements", &adagrad::coordinate_elements, "shape"_a, "coords"_a, "count"_a);
     m.def("compressed_elements", &adagrad::compressed_elements, "indptr"_a, "indices"_a, "lines"_a, "size"_a, "count"_a,

@@ -28,7 +28,7 @@ FLOORS = [
         "cpp/python/",
         HOST,
         [
-            ("cpp/python/plan.cpp", "arrays_are_current", "the same arrays as bound?"),
+            ("cpp/python/plan_groups.cpp", "arrays_are_current", "the same arrays as bound?"),
             ("cpp/python/group_options.cpp", "unchanged", "the same options?"),
             ("cpp/python/dense_gradients.cpp", "bind_grad", "checks new gradients"),
         ],

@@ -34,7 +34,8 @@ MESSAGES = {
     "no_optimizer": "TypeError: rank {last}: opt: expected an optimizer of numpy_adagrad, got NoneType",
     "grad_shape": f"ValueError: rank {{last}}: {W}: expected shape (4, 3), got (4, 2)",
     "grad_dtype": differ(W, "an array of float32", "an array of float64"),
-    "grad_int": f"TypeError: rank {{last}}: {W}: expected a real or complex floating-point array, got int32",
+    "grad_int": f"TypeError: rank {{last}}: {W}: expected a real or complex floating-point array of at most "
+    "64 bits a part, got int32",
     "grad_order": f"ValueError: rank {{last}}: {W}: expected native byte order, got >f4",
     "grad_mask": f"TypeError: rank {{last}}: {W}: expected an array without a mask, got MaskedArray",
     "grad_none": differ(W, "an array of float32", "None"),

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from .. import _core
 from ..inputs.containers import Grads, flat_grads
 from ..inputs.memmap import check_arrays
 from ..inputs.sparse import RowSparse, is_sparse
@@ -15,8 +16,6 @@ from ..inputs.tensors import as_gradient
 from ..inputs.types import Array
 from ..inputs.validation import check_shape
 from .agreement import Facts, array_labels
-
-FLOATS = ("float16", "bfloat16", "float32", "float64", "complex64", "complex128")
 
 
 class SparseGrad(NamedTuple):
@@ -65,14 +64,11 @@ def read_grad(grad: Any, shape: tuple[int, ...], label: str) -> Grad:
         return read_rows(grad, shape, label)
     if is_sparse(grad):
         indices, values = scipy_elements(grad, shape, label)
-        _check_dtype(values.dtype, label)
+        _core.check_array(values, label)
         return SparseGrad(indices.astype(np.int64), values, has_rows=False)
-    array = grad if isinstance(grad, np.ndarray) else as_gradient(grad, label)
-    if array is None:
-        raise TypeError(f"{label}: expected a NumPy array, got {type(grad).__name__}")
-    if isinstance(array, np.ma.MaskedArray):
-        raise TypeError(f"{label}: expected an array without a mask, got MaskedArray")
-    _check_dtype(array.dtype, label)
+    converted = None if isinstance(grad, np.ndarray) else as_gradient(grad, label)
+    array: Array = grad if converted is None else converted
+    _core.check_array(array, label)
     check_shape(label, shape, array.shape)
     check_arrays([(label, array)])
     return array
@@ -86,14 +82,7 @@ def read_rows(grad: RowSparse, shape: tuple[int, ...], label: str) -> SparseGrad
     if indices.ndim != 1:
         raise ValueError(f"{label}.indices: expected one dimension, got shape {indices.shape}")
     check_mapped(label, {"indices": indices, "values": values})
-    _check_dtype(values.dtype, f"{label}.values")
+    _core.check_array(values, f"{label}.values")
     check_shape(f"{label}.values", (len(indices), *shape[1:]), values.shape)
     check_range(indices, shape[0], f"{label}.indices")
     return SparseGrad(indices.astype(np.int64), values, has_rows=True)
-
-
-def _check_dtype(dtype: np.dtype[Any], label: str) -> None:
-    if dtype.name not in FLOATS:
-        raise TypeError(f"{label}: expected a real or complex floating-point array, got {dtype}")
-    if not dtype.isnative:
-        raise ValueError(f"{label}: expected native byte order, got {dtype.str}")

@@ -218,7 +218,7 @@ class OptimizerState(ABC):
         _optimizers[id(self)] = weakref.ref(self)
 
     def _check_reentry(self, *, closures: bool = True) -> None:
-        """Raise RuntimeError inside `allocate`, a step or a closure of this thread, which must not change the optimizer."""
+        """Raise RuntimeError inside `allocate`, a step, or a closure of this thread: none may change the optimizer."""
         if self._allocates:
             raise RuntimeError(f"{type(self).__name__}: called from inside its own allocate")
         in_closure = closures and self._closures and threading.get_ident() in self._closures
