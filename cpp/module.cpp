@@ -120,6 +120,7 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
         .def("step", &step, "groups"_a, "grads"_a, "optimizer"_a, "grad_scale"_a = 1.0, "max_norm"_a = py::none(),
              "norm_divisor"_a = 1.0, "skip_nonfinite"_a = false, "total_norm"_a = py::none(), "only_norm"_a = false)
         .def("try_step", &Plan::try_step, "groups"_a, "grads"_a, "optimizer"_a)
+        .def("guard", &Plan::guard, "function"_a)
         .def_property_readonly("is_stepping", &Plan::is_stepping)
         .def_property_readonly("grad_norm", &Plan::grad_norm);
 

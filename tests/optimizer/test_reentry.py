@@ -33,7 +33,7 @@ def calls_from_inside(optimizer: Any) -> dict[str, Callable[[], object]]:
 @pytest.mark.parametrize("name", ["step", "call", "load_state_dict", "add_param_group"])
 def test_calls_from_inside_a_step(dialect: Dialect, name: str) -> None:
     """From a closure and from a schedule, which may read the state but not change it."""
-    message = f"{dialect.optimizer.__name__}: called from inside one of its own steps"
+    message = f"{dialect.optimizer.__name__}: called from inside its own step or allocate"
     active: list[Callable[[], object]] = []
 
     def schedule(step: int) -> float:
@@ -66,7 +66,7 @@ def test_calls_from_inside_allocate(dialect: Dialect) -> None:
         return np.full(param.shape, value, dtype)
 
     optimizer = dialect.optimizer([{"params": [ones()]}], allocate=allocate)
-    message = f"{dialect.optimizer.__name__}: called from inside its own allocate"
+    message = f"{dialect.optimizer.__name__}: called from inside its own step or allocate"
     active.append(lambda: optimizer.add_param_group({"params": [ones(3)]}))
     raises_unchanged(optimizer, RuntimeError, message, lambda: optimizer.add_param_group({"params": [ones(2)]}))
     active[:] = [lambda: optimizer.step([ones()])]
@@ -118,7 +118,7 @@ def test_gradients_may_wait_for_other_threads(dialect: Dialect, form: str) -> No
     optimizer.step(grads if form == "mapping" else (grads[name] for name in optimizer.names))
     reference.step([ones()])
     assert contents(optimizer) == contents(reference)
-    message = f"{dialect.optimizer.__name__}: called from inside one of its own steps"
+    message = f"{dialect.optimizer.__name__}: called from inside its own step or allocate"
     grads.call = lambda: optimizer.step([ones()])
     raises_unchanged(optimizer, RuntimeError, message, lambda: optimizer.step(grads))
 
@@ -186,7 +186,7 @@ def test_calls_from_inside_a_sparse_gradient(dialect: Dialect, name: str, option
     calling = Calling(plain)
     calling.call = calls_from_inside(optimizer)[name]
     optimizer.step([plain, plain], **options)
-    message = f"{dialect.optimizer.__name__}: called from inside one of its own steps"
+    message = f"{dialect.optimizer.__name__}: called from inside its own step or allocate"
     raises_unchanged(optimizer, RuntimeError, message, lambda: optimizer.step([plain, calling], **options))
     calling.call = optimizer.state_dict
     optimizer.step([plain, calling], **options)
@@ -206,7 +206,7 @@ def test_groups_rearranged_inside_a_sparse_gradient(dialect: Dialect) -> None:
         calling.call = lambda: None
         for one in (optimizer, reference):
             one.param_groups.reverse()
-        with pytest.raises(RuntimeError, match="called from inside one of its own steps"):
+        with pytest.raises(RuntimeError, match="called from inside its own step or allocate"):
             optimizer.state_dict()
 
     calling.call = rearrange

@@ -1,5 +1,6 @@
 """Faults that the fuzzers of this folder have found, with one case for each."""
 
+import itertools
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -124,3 +125,12 @@ def test_a_schedule_that_adds_a_parameter_while_the_state_is_read() -> None:
     optimizer = TorchAdagrad([np.ones(3)], rate)
     group = optimizer.param_groups[0]
     assert optimizer.state_dict()["param_groups"][0]["params"] == [0, 1]
+
+
+def test_parameters_without_end(dialect: Dialect) -> None:
+    """They were read until memory was full."""
+    optimizer = dialect.optimizer([{"params": [np.ones(3)]}])
+    optimizer.param_groups[0]["params"] = itertools.repeat(np.ones(3))
+    message = "param_groups[0]['params']: expected a list of arrays, got repeat"
+    raises(TypeError, message, lambda: optimizer.step([np.ones(3)]))
+    raises(TypeError, message, optimizer.state_dict)

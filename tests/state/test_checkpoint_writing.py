@@ -106,7 +106,7 @@ def test_kills_leave_a_whole_file(tmp_path: Path) -> None:
 def test_loading_inside_a_step_raises(dialect: Dialect, tmp_path: Path) -> None:
     optimizer = stepped(dialect.make)
     optimizer.save(tmp_path / "a")
-    message = f"{dialect.optimizer.__name__}: called from inside one of its own steps"
+    message = f"{dialect.optimizer.__name__}: called from inside its own step or allocate"
     step = partial(optimizer.step, closure=partial(optimizer.load, tmp_path / "a"))
     raises_unchanged(optimizer, RuntimeError, message, step)
 

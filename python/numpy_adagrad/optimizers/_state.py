@@ -98,7 +98,7 @@ class OptimizerState(ABC):
             if bound.plan.is_current(bound.groups):
                 return bound.slots
             known = {id(slot.param): slot for slot in (*bound.slots, *bound.removed)}
-            params = [id(param) for group in bound.groups for param in group["params"]]
+            params = [id(param) for param in all_params(bound.groups)]
             if not known.keys() >= set(params):
                 self._rebind()  # creates the state of new parameters
                 return self._bound.slots
@@ -121,10 +121,11 @@ class OptimizerState(ABC):
     def _add_groups(self, bound: Bound, groups: list[Group], known_slots: list[Slot], *pairs: tuple[Any, Any]) -> None:
         """Check groups and add them to all parts of `bound`, and commit `pairs`, as a whole or not at all."""
         start = len(bound.slots)
-        params = [param for group in groups for param in group["params"]]
+        params = all_params(groups, len(bound.groups))
         names = read_names(groups, bound.groups, bound.names)
         _core.check_params(self._rule, params, list(names), start)
-        slots = self._slots_of(params, known_slots)
+        known = {id(slot.param): slot for slot in known_slots}
+        slots = [known.get(id(param)) or Slot(param, self._new_state(param)) for param in params]
         accumulators = [slot.state[self._accumulator] for slot in slots]
         index = [self._group_index(k, group) for k, group in enumerate(groups, len(bound.groups))]
         group_index = np.concatenate([*index, np.zeros(0, np.int32)])
@@ -135,19 +136,13 @@ class OptimizerState(ABC):
         parts = [(bound.groups, groups), (bound.names, names), (bound.slots, slots), (bound.files, files)]
         bound.plan.add_groups(groups, accumulators, counters, list(names), group_index, [*parts, *pairs])
 
-    def _slots_of(self, params: list[Array], known_slots: list[Slot]) -> list[Slot]:
-        """Return the known slots of parameters, and new ones for the others: `allocate` may run any code there."""
-        known = {id(slot.param): slot for slot in known_slots}
-        self._allocates = True
-        try:
-            return [known.get(id(param)) or Slot(param, self._new_state(param)) for param in params]
-        finally:
-            self._allocates = False
+    def _add_group(self, group: Group, *pairs: tuple[Any, Any]) -> None:
+        self._bound.plan.guard(lambda: self._add_groups(self._bound, [group], [], *pairs))
 
     def _rebind(self) -> None:
         self._check_reentry(closures=False)
         bound = self._bound
-        self._bind(bound.groups, [*bound.slots, *bound.removed])
+        bound.plan.guard(lambda: self._bind(bound.groups, [*bound.slots, *bound.removed]))
 
     def _refresh_plan(self) -> None:
         """Bind the parameters again if they are no longer what they were."""
@@ -207,23 +202,29 @@ class OptimizerState(ABC):
         with self._lock:
             self._check_reentry()
             group = self._checked_group(read_group(param_group))
-            self._add_groups(self._bound, [group], [])
+            self._add_group(group)
 
     # One call at a time
 
     def _renew_lock(self) -> None:
         self._lock = threading.RLock()
         self._closures: set[int] = set()  # the threads that run a closure
-        self._allocates = False
         _optimizers[id(self)] = weakref.ref(self)
 
     def _check_reentry(self, *, closures: bool = True) -> None:
-        """Raise RuntimeError inside `allocate`, a step, or a closure of this thread: none may change the optimizer."""
-        if self._allocates:
-            raise RuntimeError(f"{type(self).__name__}: called from inside its own allocate")
+        """Raise RuntimeError inside a step, `allocate`, or a closure of this thread: none may change the optimizer."""
         in_closure = closures and self._closures and threading.get_ident() in self._closures
         if in_closure or self._bound.plan.is_stepping:
-            raise RuntimeError(f"{type(self).__name__}: called from inside one of its own steps")
+            raise RuntimeError(f"{type(self).__name__}: called from inside its own step or allocate")
+
+
+def all_params(groups: list[Group], start: int = 0) -> list[Array]:
+    """Return the parameters of groups that a user may have changed; the first group is number `start`."""
+    for k, group in enumerate(groups, start):
+        if not isinstance(group["params"], (list, tuple)):
+            got = type(group["params"]).__name__
+            raise TypeError(f"param_groups[{k}]['params']: expected a list of arrays, got {got}")
+    return [param for group in groups for param in group["params"]]
 
 
 # Not a WeakSet: it runs bytecode when an optimizer dies, and a Ctrl-C would be lost there. Addresses are reused, so

@@ -215,7 +215,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
             group = self._checked_group(group)
             length = list_length([group], self._list_length)
             own = {"_next_group": self._next_group + 1, "_list_length": length}
-            self._add_groups(self._bound, [group], [], (self.__dict__, own))
+            self._add_group(group, (self.__dict__, own))
 
     def _new_state(self, param: Array) -> dict[str, Array]:
         return {"accum": self._new_accumulator(param, self.accum)}
