@@ -43,7 +43,7 @@ def draw_decay(rng: np.random.Generator) -> tuple[Any, Any]:
     if form == "callable":
         table = rng.uniform(0.001, 0.1, STEPS).astype(np.float32)
         return lambda step: table[step], TableDecay(table)
-    value = 0.0 if form == "none" else 10 ** rng.uniform(-4, 0)
+    value = 0.0 if form == "none" else float(rng.choice([1, 10 ** rng.uniform(-4, 0)]))
     return value, value
 
 

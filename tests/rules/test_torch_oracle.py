@@ -52,7 +52,7 @@ def test_random_arguments(seed: int, dtype: npt.DTypeLike, kind: str) -> None:
     hyper = {
         "lr": 10 ** rng.uniform(-4, 1),
         "lr_decay": rng.choice([0, 0.1, 10 ** rng.uniform(-6, 1)]),
-        "weight_decay": rng.choice([0, 10 ** rng.uniform(-4, 1)]),
+        "weight_decay": rng.choice([0, 1, 10 ** rng.uniform(-4, 1)]),
         "initial_accumulator_value": rng.choice([0, 0.1, 1]),
         "eps": rng.choice([0, 1e-10, 1e-3]),
         "maximize": bool(rng.integers(2)),

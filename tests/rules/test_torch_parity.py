@@ -32,7 +32,7 @@ def draw_arguments(rng: np.random.Generator) -> dict[str, Any]:
     arguments = {
         "lr": draw_rate(rng),
         "lr_decay": float(rng.choice([0, 0.1, 10 ** rng.uniform(-6, 1)])),
-        "weight_decay": float(rng.choice([0, 10 ** rng.uniform(-4, 1)])),
+        "weight_decay": float(rng.choice([0, 1, 10 ** rng.uniform(-4, 1)])),
         "eps": float(rng.choice([0, 1e-10, 1e-3])),
         "maximize": bool(rng.integers(2)),
     }
