@@ -158,7 +158,7 @@ def test_a_fixed_rate_beside_a_schedule() -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize(("weight_decay", "loss_scale"), [(0.0, 1.0), (0.037, 1.0), (0.037, 3.7)])
+@pytest.mark.parametrize(("weight_decay", "loss_scale"), [(0.0, 1.0), (0.037, 1.0), (0.037, 3.7), (0.0, 0.5)])
 def test_float64_against_the_operator(weight_decay: float, loss_scale: float, kind: str) -> None:
     """nn.Adagrad has only float32 precision here, so the steps before the operator are written out."""
     rng, rate = np.random.default_rng(9), 0.123
