@@ -3,7 +3,7 @@
     pip install ".[demo,mpi]"
     mpiexec -n 4 python -m mpi4py examples/mpi_digits.py
 
-Every rank takes its own part of each batch. With --sharded, each rank has the accumulators of its own part only; the
+Every rank takes a part of each batch. With --sharded, each rank has the accumulators of one part only; the
 parameters have the same bits. Rank 0 prints and plots the loss and the time.
 """
 

@@ -14,7 +14,7 @@ from numpy_adagrad.inputs.types import Array
 
 
 class Loud(np.ndarray):
-    """A subclass that reports each use of its own methods."""
+    """A subclass that reports each call of its methods."""
 
     calls: ClassVar[list[str]] = []
 

@@ -22,7 +22,7 @@ class SharedAttributes:
 
 
 class Delegating(torch.optim.Optimizer):  # type: ignore[misc]
-    """As Accelerate's: an optimizer without attributes of its own, which first loads the wrapped one's state."""
+    """As Accelerate's: an optimizer that adds no attributes, and first loads the state of the one that it wraps."""
 
     def __init__(self, optimizer: Any) -> None:
         self.optimizer = optimizer

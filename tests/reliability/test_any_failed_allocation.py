@@ -23,7 +23,7 @@ def failing_malloc(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("call", CALLS)
 def test_each_allocation_may_fail(failing_malloc: Path, dialect: Dialect, call: str) -> None:
-    """Python itself reports some failures in its own cleanup, and Rust some of its own, on stderr."""
+    """Python reports some failures in its cleanup on stderr, and Rust some others."""
     environment = {"LD_PRELOAD": str(failing_malloc), "PYTHONMALLOC": "malloc", "OMP_NUM_THREADS": "2"}
     done = run(script("any_failed_allocation"), str(failing_malloc), str(dialect), call, **environment)
     assert done.returncode == 0, done.stderr

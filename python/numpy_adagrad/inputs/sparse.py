@@ -34,7 +34,8 @@ class RowSparse:
     Raises
     ------
     TypeError
-        If the indices are not integers. The step checks everything else against the parameter.
+        If the indices are not integers, or the values are Python objects. The step checks everything else against the
+        parameter.
 
     References
     ----------
