@@ -67,7 +67,7 @@ def check_steps(dialect: Dialect, shape: tuple[int, int], dtype: Any, kind: str)
 
 
 def check_norms(dialect: Dialect) -> None:
-    """It is the root of the sum of the squares of the ranks' norms. A rank takes that of the means of its rows."""
+    """The norm is the root of the summed squares of the ranks' norms. A rank takes that of the means of its rows."""
     table, _ = pair(dialect, draw(np.random.default_rng(0), (23, 5), np.float32, "normal"))
     own = gradient(1, comm.rank, (23, 5), np.float32, "normal")
     first, *others = (gradient(1, rank, (23, 5), np.float32, "normal") for rank in range(comm.size))
