@@ -1,20 +1,12 @@
-"""Something is wrong on the last rank. `python tests/programs/mpi_failures.py CASE`
-
-Errors that all ranks raise are caught and printed by each, with what has changed; any other ends the job.
-"""
+"""Something is wrong on the last rank. All ranks raise the same error; the first prints it, a line for each case."""
 
 import os
-import signal
-import sys
 import tempfile
-import time
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import numpy as np
 from helpers.contents import snapshot
-from helpers.errors import error_of
 from mpi4py import MPI
 from numpy_adagrad import MindSporeAdagrad, RowSparse, TorchAdagrad, schedules
 from numpy_adagrad.mpi import Replicated, Sharded, ShardedTable
@@ -134,7 +126,7 @@ def fractional_steps() -> None:
     optimizer.save("never")
 
 
-AGREED: dict[str, Callable[[], object]] = {
+CASES: dict[str, Callable[[], object]] = {
     "shape": lambda: construct(params(5) if is_wrong else None),
     "dtype": lambda: construct(params(dtype=np.float64) if is_wrong else None),
     "option": lambda: construct(lr=0.5 if is_wrong else 0.25),
@@ -179,119 +171,10 @@ AGREED: dict[str, Callable[[], object]] = {
     "wrong_everywhere": lambda: step(grad_scale=-1),
 }
 
-
-def raise_alone() -> None:
-    if is_wrong:
-        raise ArithmeticError("only here")
-    stepping()
-
-
-def die() -> None:
-    if is_wrong:
-        os.kill(os.getpid(), signal.SIGKILL)
-    step()
-
-
-def stepping() -> Callable[[], None]:
-    """An optimizer's step, once taken."""
-    optimizer = Replicated(TorchAdagrad(params()), comm)
-    step = partial(optimizer.step, {"W": RIGHT, "b": np.ones(2, np.float32)})
-    step()
-    return step
-
-
-def raise_later() -> None:
-    step = stepping()
-    if is_wrong:
-        raise ArithmeticError("only here")
-    step()
-
-
-def leave() -> None:
-    """The program of the last rank ends while the others step."""
-    step = stepping()
-    if not is_wrong:
-        step()
-
-
-def leave_later() -> None:
-    """The others call an optimizer when the last rank has long ended."""
-    table = ShardedTable(5, 2, comm, TorchAdagrad)
-    if not is_wrong:
-        time.sleep(1)
-        table.lookup([1])
-
-
-def leave_with_status() -> None:
-    step = stepping()
-    sys.exit(3) if is_wrong else step()
-
-
-def leave_program() -> None:
-    """The others wait in a call of the program's own, of which no optimizer knows."""
-    stepping()
-    sys.exit(3) if is_wrong else comm.Barrier()
-
-
-def leave_and_go_on() -> None:
-    """The others catch the error, twice, and end normally."""
-    step = stepping()
-    if not is_wrong:
-        for _ in range(2):
-            kind, message = error_of(step)
-            os.write(1, f"{kind.__name__}: {message}\n".encode())  # whole lines, although two ranks print
-
-
-def own_messages() -> None:
-    """The program calls a function of all ranks before a step on one of them and after it on the others."""
-    step = stepping()
-    counts = np.ones(1), np.empty(1)
-    request = comm.Iallreduce(*counts) if is_wrong else None
-    step()
-    (request or comm.Iallreduce(*counts)).Wait()
-    assert counts[1] == comm.size
-
-
-def options_in_another_order() -> None:
-    """Options are the same in whatever order a group has them."""
-    options: list[tuple[str, Any]] = [("lr", 0.5), ("weight_decay", 0.25)]
-    group: dict[str, Any] = {"params": params(), **dict(reversed(options) if is_wrong else options)}
-    Replicated(TorchAdagrad([group]), comm)
-
-
-def leave_parts() -> None:
-    """Each rank is in several communicators; one of them is freed before the end."""
-    parts: list[Any] = [comm.Split(comm.rank // 2), comm.Split(comm.rank % 2), comm.Dup()]
-    for part in parts:
-        Replicated(TorchAdagrad(params()), part)
-    parts[2].Free()
-
-
-ALONE = {
-    case.__name__: case
-    for case in (
-        raise_alone,
-        die,
-        raise_later,
-        leave,
-        leave_later,
-        leave_with_status,
-        leave_program,
-        leave_and_go_on,
-        own_messages,
-        options_in_another_order,
-        leave_parts,
-    )
-}
-
 if __name__ == "__main__":
-    names = sys.argv[1:] or [*AGREED]
-    for name in names:
-        if name in ALONE:
-            ALONE[name]()
-            continue
+    for name, call in CASES.items():
         try:
-            AGREED[name]()
+            call()
         except Exception as error:
             messages = comm.allgather(f"{type(error).__name__}: {error}")
             assert set(messages) == {messages[0]}

@@ -1,0 +1,126 @@
+"""What the last rank of a job does alone, such as end early. `python tests/programs/mpi_alone.py CASE`"""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+from helpers.errors import error_of
+from mpi4py import MPI
+from numpy_adagrad import TorchAdagrad
+from numpy_adagrad.mpi import Replicated, ShardedTable
+
+comm = MPI.COMM_WORLD
+is_last = comm.rank == comm.size - 1
+
+
+def arrays() -> dict[str, Any]:
+    return {"W": np.ones((4, 3), np.float32), "b": np.ones(2, np.float32)}
+
+
+def stepping() -> Callable[[], None]:
+    """An optimizer's step, once taken."""
+    optimizer = Replicated(TorchAdagrad(arrays()), comm)
+    step = partial(optimizer.step, arrays())
+    step()
+    return step
+
+
+def raise_alone() -> None:
+    if is_last:
+        raise ArithmeticError("only here")
+    stepping()
+
+
+def die() -> None:
+    if is_last:
+        os.kill(os.getpid(), signal.SIGKILL)
+    stepping()()
+
+
+def raise_later() -> None:
+    step = stepping()
+    if is_last:
+        raise ArithmeticError("only here")
+    step()
+
+
+def leave() -> None:
+    """The program of the last rank ends while the others step."""
+    step = stepping()
+    if not is_last:
+        step()
+
+
+def leave_later() -> None:
+    """The others call an optimizer when the last rank has long ended."""
+    table = ShardedTable(5, 2, comm, TorchAdagrad)
+    if not is_last:
+        time.sleep(1)
+        table.lookup([1])
+
+
+def leave_with_status() -> None:
+    step = stepping()
+    sys.exit(3) if is_last else step()
+
+
+def leave_program() -> None:
+    """The others wait in a call of the program's own, of which no optimizer knows."""
+    stepping()
+    sys.exit(3) if is_last else comm.Barrier()
+
+
+def leave_and_go_on() -> None:
+    """The others catch the error, twice, and end normally."""
+    step = stepping()
+    if not is_last:
+        for _ in range(2):
+            kind, message = error_of(step)
+            os.write(1, f"{kind.__name__}: {message}\n".encode())  # whole lines, although two ranks print
+
+
+def own_messages() -> None:
+    """The program calls a function of all ranks before a step on one of them and after it on the others."""
+    step = stepping()
+    counts = np.ones(1), np.empty(1)
+    request = comm.Iallreduce(*counts) if is_last else None
+    step()
+    (request or comm.Iallreduce(*counts)).Wait()
+    assert counts[1] == comm.size
+
+
+def options_in_another_order() -> None:
+    """Options are the same in whatever order a group has them."""
+    options: list[tuple[str, Any]] = [("lr", 0.5), ("weight_decay", 0.25)]
+    group: dict[str, Any] = {"params": arrays(), **dict(reversed(options) if is_last else options)}
+    Replicated(TorchAdagrad([group]), comm)
+
+
+def leave_parts() -> None:
+    """Each rank is in several communicators; one of them is freed before the end."""
+    parts: list[Any] = [comm.Split(comm.rank // 2), comm.Split(comm.rank % 2), comm.Dup()]
+    for part in parts:
+        Replicated(TorchAdagrad(arrays()), part)
+    parts[2].Free()
+
+
+if __name__ == "__main__":
+    CASES = (
+        raise_alone,
+        die,
+        raise_later,
+        leave,
+        leave_later,
+        leave_with_status,
+        leave_program,
+        leave_and_go_on,
+        own_messages,
+        options_in_another_order,
+        leave_parts,
+    )
+    {case.__name__: case for case in CASES}[sys.argv[1]]()
