@@ -176,6 +176,7 @@ MUTATED = {
     "cpp/python/sparse_gradients.cpp": ["tests/arrays", "tests/optimizer", "tests/rules"],
     "cpp/python/dense_gradients.cpp": ["tests/arrays", "tests/optimizer", "tests/rules"],
     "cpp/python/array_checks.cpp": ["tests/arrays", "tests/optimizer", "tests/rules"],
+    "cpp/python/extent.cpp": ["tests/arrays", "tests/optimizer"],
     "cpp/python/overlap.cpp": ["tests/arrays", "tests/optimizer"],
     "cpp/python/plan.cpp": ["tests/arrays", "tests/optimizer", "tests/state"],
     "cpp/python/plan_groups.cpp": ["tests/arrays", "tests/optimizer", "tests/state"],

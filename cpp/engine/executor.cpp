@@ -4,68 +4,11 @@
 #include <cmath>
 #include <numeric>
 
+#include "engine/dense_update.hpp"
 #include "engine/parallel.hpp"
 
 namespace adagrad {
 namespace {
-
-constexpr std::ptrdiff_t CACHE_LINE = 64;
-// Fewer elements than this are updated in one loop, wherever they begin.
-constexpr std::ptrdiff_t ALIGN_FROM = 2048;
-
-// The number of elements between the start of the cache line in which an element of the parameter lies and that
-// element.
-std::ptrdiff_t place_in_line(const Tensor &tensor, std::ptrdiff_t index) {
-    const auto address = reinterpret_cast<std::ptrdiff_t>(tensor.param.data) / tensor.param.itemsize;
-    return (address + index) % (CACHE_LINE / tensor.param.itemsize);
-}
-
-// The sum of block(begin, count) over [begin, end), one block after another.
-template <class Block> double sum_blocks(std::ptrdiff_t begin, std::ptrdiff_t end, Block block) {
-    double sum = 0;
-    for (; begin < end; begin += SUM_BLOCK) sum += block(begin, std::min<std::ptrdiff_t>(SUM_BLOCK, end - begin));
-    return sum;
-}
-
-void update_span(const Tensor &tensor, std::ptrdiff_t begin, std::ptrdiff_t end, const KernelArgs &args,
-                 Scratch *scratch) {
-    const Update update = tensor.kernels->update[variant_for(args, tensor.preprocesses)];
-    const StridedView &param = tensor.param, &state = tensor.state, &grad = tensor.grad;
-    if (param.contiguous() && state.contiguous() && grad.contiguous()) {
-        const auto update_from = [&](std::ptrdiff_t first, std::ptrdiff_t count) {
-            update(param.data + first * param.itemsize, state.data + first * state.itemsize,
-                   grad.data + first * grad.itemsize, count, args);
-        };
-        const std::ptrdiff_t place = place_in_line(tensor, begin);
-        if (place != 0 && end - begin >= ALIGN_FROM) {
-            // Every vector of the loop would cross a line otherwise.
-            const std::ptrdiff_t head = CACHE_LINE / param.itemsize - place;
-            update_from(begin, head);
-            begin += head;
-        }
-        return update_from(begin, end - begin);
-    }
-    for (; begin < end; begin += SUM_BLOCK) {
-        const std::ptrdiff_t count = std::min<std::ptrdiff_t>(SUM_BLOCK, end - begin);
-        const BlockBuffer params(param, begin, count, scratch, &Scratch::param);
-        const BlockBuffer states(state, begin, count, scratch, &Scratch::state);
-        const BlockBuffer grads(grad, begin, count, scratch, &Scratch::grad);
-        update(params.data(), states.data(), grads.data(), count, args);
-        params.write_back();
-        states.write_back();
-    }
-}
-
-double square_sum(const Tensor &tensor, std::ptrdiff_t block, const KernelArgs &args, Scratch *scratch) {
-    const std::ptrdiff_t first = block * SUM_BLOCK, count = std::min<std::ptrdiff_t>(SUM_BLOCK, tensor.count - first);
-    const BlockBuffer grads(tensor.ordered_grad, first, count, scratch, &Scratch::grad);
-    return square_sum_for(*tensor.kernels, args)(nullptr, grads.data(), count, args);
-}
-
-// Moves a boundary between two threads down to a cache line of the parameter.
-std::ptrdiff_t at_line(const Tensor &tensor, std::ptrdiff_t index) {
-    return index == tensor.count ? index : std::max<std::ptrdiff_t>(0, index - place_in_line(tensor, index));
-}
 
 std::ptrdiff_t elements_of(const Tensor &tensor) {
     return tensor.has_sparse_grad ? tensor.sparse->elements() : tensor.count;
@@ -237,30 +180,9 @@ void Executor::take_row_means() {
     for (std::size_t slot = 0; slot < active.size(); ++slot) tensors[active[slot]].means = sums_.data() + starts_[slot];
     for_each_part([this](std::size_t slot, std::ptrdiff_t begin, std::ptrdiff_t end, Scratch *scratch) {
         const Tensor &tensor = tensors[active[slot]];
-        const std::ptrdiff_t length = tensor.mean_length;
-        for (std::ptrdiff_t row = begin; row < end; ++row) {
-            const double sum =
-                sum_blocks(row * length, (row + 1) * length, [&](std::ptrdiff_t first, std::ptrdiff_t count) {
-                    const BlockBuffer params(tensor.param, first, count, scratch, &Scratch::param);
-                    const BlockBuffer grads(tensor.grad, first, count, scratch, &Scratch::grad);
-                    return tensor.kernels->row_sum(params.data(), grads.data(), count, args_[tensor.args]);
-                });
-            sums_[starts_[slot] + row] = sum / static_cast<double>(length);
-        }
+        for (std::ptrdiff_t row = begin; row < end; ++row)
+            sums_[starts_[slot] + row] = row_mean(tensor, row, args_[tensor.args], scratch);
     });
-}
-
-void Executor::update_range(const Tensor &tensor, std::ptrdiff_t begin, std::ptrdiff_t end, Scratch *scratch) const {
-    const KernelArgs &args = args_[tensor.args];
-    const std::ptrdiff_t length = tensor.mean_length;
-    if (length == 0) return update_span(tensor, begin, end, args, scratch);
-    while (begin < end) {
-        const std::ptrdiff_t row = begin / length, stop = std::min(end, (row + 1) * length);
-        KernelArgs row_args = args;
-        row_args.row_mean = tensor.means[row];
-        update_span(tensor, begin, stop, row_args, scratch);
-        begin = stop;
-    }
 }
 
 void Executor::update() {
@@ -271,7 +193,7 @@ void Executor::update() {
     concatenate(dense_elements);
     for_each_part([this](std::size_t slot, std::ptrdiff_t begin, std::ptrdiff_t end, Scratch *scratch) {
         const Tensor &tensor = tensors[active[slot]];
-        update_range(tensor, at_line(tensor, begin), at_line(tensor, end), scratch);
+        update_dense(tensor, begin, end, args_[tensor.args], scratch);
     });
     counters.advance(active);
 }

@@ -7,10 +7,8 @@
 
 #include "engine/block_buffer.hpp"
 #include "engine/rule_info.hpp"
-#include "engine/sparse_update.hpp"
 #include "engine/step_counters.hpp"
-#include "engine/strided_view.hpp"
-#include "kernels/kernels.hpp"
+#include "engine/tensor.hpp"
 
 namespace adagrad {
 
@@ -32,21 +30,6 @@ struct Hyperparameters {
     Packed options;
     bool preprocesses, takes_row_mean;
     const char *sparse_error;  // null if sparse gradients are allowed
-};
-
-struct Tensor {
-    const Kernels *kernels = nullptr;
-    std::ptrdiff_t count = 0;
-    StridedView param, state, grad;        // in the order of the update
-    StridedView ordered_grad;              // in C order, in which sums are taken
-    std::ptrdiff_t row_length = 0;         // of the rows whose mean the rule may take; 0 for none
-    std::unique_ptr<SparseUpdate> sparse;  // the workspace of sparse gradients
-    bool has_sparse_grad = false;          // the gradient is in `sparse`, otherwise in `grad`
-    // Set for each step:
-    std::size_t args = 0;
-    std::ptrdiff_t mean_length = 0;  // row_length where the mean is taken, otherwise 0
-    bool preprocesses = false;
-    const double *means = nullptr;
 };
 
 // An index of a sparse gradient that is no row of its table.
@@ -95,7 +78,6 @@ class Executor {
     double grad_norm();
     void take_row_means();
     void update();
-    void update_range(const Tensor &tensor, std::ptrdiff_t begin, std::ptrdiff_t end, Scratch *scratch) const;
 };
 
 }  // namespace adagrad

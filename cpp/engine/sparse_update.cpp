@@ -7,10 +7,7 @@ namespace adagrad {
 namespace {
 
 constexpr std::ptrdiff_t CACHE_LINE = 64;
-// Rows of a table lie anywhere, so that the processor cannot predict the next one.
-constexpr std::ptrdiff_t PREFETCH_DISTANCE = 16, MAX_PREFETCH_LINES = 16;
-// Rows of at most MAX_NARROW elements are collected and updated in one call, until there are BATCH elements.
-constexpr std::ptrdiff_t MAX_NARROW = 16, BATCH = 512;
+constexpr std::ptrdiff_t MAX_PREFETCH_LINES = 16;
 
 void prefetch_row(const StridedView &view, std::ptrdiff_t row, std::ptrdiff_t width) {
     if (!view.contiguous()) return;
@@ -95,29 +92,6 @@ double row_mean(const SparseUpdate &update, const IndexedRow *first, const Index
     return sum / static_cast<double>(update.width);
 }
 
-// The rows that a batch has collected, one after another, from or to an array. Copies of a fixed number of bytes are
-// one instruction each; 0 stands for any number.
-template <std::size_t BYTES> class RowCopier {
-  public:
-    RowCopier(const StridedView &view, std::ptrdiff_t width, char *rows)
-        : data_(view.data), bytes_(BYTES != 0 ? BYTES : static_cast<std::size_t>(width * view.itemsize)), rows_(rows) {}
-    void load(std::ptrdiff_t place, std::ptrdiff_t row) const {
-        std::memcpy(at(place), data_ + row * size(), BYTES != 0 ? BYTES : bytes_);
-    }
-    void store(std::ptrdiff_t place, std::ptrdiff_t row) const {
-        std::memcpy(data_ + row * size(), at(place), BYTES != 0 ? BYTES : bytes_);
-    }
-    void fetch(std::ptrdiff_t row) const { __builtin_prefetch(data_ + row * size()); }
-    char *at(std::ptrdiff_t place) const { return rows_ + place * size(); }
-
-  private:
-    std::ptrdiff_t size() const { return static_cast<std::ptrdiff_t>(BYTES != 0 ? BYTES : bytes_); }
-
-    char *data_;
-    std::size_t bytes_;
-    char *rows_;
-};
-
 }  // namespace
 
 // Ascending rows lie in the order given.
@@ -181,55 +155,6 @@ void SparseUpdate::update_row(const IndexedRow *first, const IndexedRow *last, U
         params.write_back();
         if (!row_accumulator) states.write_back();
     });
-}
-
-// Rows so narrow that a call for each would take longer than its arithmetic.
-template <std::size_t BYTES>
-void SparseUpdate::update_narrow(const IndexedRow *start, const IndexedRow *stop, Update update, const KernelArgs &args,
-                                 Scratch *scratch) const {
-    const RowCopier<BYTES> params(param, width, scratch->param.bytes), states(state, width, scratch->state.bytes),
-        grads(values, width, scratch->grad.bytes);
-    std::int64_t rows[BATCH];
-    std::ptrdiff_t collected = 0;
-    const auto update_batch = [&] {
-        update(params.at(0), states.at(0), grads.at(0), collected * width, args);
-        for (std::ptrdiff_t i = 0; i < collected; ++i) {
-            params.store(i, rows[i]);
-            states.store(i, rows[i]);
-        }
-        collected = 0;
-    };
-    const bool in_order = groups.is_ascending();  // the processor itself fetches what lies in order
-    const IndexedRow *const end = groups.end();
-    groups.for_each_row(start, stop, [&](const IndexedRow *first, const IndexedRow *last) {
-        for (const IndexedRow *entry = first; entry < last && entry - first < PREFETCH_DISTANCE; ++entry) {
-            if (end - entry <= PREFETCH_DISTANCE) break;
-            const IndexedRow &ahead = entry[PREFETCH_DISTANCE];
-            params.fetch(ahead.row);
-            states.fetch(ahead.row);
-            if (!in_order) grads.fetch(ahead.source);
-        }
-        params.load(collected, first->row);
-        states.load(collected, first->row);
-        grads.load(collected, first->source);
-        if (last - first > 1)
-            kernels->add_rows(grads.at(collected), 0, values.data, width, first + 1, last, width, args);
-        rows[collected++] = first->row;
-        if (collected == BATCH || (collected + 1) * width > BATCH) update_batch();  // the width may be 0
-    });
-    if (collected > 0) update_batch();
-}
-
-void SparseUpdate::update_narrow(const IndexedRow *start, const IndexedRow *stop, Update update, const KernelArgs &args,
-                                 Scratch *scratch) const {
-    const bool same_size = param.itemsize == state.itemsize && param.itemsize == values.itemsize;
-    switch (same_size ? width * param.itemsize : 0) {
-    case 4: return update_narrow<4>(start, stop, update, args, scratch);
-    case 8: return update_narrow<8>(start, stop, update, args, scratch);
-    case 16: return update_narrow<16>(start, stop, update, args, scratch);
-    case 64: return update_narrow<64>(start, stop, update, args, scratch);
-    default: return update_narrow<0>(start, stop, update, args, scratch);
-    }
 }
 
 }  // namespace adagrad

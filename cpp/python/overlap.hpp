@@ -6,23 +6,11 @@
 #include <vector>
 
 #include "python/array_checks.hpp"
+#include "python/extent.hpp"
 
 namespace adagrad::arrays {
 
 using LabelledArray = std::pair<PyArrayObject *, Label>;
-
-// Throws ValueError for an array that overlaps itself.
-void check_strides(PyArrayObject *array, const Label &label);
-
-// Where an array lies: in [low, high), and there only in blocks of so many bytes that repeat with a period, the first
-// of them at `low`. A dense array is one block, with period 0.
-struct Extent {
-    const char *low, *high;
-    npy_intp period = 0, block = 0;
-};
-
-// The extent of an array as if it had no gaps.
-Extent bounds_of(PyArrayObject *array);
 
 // Outputs by their extents, for a search.
 class Intervals {

@@ -1,0 +1,95 @@
+// Sums of gradients: of equal rows, of squares, of rows.
+#pragma once
+#include "kernels/gradient.hpp"
+
+namespace adagrad {
+namespace {
+
+// See Kernels::add_rows.
+template <class Kernel, class G>
+inline void add_columns(const Kernel &kernel, G *sums, std::ptrdiff_t sum_width, const G *values, std::ptrdiff_t width,
+                        const IndexedRow *first, const IndexedRow *last, std::ptrdiff_t count) {
+    // Fetches the rows 64 lines ahead, unless the processor does: where they follow one another.
+    constexpr std::ptrdiff_t LINE = 64 / sizeof(G), AHEAD = 64, MAX_DISTANCE = 16;
+    const std::ptrdiff_t lines = (count + LINE - 1) / LINE, distance = lines * MAX_DISTANCE <= AHEAD ? MAX_DISTANCE
+                                                                       : lines < AHEAD               ? AHEAD / lines
+                                                                                                     : 1;
+    for (const IndexedRow *entry = first; entry != last; ++entry) {
+        if (last - entry > distance && entry[distance].source != entry->source + distance) {
+            const G *const ahead = values + entry[distance].source * width;
+            for (std::ptrdiff_t i = 0; i < count; i += LINE) __builtin_prefetch(ahead + i);
+        }
+        const G *__restrict const row = values + entry->source * width;
+        const bool begins = sum_width != 0 && entry->row < 0;
+        G *const sum = sums + (begins ? ~entry->row : entry->row) * sum_width;
+        if (begins) {
+#pragma omp simd
+            for (std::ptrdiff_t i = 0; i < count; ++i) sum[i] = row[i];
+            continue;
+        }
+#pragma omp simd
+        for (std::ptrdiff_t i = 0; i < count; ++i) sum[i] = narrow<G>(kernel.added(widen(sum[i]), widen(row[i])));
+    }
+}
+
+// The same for one row of COUNT columns, whose sums stay in registers.
+template <std::ptrdiff_t COUNT, class Kernel, class G>
+inline void add_some(const Kernel &kernel, G *sums, const G *values, std::ptrdiff_t width, const IndexedRow *first,
+                     const IndexedRow *last) {
+    G own[COUNT];
+    __builtin_memcpy(own, sums, sizeof(own));
+    add_columns(kernel, own, 0, values, width, first, last, COUNT);
+    __builtin_memcpy(sums, own, sizeof(own));
+}
+
+// Each sum is rounded to the type of the gradients.
+template <class Rule, class Kernel, class G>
+void add_rows(void *sum, std::ptrdiff_t sum_width, const void *values, std::ptrdiff_t width, const IndexedRow *first,
+              const IndexedRow *last, std::ptrdiff_t count, const KernelArgs &args) {
+    const Kernel kernel = kernel_for<Rule, Kernel>(args);
+    G *const sums = static_cast<G *>(sum);
+    const G *const columns = static_cast<const G *>(values);
+    switch (sum_width == 0 ? count : 0) {
+    case 1: return add_some<1>(kernel, sums, columns, width, first, last);
+    case 16: return add_some<16>(kernel, sums, columns, width, first, last);
+    case 64: return add_some<64>(kernel, sums, columns, width, first, last);
+    default: return add_columns(kernel, sums, sum_width, columns, width, first, last, count);
+    }
+}
+
+// Sums value(0) ... value(count - 1) in an order that depends on neither the instruction set nor the threads.
+template <class Value> double lane_sum(std::ptrdiff_t count, Value value) {
+    double lanes[SUM_LANES] = {};
+    std::ptrdiff_t i = 0;
+    for (; i + SUM_LANES <= count; i += SUM_LANES) {
+#pragma omp simd
+        for (std::ptrdiff_t lane = 0; lane < SUM_LANES; ++lane) lanes[lane] += value(i + lane);
+    }
+    for (std::ptrdiff_t lane = 0; i < count; ++lane, ++i) lanes[lane] += value(i);
+    double sum = lanes[0];
+    for (std::ptrdiff_t lane = 1; lane < SUM_LANES; ++lane) sum += lanes[lane];
+    return sum;
+}
+
+template <class Rule, class Kernel, class G, int VARIANT>
+double square_sum(const void *, const void *grad, std::ptrdiff_t count, const KernelArgs &args) {
+    const Kernel kernel = kernel_for<Rule, Kernel>(args);
+    const G *const grads = static_cast<const G *>(grad);
+    return lane_sum(count, [=](std::ptrdiff_t i) {
+        const double u = scaled<VARIANT>(kernel, widen(grads[i]));
+        return u * u;
+    });
+}
+
+template <class Rule, class Kernel, class P, class G>
+double row_sum(const void *param, const void *grad, std::ptrdiff_t count, const KernelArgs &args) {
+    const Kernel kernel = kernel_for<Rule, Kernel>(args);
+    const P *const params = static_cast<const P *>(param);
+    const G *const grads = static_cast<const G *>(grad);
+    return lane_sum(count, [=](std::ptrdiff_t i) -> double {
+        return kernel.row_term(widen(params[i]), scaled<DIVIDED>(kernel, widen(grads[i])));
+    });
+}
+
+}  // namespace
+}  // namespace adagrad
