@@ -52,8 +52,8 @@ struct MindSpore : RuleDefaults {
 
         Kernel(const KernelArgs &args, const Scalars &x)
             : rate(C(x.rate)), decay(rounded(C(x.weight_decay))), unscale(rounded(C(x.unscale))),
-              mean(rounded(C(args.row_mean))), grad_scale(rounded(C(float(args.grad_scale)))),
-              clip(rounded(C(args.clip))), decays(x.decays), update_slots(x.update_slots) {}
+              mean(rounded(C(args.row_mean))), grad_scale(C(float(args.grad_scale))), clip(rounded(C(args.clip))),
+              decays(x.decays), update_slots(x.update_slots) {}
 
         C divided(C g) const { return rounded(g / grad_scale); }
         C clipped(C g) const { return rounded(g * clip); }

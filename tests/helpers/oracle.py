@@ -91,19 +91,20 @@ def scaled_gradients(
 
 
 def divided(gradients: Gradients, grad_scale: float | None, kept: Sequence[DType]) -> Gradients:
-    return gradients if grad_scale is None else each_rounded(np.divide, gradients, np.float32(grad_scale), kept)
+    if grad_scale is None:
+        return gradients
+    return [
+        None if u is None else rounded(u / u.dtype.type(np.float32(grad_scale)), dtype)
+        for u, dtype in zip(gradients, kept, strict=True)
+    ]
 
 
 def clipped(gradients: Gradients, max_norm: float, norm: Any, kept: Sequence[DType]) -> Gradients:
     factor = max_norm / (norm + 1e-6)
-    return gradients if factor >= 1 else each_rounded(np.multiply, gradients, factor, kept)
-
-
-def each_rounded(
-    operation: np.ufunc, gradients: Gradients, factor: float | np.floating[Any], kept: Sequence[DType]
-) -> Gradients:
+    if factor >= 1:
+        return gradients
     return [
-        None if u is None else rounded(operation(u, rounded(u.dtype.type(factor), dtype)), dtype)
+        None if u is None else rounded(u * rounded(u.dtype.type(factor), dtype), dtype)
         for u, dtype in zip(gradients, kept, strict=True)
     ]
 

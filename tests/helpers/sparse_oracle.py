@@ -36,7 +36,7 @@ def scaled_totals(
     kept = kept_in(totals.dtype)
     g = totals.astype(computing_type(totals.dtype))
     if grad_scale is not None:
-        g = rounded(g / rounded(g.dtype.type(np.float32(grad_scale)), kept), kept)
+        g = rounded(g / g.dtype.type(np.float32(grad_scale)), kept)
     if max_norm is not None:
         factor = max_norm / (rows_norm(g, loss_scale) + 1e-6)
         if not factor >= 1:
