@@ -112,7 +112,7 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     m.attr("DONE") = py::int_(static_cast<int>(Plan::DONE));
     m.attr("SKIPPED") = py::int_(static_cast<int>(Plan::SKIPPED));
     m.attr("STALE") = py::int_(static_cast<int>(Plan::STALE));
-    adagrad::def_init(py::class_<Plan>(m, "Plan", adagrad::checks_memory()), make_plan, "rule"_a, "roles"_a,
+    adagrad::def_init(py::class_<Plan>(m, "Plan", adagrad::is_collectable<Plan>()), make_plan, "rule"_a, "roles"_a,
                       "watched_keys"_a = py::tuple(), "indexed"_a = true)
         .def("add_groups", &Plan::add_groups, "groups"_a, "states"_a, "counters"_a, "names"_a, "group_index"_a,
              "pairs"_a = py::list())
@@ -125,9 +125,9 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
         .def_property_readonly("grad_norm", &Plan::grad_norm);
 
     using adagrad::TensorPlan;
-    adagrad::def_init(py::class_<TensorPlan, Plan>(m, "TensorPlan", adagrad::checks_memory()), make_tensor_plan,
-                      "rule"_a, "roles"_a, "watched_keys"_a, "tensor_type"_a)
-        .def("add_tensors", &TensorPlan::add_tensors, "params"_a, "states"_a)
+    adagrad::def_init(py::class_<TensorPlan, Plan>(m, "TensorPlan", adagrad::is_collectable<TensorPlan>()),
+                      make_tensor_plan, "rule"_a, "roles"_a, "watched_keys"_a, "tensor_type"_a)
+        .def("add_tensors", &TensorPlan::add_tensors, "params"_a, "param_states"_a, "states"_a)
         .def("step_tensors", &TensorPlan::step_tensors, "groups"_a, "states"_a, "optimizer"_a, "grad_scale"_a = 1.0)
         .def_property_readonly("updated", &TensorPlan::updated);
 }

@@ -19,6 +19,30 @@ inline pybind11::custom_type_setup checks_memory() {
     return pybind11::custom_type_setup([](PyHeapTypeObject *type) { type->ht_type.tp_new = new_instance; });
 }
 
+// The value of an object, or null before its __init__.
+template <class T> T *value_of(PyObject *self) {
+    return static_cast<T *>(reinterpret_cast<pybind11::detail::instance *>(self)->get_value_and_holder().value_ptr());
+}
+
+// The same for a class whose values refer to objects that may refer back: T::traverse and T::clear show the garbage
+// collector what it cannot see.
+template <class T> pybind11::custom_type_setup is_collectable() {
+    return pybind11::custom_type_setup([](PyHeapTypeObject *heap_type) {
+        PyTypeObject &type = heap_type->ht_type;
+        type.tp_new = new_instance;
+        type.tp_flags |= Py_TPFLAGS_HAVE_GC;
+        type.tp_traverse = [](PyObject *self, visitproc visit, void *arg) {
+            Py_VISIT(Py_TYPE(self));
+            const T *const value = value_of<T>(self);
+            return value == nullptr ? 0 : value->traverse(visit, arg);
+        };
+        type.tp_clear = [](PyObject *self) {
+            if (T *const value = value_of<T>(self)) value->clear();
+            return 0;
+        };
+    });
+}
+
 // Defines __init__ as def(py::init(make), extra...) does.
 template <class Class, class T, class... Arguments, class... Extra>
 Class &def_init(Class &&cls, std::unique_ptr<T> (*make)(Arguments...), const Extra &...extra) {

@@ -77,6 +77,10 @@ class Plan {
 
     std::optional<double> grad_norm() const { return executor_.norm; }
 
+    // For the garbage collector: visits the objects that the plan holds, and lets them go. No array is current then.
+    int traverse(visitproc visit, void *arg) const;
+    void clear();
+
   protected:
     struct Entry {
         py::object param, state;

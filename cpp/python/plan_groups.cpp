@@ -119,6 +119,21 @@ void Plan::resize(std::size_t params, std::size_t counters, std::size_t groups) 
     group_sizes_.resize(groups);
 }
 
+int Plan::traverse(visitproc visit, void *arg) const {
+    for (const Entry &entry : entries_) {
+        Py_VISIT(entry.param.ptr());
+        Py_VISIT(entry.state.ptr());
+    }
+    return 0;
+}
+
+void Plan::clear() {
+    const std::vector<Entry> released = std::move(entries_);  // at the end, when the plan is empty
+    entries_.clear();
+    resize(0, 0, 0);
+    memory_ = {};
+}
+
 void Plan::add_param(const py::object &param_object, const py::object &state_object,
                      std::vector<arrays::LabelledArray> &params, std::vector<arrays::LabelledArray> &states) {
     const arrays::Label param_label = label(roles_.param, entries_.size());

@@ -30,22 +30,23 @@ TensorPlan::TensorPlan(const std::string &rule, Roles roles, const py::tuple &wa
     : Plan(rule, roles, watched_keys), sum_key_(interned(roles.state)), counter_key_(interned(roles.counter)),
       reader_(tensor_type) {}
 
-void TensorPlan::add_tensors(const py::list &params, const py::dict &states) {
-    if (params.size() != entries_.size()) throw py::value_error("params: expected a tensor for each array");
+void TensorPlan::add_tensors(const py::list &params, const py::list &param_states, const py::dict &states) {
+    if (params.size() != entries_.size() || param_states.size() != entries_.size())
+        throw py::value_error("params: expected a tensor and a state for each array");
     const auto memory_of = [&](const py::object &tensor) {
         dlpack::Tensor memory;
         return reader_.read(tensor, memory) ? seen(memory) : TensorMemory();
     };
     std::size_t group = 0;
     Py_ssize_t rest = 0;
-    for (const py::handle param : params) {
+    for (std::size_t i = 0; i < params.size(); ++i) {
         while (rest == 0) rest = group_sizes_[group++];
         --rest;
         Slot slot;
-        slot.param = py::reinterpret_borrow<py::object>(param);
+        slot.param = params[i];
         slot.group = group - 1;
-        slot.state = dict_item(states, param);
-        if (slot.state && PyDict_Check(slot.state.ptr())) {
+        slot.state = param_states[i];
+        if (PyDict_Check(slot.state.ptr())) {
             slot.sum = dict_item(slot.state, sum_key_);
             slot.counter = dict_item(slot.state, counter_key_);
         }
@@ -60,6 +61,27 @@ void TensorPlan::add_tensors(const py::list &params, const py::dict &states) {
         known_states_.emplace_back(py::reinterpret_borrow<py::object>(key), py::reinterpret_borrow<py::object>(value));
         return true;
     });
+}
+
+int TensorPlan::traverse(visitproc visit, void *arg) const {
+    for (const Slot &slot : slots_)
+        for (const py::object *object : {&slot.param, &slot.state, &slot.sum, &slot.counter}) Py_VISIT(object->ptr());
+    for (const auto &[param, state] : known_states_) {
+        Py_VISIT(param.ptr());
+        Py_VISIT(state.ptr());
+    }
+    for (const Grad &grad : grads_) Py_VISIT(grad.tensor.ptr());
+    return Plan::traverse(visit, arg);
+}
+
+void TensorPlan::clear() {
+    const auto slots = std::move(slots_);  // released at the end, when the plan is empty
+    const auto states = std::move(known_states_);
+    const auto grads = std::move(grads_);
+    slots_.clear();
+    known_states_.clear();
+    grads_.clear();
+    Plan::clear();
 }
 
 void TensorPlan::prefetch_after(std::size_t index) const {

@@ -10,9 +10,10 @@ class TensorPlan : public Plan {
   public:
     TensorPlan(const std::string &rule, Roles roles, const py::tuple &watched_keys, const py::type &tensor_type);
 
-    // The tensors over which the arrays of `add_groups` lie. `states` is the optimizer's dict: for each parameter a
-    // dict of its accumulator and its counter. A parameter without state has an empty array; it gets no update.
-    void add_tensors(const py::list &params, const py::dict &states);
+    // The tensors over which the arrays of `add_groups` lie. `param_states` has for each parameter the dict of its
+    // accumulator and its counter, or None: such a parameter has an empty array, and gets no update. `states` is the
+    // optimizer's dict of them.
+    void add_tensors(const py::list &params, const py::list &param_states, const py::dict &states);
 
     // One update with the attribute `grad` of each parameter. The method _read_grad(index, group, grad) of `optimizer`
     // converts a gradient unlike the last one: to an array, or to the parts of a sparse gradient. The rest is as in
@@ -21,6 +22,9 @@ class TensorPlan : public Plan {
 
     // The parameters that the last step updated.
     py::list updated() const;
+
+    int traverse(visitproc visit, void *arg) const;
+    void clear();
 
   private:
     struct Slot {

@@ -49,10 +49,15 @@ struct MindSpore : RuleDefaults {
         Flag<C> decays, update_slots;
 
         static C rounded(C x) { return widen(narrow<P>(x)); }
+        // A scale that the type of the parameter cannot hold would become 0 or infinity.
+        static C held(C scale) {
+            const C near = rounded(scale);
+            return near > 0 && __builtin_isfinite(near) ? near : scale;
+        }
 
         Kernel(const KernelArgs &args, const Scalars &x)
             : rate(C(x.rate)), decay(rounded(C(x.weight_decay))), unscale(rounded(C(x.unscale))),
-              mean(rounded(C(args.row_mean))), grad_scale(C(float(args.grad_scale))), clip(rounded(C(args.clip))),
+              mean(rounded(C(args.row_mean))), grad_scale(held(C(float(args.grad_scale)))), clip(rounded(C(args.clip))),
               decays(x.decays), update_slots(x.update_slots) {}
 
         C divided(C g) const { return rounded(g / grad_scale); }

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from . import _core
+from .inputs.tensors import to_array
 from .inputs.types import Array
 from .inputs.validation import positive_scale
-from .migration.torch_optimizer import own_state, shared
+from .migration.torch_optimizer import check_shareable, own_state
 from .optimizers.torch import TorchAdagrad
 
 try:
@@ -107,6 +108,11 @@ class Adagrad(torch.optim.Adagrad):
         _check_path({**self.defaults, **param_group} if isinstance(param_group, dict) else self.defaults)
         super().add_param_group(param_group)
 
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Load the state dict of this optimizer or of ``torch.optim.Adagrad``."""
+        super().load_state_dict(state_dict)
+        self._plan = None  # it would keep the memory of the accumulators that are replaced
+
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Update the parameters that have a gradient.
 
@@ -161,31 +167,38 @@ class Adagrad(torch.optim.Adagrad):
         updated = plan.updated
         torch.autograd.graph.increment_version(updated)  # autograd raises its error for a graph that has saved them
         if grad_scale is not None:  # torch's fused step leaves the unscaled gradients, too
-            torch._foreach_div_([param.grad for param in updated], grad_scale)
+            with torch.no_grad():
+                torch._foreach_div_([param.grad for param in updated], grad_scale.reshape(()))
 
     def _new_plan(self) -> _core.TensorPlan:
         """Check all tensors and make the plan of a step over their memory."""
+        for k, group in enumerate(self.param_groups):
+            if not isinstance(group, dict):
+                raise TypeError(f"param_groups[{k}]: expected a dict, got {type(group).__name__}")
+            if not isinstance(group["params"], list):
+                group["params"] = list(group["params"])
         plan = _core.TensorPlan("torch", ROLES, WATCHED_KEYS, torch.Tensor)
         groups: list[dict[str, Any]] = [{"params": []} for _ in self.param_groups]
         sums: list[Array] = []
         steps: list[Array] = []
         params = [param for group in self.param_groups for param in group["params"]]
         index = [k for k, group in enumerate(self.param_groups) for _ in group["params"]]
+        states: dict[Any, Any] = {}
         for i, (k, param) in enumerate(zip(index, params, strict=True)):
-            if param.grad is not None or self.state.get(param):
-                self.state[param] = own_state(self, param)
-            else:  # torch creates no state before the first gradient
+            if param.grad is None and not _has_stepped(self.state.get(param)):
+                # Whatever it is, no step touches it.
                 groups[k]["params"].append(np.empty(0, np.float32))
                 sums.append(np.empty(0, np.float32))
                 steps.append(np.zeros((), np.float32))
                 continue
-            state = self.state[param]
+            states[param] = state = own_state(self, param)
             groups[k]["params"].append(_array(param, f"params[{i}]"))
             sums.append(_array(state["sum"], f"sum[{i}]"))
             steps.append(_array(state["step"], f"step[{i}]"))
-        names = [name for group in self.param_groups for name in group.get("param_names", ())]
+        names = [name for group in self.param_groups for name in group.get("param_names") or ()]
         plan.add_groups(groups, sums, steps, names, np.array(index, np.int32))
-        plan.add_tensors(params, self.state)
+        self.state.update(states)
+        plan.add_tensors(params, [states.get(param) for param in params], self.state)
         return plan
 
     # The core calls these two.
@@ -193,8 +206,8 @@ class Adagrad(torch.optim.Adagrad):
     def _hyperparameters(self, index: int, steps: int) -> dict[str, Any]:
         group = self.param_groups[index]
         _check_path(group)
-        rates = {key: value.item() for key, value in group.items() if isinstance(value, torch.Tensor)}
-        return {"decays_sparse": False, **rates}
+        options = {key: group[key] for key in TorchAdagrad._watched_keys if isinstance(group[key], torch.Tensor)}
+        return {"decays_sparse": False, **{key: value.item() for key, value in options.items()}}
 
     def _read_grad(self, index: int, group: dict[str, Any], grad: Any) -> Array | tuple[Array, Array, bool]:
         """Return a gradient as an array, or the indices and values of a sparse one and whether they are elements."""
@@ -206,19 +219,31 @@ class Adagrad(torch.optim.Adagrad):
             raise RuntimeError("weight_decay option is not compatible with sparse gradients")
         dims = grad.sparse_dim()
         if dims not in (1, grad.dim()):
-            raise ValueError(f"{label}: expected 1 or {grad.dim()} sparse dimensions, got {dims}")
+            raise ValueError(f"{label}: expected 1 sparse dimension or all {grad.dim()}, got {dims}")
         # torch adds equal rows in its own order, and negates before it adds.
         grad = -(-grad).coalesce() if group["maximize"] else grad.coalesce()
         indices = grad._indices()
         if dims > 1:
-            strides = torch.tensor(torch.empty(grad.shape, device="meta").stride())
+            strides = torch.tensor(torch.empty(grad.shape, device="meta").stride(), device="cpu")
             indices = (indices * strides[:, None]).sum(0, keepdim=True)
         return _array(indices[0], label), _array(grad._values(), label), dims == grad.dim()
 
 
 def _array(tensor: Any, label: str) -> Array:
     """Return an array over a tensor's memory, also for a subclass whose elements lie in its own memory."""
-    return shared(tensor.detach().as_subclass(torch.Tensor), label)
+    if not isinstance(tensor, torch.Tensor):
+        raise TypeError(f"{label}: expected a tensor, got {type(tensor).__name__}")
+    if type(tensor).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__:
+        raise TypeError(f"{label}: expected a tensor with memory of its own, got {type(tensor).__name__}")
+    own = tensor.detach().as_subclass(torch.Tensor)
+    check_shareable(own, label)
+    # A second storage over the same memory: NumPy forbids to resize the one that it is given.
+    array: Array = to_array(torch.from_dlpack(torch.utils.dlpack.to_dlpack(own)))
+    return array
+
+
+def _has_stepped(state: Any) -> bool:
+    return bool(state) and float(state["step"]) > 0
 
 
 def _check_path(group: dict[str, Any]) -> None:

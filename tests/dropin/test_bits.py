@@ -190,6 +190,34 @@ def test_large_tensors_on_two_threads() -> None:
     assert_same(optimizer, reference)
 
 
+@pytest.mark.parametrize(
+    "frozen",
+    [
+        torch.ones(2, dtype=torch.int8),
+        torch.ones(2).to(torch.float8_e4m3fn),
+        torch.empty(2, device="meta"),
+        torch.ones(1).expand(3),
+    ],
+    ids=str,
+)
+def test_a_parameter_without_a_gradient_may_be_anything(frozen: torch.Tensor) -> None:
+    ours, theirs = parameters([(3,)]), parameters([(3,)])
+    opts = Adagrad([*ours, frozen]), torch.optim.Adagrad([*theirs, frozen], fused=True)
+    for step in range(3):
+        for params, optimizer in zip((ours, theirs), opts, strict=True):
+            set_grads(params, step)
+            optimizer.step()
+    assert_same_bits(to_numpy(ours[0]), to_numpy(theirs[0]), "parameter")
+
+
+def test_entries_of_groups_that_are_no_options() -> None:
+    params = parameters([(3,)])
+    optimizer = Adagrad([{"params": params, "mask": torch.ones(3)}])
+    set_grads(params, 0)
+    optimizer.step()
+    assert optimizer.state[params[0]]["step"] == 1
+
+
 def test_no_gradient_changes_nothing() -> None:
     ours, optimizer, theirs, reference = pair()
     optimizer.step()

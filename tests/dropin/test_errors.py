@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from collections import UserDict
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from helpers.dropin import parameters, set_grads
 from helpers.errors import error_of, raises
 from numpy_adagrad.torch import Adagrad
+from torch.testing._internal.two_tensor import TwoTensor
 
 Params = list[torch.Tensor]
 
@@ -83,7 +85,7 @@ ERRORS: list[tuple[Callable[[Params, Any], None], type[Exception], str]] = [
     (meta_sum, ValueError, "sum[1]: expected a strided tensor on the CPU, got torch.strided on meta"),
     (sum_shape, ValueError, "sum[1]: expected shape (4,), got (5,)"),
     (sum_dtype, TypeError, "sum[1]: expected the dtype float32 of its parameter, got float64"),
-    (hybrid, ValueError, "grads[2]: expected 1 or 3 sparse dimensions, got 2"),
+    (hybrid, ValueError, "grads[2]: expected 1 sparse dimension or all 3, got 2"),
     (decayed_sparse, RuntimeError, "weight_decay option is not compatible with sparse gradients"),
     (
         differentiable,
@@ -187,6 +189,28 @@ def test_tensors_elsewhere() -> None:
     param.grad = torch.empty(4, device="meta")
     optimizer = Adagrad([param])
     raises(ValueError, "params[0]: expected a strided tensor on the CPU, got torch.strided on meta", optimizer.step)
+
+
+def test_tensors_without_memory_of_their_own() -> None:
+    param = torch.nn.Parameter(TwoTensor(torch.ones(4), torch.ones(4)))
+    param.grad = TwoTensor(torch.ones(4), torch.ones(4))
+    text = "params[0]: expected a tensor with memory of its own, got TwoTensor"
+    raises(TypeError, text, Adagrad([param]).step)
+
+
+def test_state_without_a_tensor() -> None:
+    (param,) = parameters([(4,)])
+    optimizer = Adagrad([param])
+    set_grads([param], 0)
+    optimizer.state[param]["sum"] = None
+    raises(TypeError, "sum[0]: expected a tensor, got NoneType", optimizer.step)
+
+
+def test_groups_that_are_no_dicts() -> None:
+    (param,) = parameters([(4,)])
+    optimizer = Adagrad([param])
+    optimizer.param_groups[0] = UserDict(optimizer.param_groups[0])
+    raises(TypeError, "param_groups[0]: expected a dict, got UserDict", optimizer.step)
 
 
 def test_integers() -> None:

@@ -67,6 +67,10 @@ def reverse_params(params: Params, optimizer: Any) -> None:
     optimizer.param_groups[0]["params"].reverse()
 
 
+def use_a_tuple(params: Params, optimizer: Any) -> None:
+    optimizer.param_groups[0]["params"] = tuple(optimizer.param_groups[0]["params"])
+
+
 def remove_a_param(params: Params, optimizer: Any) -> None:
     del optimizer.param_groups[0]["params"][0]
 
@@ -97,6 +101,7 @@ CHANGES = [
     forget_a_state,
     load_own_state,
     reverse_params,
+    use_a_tuple,
     remove_a_param,
     reshape,
     widen,

@@ -83,6 +83,25 @@ def test_a_partial_state_dict() -> None:
     assert_same(optimizer, reference)
 
 
+def test_a_counter_of_one_element() -> None:
+    (param,) = parameters([(3,)])
+    optimizer = Adagrad([param])
+    optimizer.state[param]["step"] = torch.ones(1)
+    set_grads([param], 0)
+    optimizer.step()
+    assert optimizer.state[param]["step"].tolist() == 2
+
+
+def test_a_later_group_under_another_default_device() -> None:
+    params = parameters([(3,), (2,)])
+    optimizer = Adagrad(params[:1])
+    optimizer.add_param_group({"params": params[1:]})
+    set_grads(params, 0)
+    with torch.device("meta"):
+        optimizer.step()
+    assert optimizer.state[params[1]]["step"].device.type == "cpu"
+
+
 def test_a_later_group() -> None:
     ours, optimizer, theirs, reference = pair(**OPTIONS)
     for params, opt in ((ours, optimizer), (theirs, reference)):

@@ -178,6 +178,8 @@ def test_scaled_gradients(scale: float, dtype: torch.dtype) -> None:
     for step in range(4):
         for params, opt in ((ours, optimizer), (theirs, reference)):
             set_grads(params, step)
+            for param in params:
+                param.grad.requires_grad_(step == 1)
             opt.grad_scale, opt.found_inf = torch.tensor(scale), torch.tensor(float(step == 2))
             opt.step()
             del opt.grad_scale, opt.found_inf

@@ -41,6 +41,13 @@ def test_one_norm_over_all_dtypes(dialect: Dialect, grad_scale: Any, max_norm: A
     assert_same_bits(np.float64(opt.grad_norm), expected, "norm, max_norm as given")
 
 
+@pytest.mark.parametrize("scale", [2.0**16, 2.0**-25])
+def test_scale_beyond_a_half_type(dialect: Dialect, scale: float) -> None:
+    grad = np.array([2000, -300], np.float16) * np.float16(1 if scale > 1 else 2**-20)
+    opt = check_step(dialect, [normal(2, dtype="f2")], [grad], scaling={"grad_scale": scale, "max_norm": np.inf})
+    assert opt.grad_norm == pytest.approx(np.linalg.norm(grad.astype(np.float64)) / scale, rel=1e-2)
+
+
 def test_limit_at_the_norm(dialect: Dialect) -> None:
     """As in torch a gradient of exactly the limit shrinks, for the 1e-6; one that is 1e-6 shorter does not."""
     grad = np.array([3, 4], np.float64)

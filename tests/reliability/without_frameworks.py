@@ -2,11 +2,11 @@
 
 A file counts with all that it imports and the programs that it starts.
 
-`python tests/reliability/without_frameworks.py [FOLDER ...]`
+`python tests/reliability/without_frameworks.py [FOLDER ...] [--without MODULE]`
 """
 
+import argparse
 import ast
-import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -46,7 +46,12 @@ def needs_framework(path: Path) -> bool:
 
 
 if __name__ == "__main__":
-    folders = [TESTS / name for name in sys.argv[1:]] or [
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folders", nargs="*")
+    parser.add_argument("--without", help="a module that is not there either")
+    args = parser.parse_args()
+    FRAMEWORKS.add(args.without)
+    folders = [TESTS / name for name in args.folders] or [
         path for path in sorted(TESTS.iterdir()) if path.is_dir() and path.name not in OTHERS
     ]
     for folder in folders:

@@ -187,12 +187,17 @@ def torch_grads(optimizer: Any) -> list[Array | RowSparse | None]:
 
 def shared(tensor: Any, label: str) -> Array:
     """Return an array over a tensor's memory."""
+    check_shareable(tensor, label)
+    array: Array = to_array(tensor)
+    return array
+
+
+def check_shareable(tensor: Any, label: str) -> None:
+    """Raise ValueError for a tensor whose values are not an array in the memory of the CPU."""
     if tensor.device.type != "cpu" or str(tensor.layout) != "torch.strided":
         raise ValueError(f"{label}: expected a strided tensor on the CPU, got {tensor.layout} on {tensor.device}")
     if tensor.is_conj() or tensor.is_neg():
         raise ValueError(f"{label}: expected a tensor with its own values, got a conjugated or negated view")
-    array: Array = to_array(tensor)
-    return array
 
 
 def _shared_memory(optimizer: Any) -> SharedMemory:
@@ -229,9 +234,10 @@ def own_state(optimizer: Any, tensor: Any) -> dict[str, Any]:
         initial = optimizer.defaults["initial_accumulator_value"]
         value = complex(initial, initial) if tensor.is_complex() else initial
         state_sum = torch.full_like(tensor, value, requires_grad=False, memory_format=torch.preserve_format)
-        return {"step": torch.zeros((), dtype=torch.float32), "sum": state_sum}
-    if not isinstance(state["step"], torch.Tensor) or state["step"].dtype != torch.float32:
-        return {**state, "step": torch.tensor(float(state["step"]), dtype=torch.float32)}
+        return {"step": torch.zeros((), dtype=torch.float32, device="cpu"), "sum": state_sum}
+    step = state["step"]
+    if not isinstance(step, torch.Tensor) or step.dtype != torch.float32 or step.dim() != 0:
+        return {**state, "step": torch.tensor(float(step), dtype=torch.float32, device="cpu")}
     return state
 
 

@@ -1,0 +1,56 @@
+"""The optimizer leaves torch its memory: storages can be resized, and what nothing else refers to is freed."""
+
+import copy
+import gc
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import torch
+from helpers.dropin import parameters, set_grads
+from numpy_adagrad.torch import Adagrad
+
+
+def stepped() -> tuple[torch.Tensor, Any]:
+    (param,) = parameters([(3,)])
+    optimizer = Adagrad([param])
+    set_grads([param], 1)
+    optimizer.step()
+    return param, optimizer
+
+
+def test_storages_can_be_resized() -> None:
+    param, optimizer = stepped()
+    for tensor in (param.detach(), optimizer.state[param]["sum"], optimizer.state[param]["step"], param.grad):
+        assert isinstance(tensor, torch.Tensor)
+        tensor.untyped_storage().resize_(0)
+
+
+def hooked(param: torch.Tensor, optimizer: Any) -> None:
+    param.register_hook(lambda grad, optimizer=optimizer: grad)
+
+
+def held_by_the_parameter(param: Any, optimizer: Any) -> None:
+    param.optimizer = optimizer
+
+
+def held_by_the_state(param: torch.Tensor, optimizer: Any) -> None:
+    optimizer.state[param]["optimizer"] = optimizer
+
+
+@pytest.mark.parametrize("refer", [hooked, held_by_the_parameter, held_by_the_state])
+def test_an_optimizer_to_which_its_parameters_refer_is_collected(refer: Callable[[torch.Tensor, Any], None]) -> None:
+    param, optimizer = stepped()
+    refer(param, optimizer)
+    found = weakref.ref(optimizer)
+    del param, optimizer
+    gc.collect()
+    assert found() is None
+
+
+def test_a_loaded_state_replaces_the_memory_of_the_old_one() -> None:
+    param, optimizer = stepped()
+    old = weakref.ref(optimizer.state[param]["sum"])
+    optimizer.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    assert old() is None
