@@ -2,11 +2,11 @@
 
 A file counts with all that it imports and the programs that it starts.
 
-`python tests/reliability/without_frameworks.py [FOLDER ...] [--without MODULE]`
+`python tests/reliability/without_frameworks.py [FOLDER ...]`
 """
 
-import argparse
 import ast
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -46,12 +46,7 @@ def needs_framework(path: Path) -> bool:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser()
-    parser.add_argument("folders", nargs="*")
-    parser.add_argument("--without", help="a module that is not there either")
-    args = parser.parse_args()
-    FRAMEWORKS.add(args.without)
-    folders = [TESTS / name for name in args.folders] or [
+    folders = [TESTS / name for name in sys.argv[1:]] or [
         path for path in sorted(TESTS.iterdir()) if path.is_dir() and path.name not in OTHERS
     ]
     for folder in folders:
