@@ -131,6 +131,15 @@ def test_errors(dialect: Dialect) -> None:
     raises(ValueError, "params: expected unique names, got 'a.b' twice", lambda: dialect.optimizer(twice))
 
 
+def test_two_gradients_of_one_parameter(dialect: Dialect) -> None:
+    """The last one won."""
+    optimizer = dialect.optimizer({"a": {"b": normal(3)}})
+    twice: dict[str, Any] = {"a": {"b": normal(3)}, "a.b": normal(3, seed=1)}
+    for grads in (twice, list(twice.items())):
+        message = "grads: expected unique names, got 'a.b' twice"
+        raises_unchanged(optimizer, ValueError, message, lambda: optimizer.step(grads))  # noqa: B023
+
+
 def test_groups_among_arrays(dialect: Dialect) -> None:
     message = "params: expected groups only or arrays only, got some of each"
     raises(TypeError, message, lambda: dialect.optimizer([{"params": [normal(3)]}, normal(3)]))

@@ -14,6 +14,7 @@ from .nested import check_same_arrays, children, leaves
 from .sparse import RowSparse, is_sparse
 from .tensors import is_foreign
 from .types import Array, Group
+from .validation import check_hashable, check_list
 
 Grads: TypeAlias = Array | RowSparse | Mapping[str, Any] | Iterable[Any]
 
@@ -122,13 +123,12 @@ def read_names(groups: Sequence[Group], earlier: Sequence[Group] = (), known: Ma
         raise ValueError("all optimizer params should be with/without names. Some param names are missing")
     names: dict[str, int] = {}
     for k, group in enumerate(groups, len(earlier)):
-        if not isinstance(group["param_names"], (list, tuple)):
-            got = type(group["param_names"]).__name__
-            raise TypeError(f"param_groups[{k}]['param_names']: expected a list, got {got}")
+        check_list(f"param_groups[{k}]['param_names']", group["param_names"])
         params, own = len(group["params"]), len(group["param_names"])
         if own != params:
             raise ValueError(f"param_groups[{k}]['param_names']: expected {params} names, got {own}")
         for name in group["param_names"]:
+            check_hashable(f"param_groups[{k}]['param_names']", name)
             if name in known or name in names:
                 raise ValueError(f"params: expected unique names, got {name!r} twice")
             names[name] = len(known) + len(names)
@@ -141,13 +141,13 @@ def flat_grads(grads: Any, names: Collection[Any], single_param: bool) -> Sequen
         return _in_sequence(grads, names)
     if isinstance(grads, np.ndarray):
         return _single(grads, single_param)
-    if isinstance(grads, Mapping):
+    if isinstance(grads, Mapping) and not is_sparse(grads):
         has_layers = not _core.is_flat(grads) and any(children(value) is not None for value in grads.values())
-        return _by_name(dict(leaves(grads.items())) if has_layers else grads, names)
+        return _by_name(_unique(leaves(grads.items())) if has_layers else grads, names)
     if is_sparse(grads) or is_foreign(grads):
         return _single(grads, single_param)
     if names and _has_fields(grads):
-        return _by_name(dict(leaves(children(grads) or ())), names)
+        return _by_name(_unique(leaves(children(grads) or ())), names)
     if isinstance(grads, (set, frozenset, str, bytes)) or not isinstance(grads, Iterable):
         hint = "; call step(closure=f), where f returns (loss, grads)" if callable(grads) else ""
         raise TypeError(f"grads: expected arrays in the form of the parameters, got {type(grads).__name__}{hint}")
@@ -165,13 +165,21 @@ def _in_sequence(items: Sequence[Any], names: Collection[Any]) -> Sequence[Any]:
         return items
     kinds = {type(name) for name in names}
     if all(isinstance(item, tuple) and len(item) == 2 and type(item[0]) in kinds for item in items):
-        named = dict(items)
-        if len(named) != len(items):
-            raise ValueError(f"grads: expected unique names, got {len(named)} for {len(items)} gradients")
-        return _by_name(named if _core.is_flat(named) else dict(leaves(items)), names)
+        named = _unique(items)
+        return _by_name(named if _core.is_flat(named) else _unique(leaves(items)), names)
     if any(children(item) is not None for item in items):
-        return _by_name(dict(leaves((str(i), item) for i, item in enumerate(items))), names)
+        return _by_name(_unique(leaves((str(i), item) for i, item in enumerate(items))), names)
     return items
+
+
+def _unique(items: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
+    """Return pairs of name and gradient as a dict: of two gradients for one parameter, none would tell of the other."""
+    named: dict[Any, Any] = {}
+    for name, grad in items:
+        if name in named:
+            raise ValueError(f"grads: expected unique names, got {name!r} twice")
+        named[name] = grad
+    return named
 
 
 def _by_name(grads: Mapping[Any, Any], names: Collection[Any]) -> list[Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .stored_elements import is_scipy
 from .validation import same_memory
 
 
@@ -25,7 +26,7 @@ def children(value: Any) -> list[tuple[Any, Any]] | None:
     if isinstance(value, np.ndarray):
         return None
     if isinstance(value, Mapping):
-        return list(value.items())
+        return None if is_scipy(value) else list(value.items())  # one format of SciPy is a mapping
     if isinstance(value, (list, tuple)):
         if hasattr(value, "_fields"):
             return list(zip(value._fields, value, strict=True))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .hints import scheduler
 from .memmap import check_arrays
@@ -51,12 +53,46 @@ def norm_limit(value: Any) -> float:
     return limit
 
 
-def step_count(value: Any, label: str) -> float:
-    """Check a number of steps and convert it to a float."""
+def flag(value: Any, label: str) -> bool:
+    """Convert anything with a truth value to a bool."""
+    try:
+        return bool(value)
+    except (TypeError, ValueError, RuntimeError):
+        got = type(value).__name__ + (f" of shape {tuple(value.shape)}" if hasattr(value, "shape") else "")
+        raise TypeError(f"{label}: expected True or False, got {got}") from None
+
+
+def step_count(value: Any, label: str, dtype: npt.DTypeLike | None = None) -> float:
+    """Check a number of steps, which must lie in the range of `dtype`, and convert it to a float."""
     count = number(to_array(value), label)
     if not (count >= 0 and count.is_integer()):
         raise ValueError(f"{label}: expected a whole number of steps, got {count}")
+    if dtype is not None:
+        kept = np.dtype(dtype)
+        largest = float(np.finfo(kept).max) if kept.kind == "f" else np.iinfo(kept).max
+        if count > largest:
+            raise ValueError(f"{label}: expected a number of steps within {kept}, got {count:.10g}")
     return count
+
+
+def check_dict(label: str, value: Any) -> None:
+    """Raise TypeError if `value` is no mapping."""
+    if not isinstance(value, Mapping):
+        raise TypeError(f"{label}: expected a dict, got {type(value).__name__}")
+
+
+def check_hashable(label: str, value: Any) -> None:
+    """Raise TypeError if `value` cannot be a key."""
+    try:
+        hash(value)
+    except TypeError:
+        raise TypeError(f"{label}: expected hashable entries, got {value!r:.60}") from None
+
+
+def check_list(label: str, value: Any) -> None:
+    """Raise TypeError if `value` is neither a list nor a tuple."""
+    if not isinstance(value, (list, tuple)):
+        raise TypeError(f"{label}: expected a list, got {type(value).__name__}")
 
 
 def check_shape(label: str, expected: tuple[int, ...], got: tuple[int, ...]) -> None:
