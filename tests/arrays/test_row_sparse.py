@@ -29,7 +29,7 @@ def test_sum_is_a_batch_of_both(dialect: Dialect, dtype: Any) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("factor", [2, 0.1, np.float64(0.3), np.float32(0.3)])
+@pytest.mark.parametrize("factor", [2, 0.1, np.float64(0.3), np.float32(0.3), np.array(0.3)])
 def test_product(dtype: Any, factor: Any) -> None:
     values = normal(3, 2).astype(dtype)
     for product in (RowSparse([1, 0, 1], values) * factor, factor * RowSparse([1, 0, 1], values)):
@@ -55,18 +55,51 @@ def test_errors() -> None:
         (RowSparse([0], np.ones((1, 2))), ValueError, "values: expected rows of shape (3,), got (2,)"),
     ):
         raises(error, message, lambda: grad + other)  # noqa: B023
-    with pytest.raises(TypeError, match="unsupported operand"):
-        np.ones(3) * grad  # type: ignore[operator]
     with pytest.raises(TypeError, match="does not support ufuncs"):
         grad + np.ones(3)  # type: ignore[operator]
     with pytest.raises(TypeError, match="unsupported operand"):
         1 + grad
-    with pytest.raises(TypeError, match="can't multiply"):
-        grad * [1.0]  # type: ignore[operator]
+    number, whole = "factor: expected a number", RowSparse([0], [[1, 2]])
+    raises(TypeError, f"{number} or a 1-element array, got list", lambda: grad * [1.0])  # type: ignore[operator]
+    raises(TypeError, f"{number}, got an array of shape (3,) and dtype float64", lambda: np.ones(3) * grad)
+    raises(TypeError, f"{number}, got an array of shape () and dtype complex128", lambda: np.complex128(1j) * grad)
+    raises(TypeError, "values: expected floating-point numbers, got int64", lambda: whole * 0.5)
     raises(IndexError, "indices: expected indices in [0, 2), got 2 at position 1", lambda: grad.toarray((2, 3)))
     raises(ValueError, "values: expected shape (2, 4), got (2, 3)", lambda: grad.toarray((5, 4)))
     negative = RowSparse([-1], np.ones((1, 3)))
     raises(IndexError, "indices: expected indices in [0, 2), got -1 at position 0", lambda: negative.toarray((2, 3)))
+
+
+def test_rows_and_indices_that_do_not_fit() -> None:
+    """They could join into a valid gradient of other rows."""
+    few, many = RowSparse([0, 1], [[10.0]]), RowSparse([2], [[20.0], [30.0]])
+    for wrong, message in (
+        (few, "values: expected shape (2, 1), got (1, 1)"),
+        (many, "values: expected shape (1, 1), got (2, 1)"),
+        (RowSparse([[0, 1]], [[1.0]]), "indices: expected one dimension, got shape (1, 2)"),
+        (RowSparse(np.array(0), [[1.0]]), "indices: expected one dimension, got shape ()"),
+    ):
+        right = RowSparse([0], [[1.0]])
+        for action in (lambda: wrong + right, lambda: right + wrong, lambda: wrong.toarray((4, 1))):  # noqa: B023
+            raises(ValueError, message, action)
+
+
+def test_shapes_of_a_dense_array() -> None:
+    grad = RowSparse([1], np.ones(1))
+    assert_same_bits(grad.toarray(2), np.array([0.0, 1.0]))
+    raises(ValueError, "shape: expected at least one dimension, got ()", lambda: grad.toarray(()))
+    wrong: list[Any] = ["a", (2.0,), (-1,)]
+    for shape in wrong:
+        raises(TypeError, f"shape: expected a tuple of dimensions, got {shape!r}", lambda: grad.toarray(shape))  # noqa: B023
+
+
+def test_masks() -> None:
+    """They were dropped; a dense gradient with a mask raises too."""
+    for name, parts in (
+        ("indices", (np.ma.array([0], mask=[True]), np.ones((1, 2)))),
+        ("values", ([0], np.ma.array(np.ones((1, 2)), mask=[[True, False]]))),
+    ):
+        raises(TypeError, f"{name}: expected an array without a mask, got MaskedArray", lambda: RowSparse(*parts))  # noqa: B023
 
 
 def test_one_dimension_from_scipy() -> None:

@@ -71,6 +71,7 @@ GRADIENTS = {
     ),
     "matrix shape": (CSR.T.tocsr(), ValueError, ": expected shape (4, 3), got (3, 4)"),
     "matrix format": (CSR.tolil(), TypeError, ": expected the format csr, csc or coo, got lil"),
+    "no array of values": (CSR.todok(), TypeError, ": expected the format csr, csc or coo, got dok"),
     "column too high": (coo([0, 1], [0, 3]), IndexError, ".coords[1]: expected indices in [0, 3), got 3 at position 1"),
     "column negative": (
         coo([1, 1], [-1, 0]),
@@ -182,6 +183,7 @@ def test_from_scipy() -> None:
     for wrong, error, message in (
         (np.ones((2, 2)), TypeError, "matrix: expected a sparse array of SciPy, got ndarray"),
         (entries.tolil(), TypeError, "matrix: expected the format csr, csc or coo, got lil"),
+        (entries.todok(), TypeError, "matrix: expected the format csr, csc or coo, got dok"),
         (
             sparse.coo_array(np.ones((2, 1, 3))),
             ValueError,

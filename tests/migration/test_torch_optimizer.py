@@ -232,6 +232,16 @@ def test_torch_grads() -> None:
     assert [float(optimizer.state[p]["step"]) for p in (dense, half, table, idle, phase)] == [1, 1, 1, 0, 1]
 
 
+def test_sparse_gradients_of_bfloat16() -> None:
+    layer = torch.nn.Embedding(4, 2, sparse=True, dtype=torch.bfloat16)
+    optimizer = torch.optim.Adagrad(layer.parameters())
+    layer(torch.tensor([1, 1, 2])).sum().backward()
+    (grad,) = torch_grads(optimizer)
+    assert isinstance(grad, RowSparse)
+    assert (grad.values.dtype, grad.values.tolist()) == (bfloat16, [[1, 1]] * 3)
+    from_torch(optimizer).step([grad])
+
+
 def test_a_scheduled_rate_is_written_as_the_value_last_used() -> None:
     ours = TorchAdagrad([np.ones(2, np.float32)], lr=lambda step: 1 / (step + 2))
     for _ in range(3):

@@ -85,11 +85,10 @@ def test_values_that_are_python_objects() -> None:
     raises(TypeError, "values: expected numbers, got Python objects", lambda: RowSparse([0, 2], matrix))
 
 
-@pytest.mark.parametrize("factor", [10**400, float("inf")])
-def test_a_factor_that_is_too_large(factor: float) -> None:
+def test_a_factor_that_is_too_large() -> None:
     """It was an OverflowError."""
-    grad = RowSparse([0], np.ones((1, 3), np.int64))
-    raises(ValueError, "factor: expected a number within int64, got a larger one", lambda: grad * factor)
+    grad = RowSparse([0], np.ones((1, 3)))
+    raises(ValueError, "factor: expected a number within float64, got a larger one", lambda: grad * 10**400)
 
 
 def test_a_state_that_is_no_dict() -> None:
@@ -131,6 +130,6 @@ def test_parameters_without_end(dialect: Dialect) -> None:
     """They were read until memory was full."""
     optimizer = dialect.optimizer([{"params": [np.ones(3)]}])
     optimizer.param_groups[0]["params"] = itertools.repeat(np.ones(3))
-    message = "param_groups[0]['params']: expected a list of arrays, got repeat"
+    message = "param_groups[0]['params']: expected a list, got repeat"
     raises(TypeError, message, lambda: optimizer.step([np.ones(3)]))
     raises(TypeError, message, optimizer.state_dict)

@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 from .rounding import ieee, rounded
 from .stored_elements import check_range, is_scipy, scipy_elements
-from .tensors import as_gradient
-from .types import Array
+from .tensors import as_gradient, to_array
+from .types import Array, Number
+from .validation import check_shape, number
 
 
 class RowSparse:
@@ -34,8 +35,8 @@ class RowSparse:
     Raises
     ------
     TypeError
-        If the indices are not integers, or the values are Python objects. The step checks everything else against the
-        parameter.
+        If the indices are not integers, the values are Python objects, or an array has a mask. The step checks
+        everything else against the parameter.
 
     References
     ----------
@@ -61,7 +62,7 @@ class RowSparse:
 
     def __init__(self, indices: npt.ArrayLike, values: npt.ArrayLike) -> None:
         self.indices = as_indices(indices)
-        self.values = np.asarray(values)
+        self.values = _unmasked(values, "values")
         if self.values.dtype == object:
             raise TypeError("values: expected numbers, got Python objects")
 
@@ -77,6 +78,8 @@ class RowSparse:
         if self.values.shape[1:] != other.values.shape[1:]:
             expected, got = self.values.shape[1:], other.values.shape[1:]
             raise ValueError(f"values: expected rows of shape {expected}, got {got}")
+        for grad in (self, other):
+            grad._check_rows(grad.values.shape[1:])
         indices = np.concatenate([self.indices, other.indices])
         return RowSparse(indices, np.concatenate([self.values, other.values]))
 
@@ -84,27 +87,33 @@ class RowSparse:
         """Add to 0, with which `sum` begins."""
         return self if type(other) is int and other == 0 else NotImplemented
 
-    def __mul__(self, factor: float) -> RowSparse:
-        """Multiply all values by a number, which is rounded to their dtype first."""
-        if not isinstance(factor, (int, float, np.number)):
-            return NotImplemented
-        try:
-            with ieee():
-                return RowSparse(self.indices, np.multiply(self.values, rounded(factor, self.values.dtype)))
-        except OverflowError:
-            raise ValueError(f"factor: expected a number within {self.values.dtype}, got a larger one") from None
+    def __mul__(self, factor: Number) -> RowSparse:
+        """Multiply all values by a number or an array of one element, which is rounded to their dtype first."""
+        if self.values.dtype.kind not in "fcV":  # V: bfloat16
+            raise TypeError(f"values: expected floating-point numbers, got {self.values.dtype}")
+        scale = number(factor, "factor")
+        with ieee():
+            return RowSparse(self.indices, np.multiply(self.values, rounded(scale, self.values.dtype)))
 
     __rmul__ = __mul__
 
-    def toarray(self, shape: tuple[int, ...]) -> Array:
+    def _check_rows(self, shape: tuple[int, ...]) -> None:
+        """Raise ValueError unless there is one row of this shape for each index."""
+        if self.indices.ndim != 1:
+            raise ValueError(f"indices: expected one dimension, got shape {self.indices.shape}")
+        check_shape("values", (len(self.indices), *shape), self.values.shape)
+
+    def toarray(self, shape: int | tuple[int, ...]) -> Array:
         """Return the gradient as a dense array of the shape of its parameter: the sums of the rows, and zeros.
 
         Raises
         ------
         IndexError
             For an index that is not in ``[0, shape[0])``.
+        TypeError
+            If `shape` is no tuple of dimensions.
         ValueError
-            If the rows have another shape than ``shape[1:]``.
+            If there is not one row of shape ``shape[1:]`` for each index.
 
         Examples
         --------
@@ -113,10 +122,14 @@ class RowSparse:
         >>> (RowSparse([2, 0], np.ones(2)) + 0.5 * RowSparse([2], np.ones(1))).toarray((4,))
         array([1. , 0. , 1.5, 0. ])
         """
-        if self.values.shape != (len(self.indices), *shape[1:]):
-            raise ValueError(f"values: expected shape {(len(self.indices), *shape[1:])}, got {self.values.shape}")
-        check_range(self.indices, shape[0], "indices")
-        dense = np.zeros(shape, self.values.dtype)
+        try:
+            dense = np.zeros(shape, self.values.dtype)
+        except (TypeError, ValueError):
+            raise TypeError(f"shape: expected a tuple of dimensions, got {shape!r}") from None
+        if dense.ndim == 0:
+            raise ValueError("shape: expected at least one dimension, got ()")
+        self._check_rows(dense.shape[1:])
+        check_range(self.indices, len(dense), "indices")
         with ieee():
             np.add.at(dense, self.indices, self.values)
         return dense
@@ -198,16 +211,22 @@ class RowSparse:
         if tensor.sparse_dim() != 1:
             raise ValueError(f"tensor: expected one sparse dimension, got {tensor.sparse_dim()}")
         tensor = tensor.detach()
-        return cls(tensor._indices()[0].numpy(), tensor._values().numpy())
+        return cls(tensor._indices()[0].numpy(), to_array(tensor._values()))
 
 
 def as_indices(indices: npt.ArrayLike, label: str = "indices") -> Array:
-    array = np.asarray(indices)
+    array = _unmasked(indices, label)
     if array.size == 0 and not isinstance(indices, np.ndarray):
         array = array.astype(np.int64)
     if array.dtype not in (np.int32, np.int64):
         raise TypeError(f"{label}: expected int32 or int64, got {array.dtype}")
     return array
+
+
+def _unmasked(values: npt.ArrayLike, label: str) -> Array:
+    if isinstance(values, np.ma.MaskedArray):
+        raise TypeError(f"{label}: expected an array without a mask, got {type(values).__name__}")
+    return np.asarray(values)
 
 
 def is_sparse(grad: Any) -> bool:

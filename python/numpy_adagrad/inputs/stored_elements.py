@@ -19,9 +19,10 @@ def is_scipy(grad: Any) -> bool:
 
 def scipy_elements(matrix: Any, shape: tuple[int, ...], label: str) -> tuple[Array, Array]:
     """Return the flat indices (in C order) and the values of the stored entries, in the order of storage."""
-    form, got, values = matrix.format, matrix.shape, matrix.data
+    form, got = matrix.format, matrix.shape
     if form not in ("csr", "csc", "coo"):
         raise TypeError(f"{label}: expected the format csr, csc or coo, got {form}")
+    values = matrix.data
     if got != shape:
         raise ValueError(f"{label}: expected shape {shape}, got {got}")
     check_is_array(values, f"{label}.data")
