@@ -103,6 +103,15 @@ def test_what_is_no_regular_file_raises(tmp_path: Path, monkeypatch: pytest.Monk
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["fifo", "folder", "link", "socket"]
 
 
+@pytest.mark.parametrize("path", ["", "none/", "none/.", "none/.."])
+def test_a_path_without_the_name_of_a_file_raises(path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such a file would lie elsewhere."""
+    monkeypatch.chdir(tmp_path)
+    optimizer = stepped(TorchAdagrad)
+    raises(ValueError, f"path: expected the name of a file, got {path!r}", lambda: optimizer.save(path))
+    assert files(tmp_path) == {}
+
+
 def test_an_error_names_the_folder_that_is_missing(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as caught:
         stepped(TorchAdagrad).save(tmp_path / "none" / "a")

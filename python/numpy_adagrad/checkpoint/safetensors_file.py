@@ -91,6 +91,8 @@ def _mode_of_old_file(path: str) -> int | None:
     try:
         mode = os.stat(path).st_mode
     except FileNotFoundError:
+        if os.path.basename(path) in ("", os.curdir, os.pardir):
+            raise ValueError(f"path: expected the name of a file, got {path!r}") from None
         return None
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
