@@ -1,5 +1,6 @@
 #include "python/group_options.hpp"
 
+#include <cmath>
 #include <map>
 #include <numeric>
 #include <utility>
@@ -25,10 +26,12 @@ double number(const py::object &value, const char *name) {
     return py::module_::import("numpy_adagrad.inputs.validation").attr("number")(value, name).cast<double>();
 }
 
-bool flag(PyObject *value) {
-    const int set = PyObject_IsTrue(value);
-    if (set < 0) throw py::error_already_set();
-    return set != 0;
+bool flag(const py::object &value, const char *name) {
+    const int set = PyObject_IsTrue(value.ptr());
+    if (set >= 0) return set != 0;
+    if (PyErr_ExceptionMatches(PyExc_Exception) == 0) throw py::error_already_set();
+    PyErr_Clear();
+    return py::module_::import("numpy_adagrad.inputs.validation").attr("flag")(value, name).cast<bool>();
 }
 
 std::vector<std::int32_t> indices_of(const py::object &object) {
@@ -43,11 +46,17 @@ py::object value_of(const py::handle &group, const py::handle &key) {
     return group && PyDict_Check(group.ptr()) ? dict_item(group, key) : py::object();
 }
 
+void check_finite(double steps, std::size_t param) {
+    if (!std::isfinite(steps))
+        throw py::value_error("steps[" + std::to_string(param) + "]: expected a whole number of steps, got " +
+                              std::string(py::str(py::float_(steps))));
+}
+
 // Calls the method _hyperparameters(index, steps) of the optimizer.
 py::object call(const py::object &optimizer, const py::str &method, std::int32_t index, double steps) {
     const py::int_ python_index(index);
     const auto python_steps = py::reinterpret_steal<py::object>(PyLong_FromDouble(steps));
-    if (!python_steps) throw py::error_already_set();  // infinity or NaN
+    if (!python_steps) throw py::error_already_set();
     auto result = py::reinterpret_steal<py::object>(unless_python_exits([&] {
         PyObject *const arguments[] = {optimizer.ptr(), python_index.ptr(), python_steps.ptr()};
         return PyObject_VectorcallMethod(method.ptr(), arguments, 3, nullptr);
@@ -87,7 +96,7 @@ Hyperparameters GroupOptions::convert(const py::list &groups, std::size_t index,
         if (!value) value = value_of(group, names_[i]);
         const OptionInfo &option = rule_.options[i];
         if (!value) throw py::key_error(option.name);
-        values[i] = option.is_flag ? flag(value.ptr()) : number(value, option.name);
+        values[i] = option.is_flag ? flag(value, option.name) : number(value, option.name);
     }
     const Packed packed = rule_.pack_options(values);
     return {packed, rule_.preprocesses(packed), rule_.takes_row_mean(packed), rule_.sparse_error(packed)};
@@ -128,7 +137,10 @@ void GroupOptions::read(const py::list &groups, const py::object &optimizer, con
         const std::int32_t found = key == first ? 0 : others.try_emplace(key, next).first->second;
         if (found == next) {
             py::object options;
-            if (!optimizer.is_none()) options = call(optimizer, method_, key.first, steps);
+            if (!optimizer.is_none()) {
+                check_finite(steps, param);
+                options = call(optimizer, method_, key.first, steps);
+            }
             hyperparameters.push_back(convert(groups, group_of_[param], options));
         }
         group_index[param] = found;

@@ -224,6 +224,27 @@ def test_renamed_parameters(dialect: Dialect) -> None:
     assert optimizer.names == ["y", "z"]
 
 
+def test_groups_that_are_no_groups(dialect: Dialect) -> None:
+    optimizer = dialect.make([{"params": [normal(4)]}])
+    optimizer.step([normal(4)])
+    add = "add groups with add_param_group"
+    first, whole = optimizer._watched_keys[0], dict(optimizer.param_groups[0])
+    unnamed = {key: value for key, value in whole.items() if key != "param_names"}
+    cases: list[tuple[Any, type[Exception], str]] = [
+        (5, TypeError, "param_groups[1]: expected a dict, got int"),
+        ({}, KeyError, "param_groups[1]: expected an entry 'params'"),
+        ({"params": [normal(6)]}, KeyError, f"param_groups[1]: expected an entry '{first}'; {add}"),
+    ]
+    if optimizer.names:
+        message = f"param_groups[1]: expected an entry 'param_names'; {add}"
+        cases.append(({**unnamed, "params": [normal(6)]}, KeyError, message))
+    for group, error, message in cases:
+        optimizer.param_groups.append(group)
+        raises(error, message, lambda: optimizer.step([normal(4), normal(6)]))
+        optimizer.param_groups.pop()
+    optimizer.step([normal(4)])
+
+
 def test_names_that_do_not_fit(dialect: Dialect) -> None:
     optimizer = dialect.make({"v": normal(4), "w": normal(6)})
     grads = [normal(4), normal(6)]

@@ -78,6 +78,28 @@ def test_calls_from_inside_allocate(dialect: Dialect) -> None:
     assert optimizer.steps == 1
 
 
+@pytest.mark.parametrize("read", ["save", "state_dict", "last_lr"])
+def test_a_schedule_reads_the_state_of_which_it_is_a_part(dialect: Dialect, read: str, tmp_path: Path) -> None:
+    """Also before it has returned a value: it called itself without end."""
+    path, active, reads = tmp_path / "a", list[Any](), list[Any]()
+
+    def schedule(step: int) -> float:
+        found = getattr(active[-1], read)
+        reads.append(found(path) if read == "save" else found() if callable(found) else found)
+        return 0.25
+
+    for option in dialect.optimizer._scheduled_keys:
+        options: dict[str, Any] = {dialect.rate if option == dialect.group_rate else option: schedule}
+        active.append(dialect.make([ones()], **options))
+        active[-1].step([ones()])
+        if read == "last_lr":
+            assert reads[-1] == active[-1].last_lr
+        if read == "save":
+            fixed = dialect.make([ones()])
+            fixed.load(path)
+            assert fixed.param_groups[0][option] == 0.25
+
+
 def in_a_thread(call: Callable[[], Any]) -> Any:
     """Wait for a call in another thread; return its result."""
     with ThreadPoolExecutor(1) as pool:

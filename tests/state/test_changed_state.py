@@ -9,8 +9,9 @@ from helpers.bits import assert_same_bits
 from helpers.check_step import plain
 from helpers.contents import counters
 from helpers.dialects import START, Dialect
-from helpers.errors import raises_unchanged
+from helpers.errors import raises, raises_unchanged
 from helpers.values import normal
+from numpy_adagrad import TorchAdagrad
 from numpy_adagrad.inputs.types import Array
 
 
@@ -40,6 +41,29 @@ def test_counter_changed_by_its_owner(dialect: Dialect) -> None:
     opt.step([normal(6)])
     assert set(dialect.steps(opt)) <= {1}
     assert (w != normal(6)).all()
+
+
+@pytest.mark.parametrize("count", [np.nan, np.inf])
+def test_counter_that_counts_nothing(count: float) -> None:
+    opt = TorchAdagrad([normal(6)], lr=lambda step: 0.5)
+    opt.state[0]["step"][...] = count
+    message = f"steps[0]: expected a whole number of steps, got {count}"
+    raises_unchanged(opt, ValueError, message, lambda: opt.step([normal(6)]))
+    raises(ValueError, message, lambda: opt.steps)
+
+
+@pytest.mark.parametrize("index", [1.0, -1, 1, "x", None, ("w",)])
+def test_state_of_no_parameter(dialect: Dialect, index: Any) -> None:
+    opt = dialect.make([normal(6)])
+    message = f"state: expected an index below 1 or the name of a parameter, got {index!r}"
+    raises(KeyError, message, lambda: opt.state[index])
+    assert index not in opt.state
+
+
+def test_state_by_a_name_that_is_no_text() -> None:
+    opt = TorchAdagrad({("layer", "w"): normal(6)})
+    name: Any = ("layer", "w")
+    assert opt.state[name] == opt.state[0] == opt.state[np.int64(0)]  # type: ignore[index]
 
 
 @pytest.mark.filterwarnings("ignore:Setting the (shape|dtype) on a NumPy array:DeprecationWarning")

@@ -2,6 +2,7 @@
 
 import copy
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -162,13 +163,25 @@ def test_values_are_live() -> None:
     assert tensors["state"][0]["step"] == 0
 
 
+@pytest.mark.parametrize("number", [np.float64(0.5), np.float32(0.5), np.array(0.5), 0.5])
+def test_torch_loads_a_file_of_a_state_dict(number: Any, tmp_path: Path) -> None:
+    """Without unpickling: it takes numbers of Python and tensors alone."""
+    ours = TorchAdagrad([np.ones(3, np.float32)], lr=number, weight_decay=number)
+    torch.save(ours.state_dict(tensors=True), tmp_path / "a")
+    theirs = torch.optim.Adagrad([torch.ones(3)])
+    theirs.load_state_dict(torch.load(tmp_path / "a", weights_only=True))
+    assert theirs.param_groups[0]["lr"] == theirs.param_groups[0]["weight_decay"] == 0.5
+
+
 def test_loaded_values_are_copies() -> None:
-    source = TorchAdagrad({"a": np.ones(3), "b": np.ones(2)}, lr=np.array(0.5))
+    group: dict[str, Any] = {"params": {"a": np.ones(3), "b": np.ones(2)}, "tags": ["mine"]}
+    source = TorchAdagrad([group], lr=np.array(0.5))
     ours = TorchAdagrad({"a": np.ones(3), "b": np.ones(2)})
     saved = source.state_dict()
     ours.load_state_dict(saved)
     before = copy.deepcopy(contents(ours))
     saved["param_groups"][0]["lr"][...] = 7
+    saved["param_groups"][0]["tags"].append("other")
     saved["param_groups"][0]["param_names"].append("c")
     saved["param_groups"][0]["params"].append(2)
     saved["state"][0]["sum"][...] = 7

@@ -122,6 +122,30 @@ MISMATCHES = [
     ),
     (replaced("state", 2, "step", -1.0), ValueError, "state[2]['step']: expected a whole number of steps, got -1.0"),
     (
+        replaced("state", 2, "step", 1e39),
+        ValueError,
+        "state[2]['step']: expected a number of steps within float32, got 1e+39",
+    ),
+    (replaced("param_groups", None), TypeError, "param_groups: expected a list, got NoneType"),
+    (replaced("param_groups", ["x", "y"]), TypeError, "param_groups[0]: expected a dict, got str"),
+    (replaced("param_groups", 1, "params", 2), TypeError, "param_groups[1]['params']: expected a list, got int"),
+    (
+        replaced("param_groups", 1, "params", [[2]]),
+        TypeError,
+        "param_groups[1]['params']: expected hashable entries, got [2]",
+    ),
+    (
+        replaced("param_groups", 1, "param_names", [["c"]]),
+        TypeError,
+        "param_groups[1]['param_names']: expected hashable entries, got ['c']",
+    ),
+    (replaced("state", 0, 5), TypeError, "state[0]: expected a dict, got int"),
+    (
+        replaced("param_groups", 1, "maximize", np.array([1, 0])),
+        TypeError,
+        "param_groups[1]['maximize']: expected True or False, got ndarray of shape (2,)",
+    ),
+    (
         replaced("state", 2, "step", np.ones(2)),
         TypeError,
         "state[2]['step']: expected a number, got an array of shape (2,) and dtype float64",
@@ -140,6 +164,21 @@ def test_mismatches_change_nothing(change: Callable[[Any], None], error: type[Ex
     raises_unchanged(optimizer, error, message, lambda: optimizer.load_state_dict(broken))
     optimizer.load_state_dict(saved)
     assert optimizer.param_groups[0]["lr"] == 0.5
+
+
+def test_no_dict() -> None:
+    optimizer = named_optimizer()
+    nothing: Any = None
+    message = "state_dict: expected a dict, got NoneType"
+    raises_unchanged(optimizer, TypeError, message, lambda: optimizer.load_state_dict(nothing))
+
+
+def test_flags_without_a_truth_value() -> None:
+    message = "maximize: expected True or False, got ndarray of shape (2,)"
+    optimizer = named_optimizer()
+    optimizer.param_groups[0]["maximize"] = np.array([1, 0])
+    grads = [np.ones(3, np.float32), None, None]
+    raises_unchanged(optimizer, TypeError, message, lambda: optimizer.step(grads))
 
 
 def test_missing_state_starts_again() -> None:
@@ -161,7 +200,7 @@ def test_sums_are_cast_to_the_dtype_here(
     param = np.ones(4, dtype)
     optimizer = TorchAdagrad([param], state_dtype=state_dtype)
     saved = optimizer.state_dict(tensors=True)
-    saved["state"][0] = {"sum": torch.tensor([0.1, 3, 1 / 3, 1e-3], dtype=saved_as), "step": torch.tensor(3)}
+    saved["state"][0] = {"sum": torch.tensor([0.1, 1e6, 1 / 3, 1e-3], dtype=saved_as), "step": torch.tensor(3)}
     optimizer.load_state_dict(saved)
     theirs = torch.optim.Adagrad([to_torch(np.ones(4, state_dtype or dtype))])
     theirs.load_state_dict(saved)

@@ -18,6 +18,7 @@ import numpy as np
 from .. import _core
 from ..inputs.tensors import to_array
 from ..inputs.types import Array
+from ..inputs.validation import check_dict
 from .content import Content, match
 from .safetensors_file import check_texts
 
@@ -113,8 +114,7 @@ def decode(arrays: Mapping[str, Array], description: Any, own: Content) -> Conte
 
 def _json_of(extra: Any) -> dict[str, Any]:
     """Check what a user adds to a checkpoint; it is written as it is now."""
-    if not isinstance(extra, Mapping):
-        raise TypeError(f"extra: expected a dict, got {type(extra).__name__}")
+    check_dict("extra", extra)
     try:
         return dict(json.loads(json.dumps(dict(extra))))
     except (TypeError, ValueError, RecursionError) as error:

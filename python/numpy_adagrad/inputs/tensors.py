@@ -59,13 +59,15 @@ def as_gradient(value: Any, label: str) -> Array | None:
     return array if isinstance(array, np.ndarray) else None
 
 
-def identity(array: Array) -> Array:
+def identity(array: Array | np.generic) -> Array | np.generic:
     """Return the array unchanged; takes the place of `to_tensor` if no tensors are requested."""
     return array
 
 
-def to_tensor(array: Array) -> Any:
-    """Copy an array into a CPU tensor of torch."""
+def to_tensor(array: Array | np.generic) -> Any:
+    """Copy an array into a CPU tensor of torch; convert a scalar of NumPy, which torch.load rejects, into Python's."""
+    if isinstance(array, np.generic):
+        return array.item()
     try:
         import torch
     except ImportError:

@@ -10,7 +10,7 @@ from .. import _core
 from ..inputs.types import Array, Group
 from ..inputs.validation import cast_like, step_count
 from ._saved_state import SavedState
-from ._slots import Pairs
+from ._slots import Pairs, Slot
 
 if TYPE_CHECKING:
     from ..checkpoint import Content
@@ -48,9 +48,12 @@ class Checkpoints(SavedState):
     def _saved_content(self, *, parameters: bool, extra: Any) -> Content:
         """Return what `save` writes, checked."""
         self._prepare_transfer()
-        for i, counter in enumerate(self._counters(self._slots)):
-            step_count(counter, f"steps[{i}]")
+        self._step_counts(self._slots)
         return self._content(self._saved_options(), parameters=parameters, extra=extra)
+
+    def _step_counts(self, slots: list[Slot]) -> list[float]:
+        """Return the values of the step counters, checked."""
+        return [step_count(counter, f"steps[{i}]") for i, counter in enumerate(self._counters(slots))]
 
     def _content(self, options: list[Group], *, parameters: bool, extra: Any = None) -> Content:
         """Return the content of a checkpoint with these options of the groups."""
@@ -143,7 +146,7 @@ class Checkpoints(SavedState):
 
         MindSpore's automatic names ``param0``, ``param1``, ... are matched by name to each other, and by flat index
         to other names. All shapes must be equal. Accumulators and parameters are cast to the dtype that they have
-        here.
+        here; a value beyond it becomes infinite.
 
         `MindSporeAdagrad` also loads the ``.ckpt`` files of ``mindspore.save_checkpoint(optimizer, ...)``, for which
         it needs MindSpore.

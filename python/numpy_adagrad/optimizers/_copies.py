@@ -19,7 +19,7 @@ class Copies(OptimizerState):
         with self._lock:
             self._check_tensors()
             check_files(self._bound.files)
-            own = ("_lock", "_closures", "_bound", "_check_shared")
+            own = ("_lock", "_closures", "_evaluated", "_bound", "_check_shared")
             # Copies of dicts and lists, as another thread may change them while they are pickled.
             kept = {key: value for key, value in _copied(self.__dict__).items() if key not in own}
             groups = [_copied(group) for group in self.param_groups]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import replace
 from typing import Any, ClassVar
 
@@ -13,9 +15,10 @@ from ..inputs.containers import read_names
 from ..inputs.rounding import ieee
 from ..inputs.tensors import identity, to_array, to_tensor
 from ..inputs.types import Array, Group
-from ..inputs.validation import cast_like, number, step_count
+from ..inputs.validation import cast_like, check_dict, check_hashable, check_list, flag, number, step_count
 from ._copies import Copies
 from ._slots import Pairs, Slot
+from ._state import all_params
 
 
 class SavedState(Copies):
@@ -28,13 +31,22 @@ class SavedState(Copies):
 
     @ieee()
     def _saved_value(self, k: int, key: str, now: Callable[[Any], float] = lambda schedule: schedule(0)) -> Any:
-        """Return an option of group `k`; for a callable its last value, or the value `now` if it was never called."""
-        value = self._bound.groups[k][key]
+        """Return an option of group `k`; for a callable its last value, or the value `now` if it was never called.
+
+        A callable that asks for its own first value gets NaN.
+        """
+        value, place = self._bound.groups[k][key], (k, key)
         if not callable(value):
             return value
-        if (k, key) in self._last_scheduled:
-            return self._last_scheduled[k, key]
-        return number(now(value), key)
+        if place in self._last_scheduled:
+            return self._last_scheduled[place]
+        if place in self._evaluated:
+            return math.nan
+        self._evaluated.add(place)
+        try:
+            return number(now(value), key)
+        finally:
+            self._evaluated.discard(place)
 
     @property
     def last_lr(self) -> list[float]:
@@ -83,7 +95,8 @@ class SavedState(Copies):
             indices = iter(range(len(self._slots)))
             for group, saved in zip(self.param_groups, saved_groups, strict=True):
                 options = {
-                    key: convert(value) if isinstance(value, np.ndarray) else value for key, value in saved.items()
+                    key: convert(value) if isinstance(value, (np.ndarray, np.generic)) else value
+                    for key, value in saved.items()
                 }
                 groups.append({**options, "params": [next(indices) for _ in group["params"]]})
             shared = {key: convert(array) for key, array in self._shared_arrays().items()}
@@ -98,8 +111,9 @@ class SavedState(Copies):
         If the state dict and the optimizer have names, parameters and groups are matched by name, otherwise by
         position. An optimizer without names takes those of the state dict, as in torch.
 
-        Arrays and tensors are copied, accumulators cast to the dtype that they have here. A parameter without an entry
-        starts with a new state, as in torch. Callable options stay in place.
+        Arrays and tensors are copied, accumulators cast to the dtype that they have here, where a value beyond it
+        becomes infinite. A parameter without an entry starts with a new state. All this is as in torch. Callable options
+        stay in place.
 
         Parameters
         ----------
@@ -119,18 +133,23 @@ class SavedState(Copies):
     def _loading_pairs(self, state_dict: Mapping[str, Any]) -> Pairs:
         """Check a state dict; return all that loading it writes."""
         shared = self._shared_arrays()
+        check_dict("state_dict", state_dict)
         for key in (*shared, "state", "param_groups"):
             if key not in state_dict:
                 raise KeyError(f"state_dict: expected an entry {key!r}")
         state, saved_groups = state_dict["state"], state_dict["param_groups"]
-        if not isinstance(state, Mapping):
-            raise TypeError(f"state: expected a dict, got {type(state).__name__}")
+        check_dict("state", state)
+        check_list("param_groups", saved_groups)
+        all_params(saved_groups)  # raises an error for what is no group
+        for k, saved in enumerate(saved_groups):
+            for key in saved["params"]:
+                check_hashable(f"param_groups[{k}]['params']", key)
         if len(saved_groups) != len(self.param_groups):
             raise ValueError("loaded state dict has a different number of parameter groups")
-        if all("param_names" in saved and "params" in saved for saved in saved_groups):
+        if any("param_names" in saved for saved in saved_groups):
             saved_groups = self._matched_groups(saved_groups)
         groups = [self._loaded_group(k, saved) for k, saved in enumerate(saved_groups)]
-        keys = [key for saved in saved_groups for key in saved["params"]]
+        keys = all_params(saved_groups)
         known = set(keys)
         for key in state:
             if key not in known:
@@ -143,15 +162,15 @@ class SavedState(Copies):
         pairs: Pairs = [(self.__dict__, {"_bound": replace(self._bound, groups=groups), "_last_scheduled": last})]
         pairs += [(array, self._loaded_array(key, state_dict[key], array, key)) for key, array in shared.items()]
         for i, (key, slot) in enumerate(zip(keys, self._slots, strict=True)):
-            loaded = self._loaded_state(i, slot, state[key]) if state.get(key) else self._new_state(slot.param)
+            saved = state.get(key, {})
+            check_dict(f"state[{i}]", saved)
+            loaded = self._loaded_state(i, slot, saved) if saved else self._new_state(slot.param)
             pairs += [(slot.state[role], loaded[role]) for role in slot.state]
         return pairs
 
     def _matched_groups(self, saved_groups: Sequence[Group]) -> Sequence[Group]:
         """Check the names of saved groups; bring groups and parameters into the order here if that has names too."""
-        keys: dict[Any, Any] = {}
-        for k, saved in enumerate(saved_groups):
-            keys.update(zip(read_names([saved], saved_groups[:k], keys), saved["params"], strict=True))
+        keys = dict(zip(read_names(saved_groups), all_params(saved_groups), strict=True))
         if not self.names:
             return saved_groups
         from ..checkpoint.content import match
@@ -167,8 +186,6 @@ class SavedState(Copies):
     def _loaded_group(self, k: int, saved: Mapping[str, Any]) -> Group:
         """Return group `k` with the options of a saved group, all of them checked."""
         own = self.param_groups[k]
-        if "params" not in saved:
-            raise KeyError(f"param_groups[{k}]: expected an entry 'params'")
         if len(own["params"]) != len(saved["params"]):
             raise ValueError(
                 "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
@@ -178,12 +195,12 @@ class SavedState(Copies):
             if key not in options:
                 raise KeyError(f"param_groups[{k}]: expected an entry {key!r}")
             number(options[key], f"param_groups[{k}][{key!r}]")
+        for key in self._watched_keys:
+            if key not in self._required_keys:
+                flag(options.get(key), f"param_groups[{k}][{key!r}]")
         for key, value in options.items():
-            if isinstance(value, np.ndarray):
-                options[key] = value.copy()
             kept = own.get(key)
-            if callable(kept):
-                options[key] = kept
+            options[key] = kept if callable(kept) else deepcopy(value)
         if "param_names" in saved and "param_names" not in own:
             options["param_names"] = list(saved["param_names"])
         return {**own, **options}
@@ -191,7 +208,7 @@ class SavedState(Copies):
     def _loaded_array(self, key: str, value: Any, array: Array, label: str) -> Array:
         """Check what is loaded into an array; return it in that array's shape and dtype."""
         if key == self._counter:
-            return np.full_like(array, step_count(value, label))
+            return np.full_like(array, step_count(value, label, array.dtype))
         return cast_like(to_array(value), array, label)
 
     def _loaded_state(self, i: int, slot: Slot, saved: Mapping[str, Any]) -> dict[str, Array]:

@@ -48,13 +48,14 @@ class StateView(Mapping[int, Mapping[str, Array]]):
         self._slots, self._names = slots, names
 
     def __getitem__(self, index: int | str) -> Mapping[str, Array]:
-        slots, key = self._slots(), index
-        if isinstance(key, str):
-            names = self._names()
-            key = names.index(key) if key in names else -1
-        if key not in range(len(slots)):
-            raise KeyError(index)
-        return MappingProxyType(slots[key].state)
+        slots = self._slots()
+        if isinstance(index, (int, np.integer)):
+            found = int(index)
+        else:
+            found = {name: i for i, name in enumerate(self._names())}.get(index, -1)
+        if not 0 <= found < len(slots):
+            raise KeyError(f"state: expected an index below {len(slots)} or the name of a parameter, got {index!r}")
+        return MappingProxyType(slots[found].state)
 
     def __iter__(self) -> Iterator[int]:
         return iter(range(len(self._slots())))

@@ -6,7 +6,7 @@ import os
 import threading
 import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, NoReturn
 
@@ -19,6 +19,7 @@ from ..inputs.containers import read_group, read_names
 from ..inputs.memmap import check_files, mapped_files
 from ..inputs.rounding import rounded
 from ..inputs.types import Array, Group
+from ..inputs.validation import check_dict, check_list
 from ._slots import Allocate, Bound, Slot, StateView
 
 
@@ -28,6 +29,7 @@ class OptimizerState(ABC):
     _rule: ClassVar[str]  # its name in the core
     _accumulator: ClassVar[str]  # its key in `state`
     _watched_keys: ClassVar[tuple[str, ...]]  # the keys of a group on which the rule's options depend
+    _added_keys: ClassVar[tuple[str, ...]] = ()  # further keys of a group, which a user does not give
     _counter: ClassVar[str]  # the step counter's key in `state`, or its name if all parameters share it
     _counter_dtype: ClassVar[type[np.generic] | None] = None  # set if all parameters share a counter
     _bound: Bound
@@ -110,6 +112,11 @@ class OptimizerState(ABC):
 
     def _bind(self, groups: list[Group], known_slots: list[Slot]) -> None:
         """Check all parameters and make the plan of a step. A parameter without a known slot gets a new state."""
+        all_params(groups)  # raises an error for what is no group
+        for k, group in enumerate(groups):
+            for key in (*self._watched_keys, *self._added_keys):
+                if key not in group:
+                    raise KeyError(f"param_groups[{k}]: expected an entry {key!r}; add groups with add_param_group")
         roles = ("params", self._accumulator, "grads", self._counter)
         plan = _core.Plan(self._rule, roles, self._watched_keys)
         bound = Bound([], {}, [], plan, plan.try_step, [], [])
@@ -209,6 +216,7 @@ class OptimizerState(ABC):
     def _renew_lock(self) -> None:
         self._lock = threading.RLock()
         self._closures: set[int] = set()  # the threads that run a closure
+        self._evaluated: set[tuple[int, str]] = set()  # the options whose callables run for `_saved_value`
         _optimizers[id(self)] = weakref.ref(self)
 
     def _check_reentry(self, *, closures: bool = True) -> None:
@@ -218,12 +226,16 @@ class OptimizerState(ABC):
             raise RuntimeError(f"{type(self).__name__}: called from inside its own step or allocate")
 
 
-def all_params(groups: list[Group], start: int = 0) -> list[Array]:
-    """Return the parameters of groups that a user may have changed; the first group is number `start`."""
+def all_params(groups: Sequence[Group], start: int = 0) -> list[Any]:
+    """Return the parameters of groups that a user may have changed; the first group is number `start`.
+
+    Of saved groups, return their keys.
+    """
     for k, group in enumerate(groups, start):
-        if not isinstance(group["params"], (list, tuple)):
-            got = type(group["params"]).__name__
-            raise TypeError(f"param_groups[{k}]['params']: expected a list of arrays, got {got}")
+        check_dict(f"param_groups[{k}]", group)
+        if "params" not in group:
+            raise KeyError(f"param_groups[{k}]: expected an entry 'params'")
+        check_list(f"param_groups[{k}]['params']", group["params"])
     return [param for group in groups for param in group["params"]]
 
 
