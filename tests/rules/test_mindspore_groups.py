@@ -1,5 +1,6 @@
 """Groups of MindSporeAdagrad: those added later, the order of their parameters, their errors in MindSpore's words."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -132,18 +133,38 @@ def test_order_params() -> None:
 
 
 # Values that are put into a group are read by the next step.
-VALUES: dict[str, tuple[str, Any, str]] = {
-    "weight_decay": ("weight_decay", "0", "weight_decay: expected a number or a 1-element array, got str"),
+RANGE = "must be float and must >= 0, but got '-1.0' with type 'float'."
+VALUES: dict[str, tuple[str, Any, type[Exception], str]] = {
+    "weight_decay": ("weight_decay", "0", TypeError, "weight_decay: expected a number or a 1-element array, got str"),
+    "negative decay": ("weight_decay", -1.0, ValueError, f"For 'Adagrad', the 'weight_decay' {RANGE}"),
+    "negative lr": ("lr", -1.0, ValueError, f"For 'Adagrad', the 'learning rate' {RANGE}"),
+    "centralization": (
+        "grad_centralization",
+        "x",
+        TypeError,
+        "For 'Adagrad', the type of 'grad_centralization' should be 'bool', but got type 'str'.",
+    ),
     "lr": (
         "lr",
         None,
+        TypeError,
         "learning_rate: expected a number, a sequence, a 1-dimensional array or a callable, got NoneType",
     ),
 }
 
 
-@pytest.mark.parametrize(("key", "value", "message"), VALUES.values(), ids=VALUES)
-def test_wrong_values_in_a_group(key: str, value: Any, message: str) -> None:
+@pytest.mark.parametrize(("key", "value", "error", "message"), VALUES.values(), ids=VALUES)
+def test_wrong_values_in_a_group(key: str, value: Any, error: type[Exception], message: str, tmp_path: Path) -> None:
     optimizer, _ = start(DIALECT)
     optimizer.param_groups[1][key] = value
-    raises_unchanged(optimizer, TypeError, message, lambda: optimizer.step(gradients()))
+    raises_unchanged(optimizer, error, message, lambda: optimizer.step(gradients()))
+    raises(error, message, lambda: optimizer.save(tmp_path / "a"))
+
+
+def test_a_schedule_may_return_any_number(tmp_path: Path) -> None:
+    """As in MindSpore; `last_lr` and `save` raised."""
+    optimizer = MindSporeAdagrad([np.ones(3)], learning_rate=lambda step: -0.5, weight_decay=lambda step: -0.25)
+    optimizer.step([np.ones(3)])
+    assert optimizer.last_lr == [-0.5]
+    optimizer.save(tmp_path / "a")
+    optimizer.load(tmp_path / "a")

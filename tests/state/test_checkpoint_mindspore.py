@@ -43,6 +43,14 @@ def test_the_run_continues(kind: type, saved: tuple[Any, Path]) -> None:
         assert_same_bits(ours.state_dict(parameters=True)[parameter.name], expected, parameter.name)
 
 
+def test_parameters_without_names_are_matched_by_position(saved: tuple[Any, Path]) -> None:
+    ours = MindSporeAdagrad(list(arrays(3).values()), learning_rate=RATES)
+    ours.load(saved[1], parameters=True)
+    for i, (array, expected) in enumerate(zip(saved[0].accum, saved[0].parameters, strict=True)):
+        assert_same_bits(ours.state[i]["accum"], array.asnumpy())
+        assert_same_bits(ours.param_groups[0]["params"][i], expected.asnumpy())
+
+
 def test_parameters_load_only_on_request(saved: tuple[Any, Path]) -> None:
     own = arrays(3)
     ours = MindSporeAdagrad(own, learning_rate=RATES)

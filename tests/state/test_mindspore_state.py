@@ -9,6 +9,7 @@ import numpy.typing as npt
 import pytest
 from helpers.bits import assert_same_bits
 from helpers.contents import contents
+from helpers.errors import raises_unchanged
 from helpers.mindspore_arrays import TableDecay, TableSchedule, draw_normal, mindspore_step, parameter
 from mindspore import Parameter, Tensor, nn
 from numpy_adagrad import MindSporeAdagrad
@@ -172,6 +173,30 @@ def test_values_are_live_and_loaded_ones_copies() -> None:
         array[...] = 7
     assert contents(ours) == before
     assert ours.param_groups[0]["params"][0] is own
+
+
+@pytest.mark.parametrize("named_here", [False, True])
+@pytest.mark.parametrize("parameters", [False, True])
+def test_automatic_names_are_matched_by_position(named_here: bool, parameters: bool) -> None:
+    """As in files."""
+    named = {"b": np.full(3, 2.0), "accum.a": np.full(3, 3.0)}
+    numbered = [array + 2 for array in named.values()]
+    source, target = MindSporeAdagrad(numbered), MindSporeAdagrad(named)
+    if not named_here:
+        source, target = target, source
+    source.step([np.full(3, 5.0), np.full(3, 7.0)])
+    names, values = list(target.names), [param.copy() for param in target.param_groups[0]["params"]]
+    target.load_state_dict(source.state_dict(parameters=parameters), parameters=parameters)
+    assert target.names == names
+    for i, (one, other) in enumerate(zip(*(o.param_groups[0]["params"] for o in (target, source)), strict=True)):
+        assert_same_bits(target.state[i]["accum"], source.state[i]["accum"])
+        assert_same_bits(one, other if parameters else values[i])
+
+
+def test_another_number_of_automatic_names() -> None:
+    optimizer, other = MindSporeAdagrad({"w": np.ones(3)}), MindSporeAdagrad([np.ones(3), np.ones(3)])
+    message = "groups: expected [1] parameters, got [2]"
+    raises_unchanged(optimizer, ValueError, message, lambda: optimizer.load_state_dict(other.state_dict()))
 
 
 def test_unnamed_arrays_are_numbered() -> None:

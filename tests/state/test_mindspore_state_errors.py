@@ -66,6 +66,7 @@ MISMATCHES = [
         ValueError,
         "global_step: expected a number of steps within int32, got 4294967301",
     ),
+    (lambda saved: saved.clear(), KeyError, "state_dict: expected an entry 'global_step'"),
     (replaced("global_step", 1), TypeError, "global_step: expected an array, got int"),
     (replaced("global_step", np.array(1, np.int32)), ValueError, "global_step: expected shape (1,), got ()"),
     (
@@ -150,6 +151,28 @@ def test_a_loaded_counter_indexes_the_rates(tmp_path: Path) -> None:
         optimizer.step(ONES)
     with pytest.raises(RuntimeError, match="global_step 3"):
         optimizer.step(ONES)
+
+
+@pytest.mark.parametrize(
+    ("rate", "end"),
+    [
+        (-1, "be float and must >= 0, but got '-1.0' with type 'float'."),
+        (np.nan, "be a legal value, but got 'nan'."),
+        (np.inf, "be a legal value, but got 'inf'."),
+    ],
+)
+def test_rates_that_no_step_takes(rate: float, end: str) -> None:
+    optimizer = MindSporeAdagrad([{"params": [np.ones(3)], "lr": 0.5}])
+    saved = {**optimizer.state_dict(), "learning_rate_group_0": np.array(rate, np.float32)}
+    message = f"For 'Adagrad', the 'learning_rate_group_0' must {end}"
+    raises_unchanged(optimizer, ValueError, message, lambda: optimizer.load_state_dict(saved))
+
+
+def test_no_dict() -> None:
+    optimizer = listed_optimizer()
+    nothing: Any = None
+    message = "state_dict: expected a dict, got NoneType"
+    raises_unchanged(optimizer, TypeError, message, lambda: optimizer.load_state_dict(nothing))
 
 
 @pytest.mark.parametrize("name", ["global_step", "learning_rate", "accum.w"])

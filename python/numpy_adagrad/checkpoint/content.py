@@ -39,7 +39,7 @@ def match(
         raise ValueError(f"groups: expected unique names, got {repr(sorted(flat, key=str))}")
     if named and set(flat) == set(own):
         return list(own), _match_groups(own, sizes, groups)
-    if named and own and not _are_automatic(flat) and not _are_automatic(own):
+    if named and own and not are_automatic(flat) and not are_automatic(own):
         for name in sorted(set(own) - set(flat), key=str):
             raise ValueError(f"params: expected one named {name!r}, got none")
         for name in sorted(set(flat) - set(own), key=str):
@@ -68,6 +68,6 @@ def _match_groups(own: Sequence[str], sizes: Sequence[int], groups: Sequence[lis
     return indices
 
 
-def _are_automatic(names: Sequence[str]) -> bool:
+def are_automatic(names: Sequence[str]) -> bool:
     """Tell whether `MindSporeAdagrad` gave the names: they only number the parameters."""
     return set(names) == {f"param{i}" for i in range(len(names))}

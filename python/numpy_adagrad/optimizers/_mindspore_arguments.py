@@ -138,6 +138,12 @@ def read_decay(decay: Any) -> Any:
     return decay
 
 
+def read_centralization(centralize: Any) -> bool:
+    if not isinstance(centralize, bool):
+        raise TypeError(type_text("grad_centralization", "bool", centralize))
+    return centralize
+
+
 def rate_at(lr: Any, step: int, shifts: bool = False) -> float:
     """Return the rate of a step; with `shifts`, a fixed rate as MindSpore rounds it beside a dynamic one."""
     if callable(lr):

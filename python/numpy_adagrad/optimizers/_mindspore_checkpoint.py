@@ -12,9 +12,9 @@ from .. import _core
 from ..inputs.rounding import rounded
 from ..inputs.tensors import to_array
 from ..inputs.types import Array, Group
-from ..inputs.validation import cast_like, number, step_count
+from ..inputs.validation import cast_like, check_dict, number, step_count
 from ._base import Optimizer
-from ._mindspore_arguments import decay_at, rate_at, read_rate
+from ._mindspore_arguments import ACCUM, check_range, decay_at, rate_at, read_centralization, read_decay, read_rate
 from ._slots import Pairs, Slot
 
 OPTIONS = ("lr", "weight_decay", "grad_centralization")
@@ -24,6 +24,12 @@ class MindSporeCheckpoints(Optimizer):
     """Base of `MindSporeAdagrad`: its fixed options, and the layout of its checkpoints."""
 
     _update_slots: bool
+    _accum: float
+
+    @property
+    def accum(self) -> float:
+        """The initial value of the accumulators; fixed at construction."""
+        return self._accum
 
     @property
     def update_slots(self) -> bool:
@@ -75,6 +81,8 @@ class MindSporeCheckpoints(Optimizer):
     def load_state_dict(self, state_dict: Mapping[str, Any], *, parameters: bool = False) -> None:
         """Load state and rates from a state dict of this class, or from the result of ``mindspore.load_checkpoint``.
 
+        Parameters are matched by name; automatic names, ``param0``, ``param1``, ..., are matched by position to others.
+
         Parameters
         ----------
         state_dict : mapping
@@ -111,18 +119,19 @@ class MindSporeCheckpoints(Optimizer):
         return [self._saved_group(k, group) for k, group in enumerate(self.param_groups)]
 
     def _saved_group(self, k: int, group: Group) -> Group:
-        step = int(self.global_step[0])
-        return {
-            "lr": read_rate(self._saved_value(k, "lr", lambda rate: rate_at(rate, step))),
-            "weight_decay": self._saved_value(k, "weight_decay", lambda decay: decay_at(decay, step)),
-            "grad_centralization": group["grad_centralization"],
-        }
+        step, rate, decay = int(self.global_step[0]), read_rate(group["lr"]), read_decay(group["weight_decay"])
+        if callable(rate):
+            rate = self._saved_value(k, "lr", lambda rate: rate_at(rate, step))
+        if callable(decay):
+            decay = self._saved_value(k, "weight_decay", lambda decay: decay_at(decay, step))
+        centralize = read_centralization(group["grad_centralization"])
+        return {"lr": rate, "weight_decay": decay, "grad_centralization": centralize}
 
     def _restoring_pairs(
         self, states: list[dict[str, Array]], options: list[Group], shared: Mapping[str, Array]
     ) -> Pairs:
         targets = self.state_dict()
-        accums = {f"accum.{name}": state["accum"] for name, state in zip(self.names, states, strict=True)}
+        accums = {f"{ACCUM}{name}": state["accum"] for name, state in zip(self.names, states, strict=True)}
         # Groups that share a name for their rates may have different rates here, so the rates come from the groups.
         values, _ = from_checkpoint({**targets, **shared, **accums}, targets, self.names, self.param_groups)
         groups = [self._restored_group(*pair) for pair in zip(self.param_groups, options, strict=True)]
@@ -156,7 +165,7 @@ def to_checkpoint(
             made[group["lr_name"]] = rate_array(rate)
     if parameters:
         made.update((name, slot.param) for name, slot in zip(names, slots, strict=True))
-    made.update((f"accum.{name}", slot.state["accum"]) for name, slot in zip(names, slots, strict=True))
+    made.update((f"{ACCUM}{name}", slot.state["accum"]) for name, slot in zip(names, slots, strict=True))
     return made
 
 
@@ -171,25 +180,46 @@ def from_checkpoint(
     """Check a state dict against `targets`, the one that we would save; return the new values of the targets, and the
     groups with their new learning rates.
     """
+    check_dict("state_dict", state_dict)
+    keys = {key: key for key in (*targets, *names, *(group["lr_name"] for group in groups))}
+    for name, saved in zip(names, _saved_names(state_dict, names), strict=True):
+        keys[name], keys[f"{ACCUM}{name}"] = saved, f"{ACCUM}{saved}"
     for key in targets:
-        if key not in state_dict:
-            raise KeyError(f"state_dict: expected an entry {key!r}")
-    allowed = {*targets, *names, *(group["lr_name"] for group in groups)}
+        if keys[key] not in state_dict:
+            raise KeyError(f"state_dict: expected an entry {keys[key]!r}")
+    allowed = set(keys.values())
     for key in state_dict:
         if key not in allowed:
             raise KeyError(f"state_dict: expected entries for the parameters here, got {key!r}")
-    values = {key: cast_like(to_array(state_dict[key]), array, key) for key, array in targets.items()}
-    steps = step_count(state_dict["global_step"], "global_step")
-    if values["global_step"] != steps:
-        raise ValueError(f"global_step: expected a number of steps within int32, got {steps:.0f}")
+    values = {key: cast_like(to_array(state_dict[keys[key]]), array, keys[key]) for key, array in targets.items()}
+    step_count(state_dict["global_step"], "global_step", values["global_step"].dtype)
     rates = {key: values.pop(key) for key in {group["lr_name"] for group in groups} & set(values)}
     return values, [_with_rate(group, rates.get(group["lr_name"])) for group in groups]
+
+
+def _saved_names(state_dict: Mapping[str, Any], names: Sequence[str]) -> Sequence[str]:
+    """Return the name in a state dict of each parameter: its own, or, where one side is numbered, that at its place."""
+    from ..checkpoint.content import are_automatic, match
+
+    # A parameter may itself be called "accum.w"; then there is an "accum.accum.w".
+    accums = [
+        key
+        for key in state_dict
+        if isinstance(key, str) and key.startswith(ACCUM) and f"{ACCUM}{key}" not in state_dict
+    ]
+    saved = [key.removeprefix(ACCUM) for key in accums]
+    if not saved or not (are_automatic(saved) or are_automatic(names)):
+        return names  # an error for a name that is missing or unknown tells the key
+    return match(names, [len(names)], [saved], named=True)[0]
 
 
 def _with_rate(group: Group, rate: Array | None) -> Group:
     if rate is None:
         return group
-    return {**group, "lr": rate.copy() if rate.ndim else float(rate)}
+    if rate.ndim:
+        return {**group, "lr": rate.copy()}
+    check_range(group["lr_name"], float(rate))
+    return {**group, "lr": float(rate)}
 
 
 def read_ckpt(path: str) -> Mapping[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from inspect import signature
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from ..inputs.containers import read_group, read_once
 from ..inputs.hints import NoAttribute, nearest
 from ..inputs.rounding import ieee
 from ..inputs.types import Array, Group, Params
-from ..inputs.validation import number
+from ..inputs.validation import check_dict, number
 from ._mindspore_arguments import (
     SHARED_RATE,
     check_names,
@@ -23,6 +23,7 @@ from ._mindspore_arguments import (
     name_all,
     named_rate,
     rate_at,
+    read_centralization,
     read_decay,
     read_groups,
     read_rate,
@@ -119,6 +120,8 @@ class MindSporeAdagrad(MindSporeCheckpoints):
     _counter_dtype = np.int32
     _watched_keys = OPTIONS
     _scheduled_keys = ("lr", "weight_decay")
+    _added_keys = ("param_names", "lr_name")
+    _foreign_names: ClassVar = {name: f"MindSpore calls it {hint}" for name, hint in HINTS.items()}
     learning_rate = NoAttribute("write to its groups: optimizer.param_groups[0]['lr'] = ...")
 
     def __init__(
@@ -136,7 +139,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
     ) -> None:
         for name in unknown:
             known = [*signature(MindSporeAdagrad).parameters][:-1]
-            hint = f"; MindSpore calls it {HINTS[name]}" if name in HINTS else nearest(name, known)
+            hint = f"; {self._foreign_names[name]}" if name in HINTS else nearest(name, known)
             raise TypeError(f"MindSporeAdagrad got an unexpected argument {name!r}{hint}")
         if not isinstance(accum, (float, np.floating)):
             raise TypeError(type_text("accum", "float", accum))
@@ -149,7 +152,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
             raise ValueError(value_text("loss_scale", "> 0", loss_scale))
         loss_scale = number(loss_scale, "loss_scale")
         check_range("loss_scale", loss_scale)
-        self.accum, self._update_slots, self._norm_divisor = float(accum), update_slots, loss_scale
+        self._accum, self._update_slots, self._norm_divisor = float(accum), update_slots, loss_scale
         self.defaults = {"lr": read_rate(learning_rate), "weight_decay": read_decay(weight_decay)}
         given = read_once(params)
         groups, self._grouped = read_groups(given)
@@ -169,14 +172,11 @@ class MindSporeAdagrad(MindSporeCheckpoints):
                 raise KeyError(f"group: expected keys among {list(GROUP_KEYS[:4])}, got {key!r}{hint}")
         if not group["params"]:
             raise ValueError("group: expected at least one array in `params`, got none")
-        centralize = group.get("grad_centralization", False)
-        if not isinstance(centralize, bool):
-            raise TypeError(type_text("grad_centralization", "bool", centralize))
         return {
             **group,
             "lr": read_rate(group.get("lr", self.defaults["lr"])),
             "weight_decay": read_decay(group.get("weight_decay", self.defaults["weight_decay"])),
-            "grad_centralization": centralize,
+            "grad_centralization": read_centralization(group.get("grad_centralization", False)),
         }
 
     def add_param_group(self, param_group: Mapping[str, Any]) -> None:
@@ -206,8 +206,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
         """
         if not self._grouped:
             raise ValueError("add_param_group: expected an optimizer that was constructed with groups")
-        if not isinstance(param_group, Mapping):
-            raise TypeError(f"param_group: expected a dict, got {type(param_group).__name__}")
+        check_dict("param_group", param_group)
         with self._lock:
             self._check_reentry()
             group = named_rate(read_group(param_group), self._next_group)
@@ -218,7 +217,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
             self._add_group(group, (self.__dict__, own))
 
     def _new_state(self, param: Array) -> dict[str, Array]:
-        return {"accum": self._new_accumulator(param, self.accum)}
+        return {"accum": self._new_accumulator(param, self._accum)}
 
     def _add_groups(self, bound: Bound, groups: list[Group], known_slots: list[Slot], *pairs: tuple[Any, Any]) -> None:
         check_names(groups, bound.names, grouped=self._grouped)
@@ -234,16 +233,22 @@ class MindSporeAdagrad(MindSporeCheckpoints):
         group = self._bound.groups[k]
         if self._grouped and group["params"][0] is self._bound.slots[0].param:  # the first call of a step
             self._shifts_rates = self._has_shifted_rates()
-        rate, decay = group["lr"], group["weight_decay"]
+        rate, decay = group["lr"], read_decay(group["weight_decay"])
         is_scheduled = callable(decay)
         if is_scheduled:
             decay = self._scheduled_value(k, "weight_decay", decay_at, decay, steps)
-        scaled, decays = scaled_decay(number(decay, "weight_decay"), self._norm_divisor, is_scheduled)
+        scaled, decays = scaled_decay(decay, self._norm_divisor, is_scheduled)
         if callable(rate):
             rate = self._scheduled_value(k, "lr", rate_at, rate, steps)
         else:
             rate = rate_at(rate, steps, self._shifts_rates)
-        return {"lr": rate, "weight_decay": scaled, "decays": decays and not never_decays, **self._rule_options}
+        return {
+            "lr": rate,
+            "weight_decay": scaled,
+            "decays": decays and not never_decays,
+            "grad_centralization": read_centralization(group["grad_centralization"]),
+            **self._rule_options,
+        }
 
     def _scheduled_value(self, k: int, key: str, at: Callable[[Any, int], float], value: Any, steps: int) -> float:
         # A schedule is called once, for the parameters that decay and those that do not.
@@ -254,6 +259,8 @@ class MindSporeAdagrad(MindSporeCheckpoints):
         return found
 
     def _last_rate(self, rate: Any) -> float:
+        if type(rate) is float:
+            return rate  # also one out of range, which a callable may return
         rate, last = read_rate(rate), max(self.steps - 1, 0)
         return rate_at(rate, min(last, len(rate) - 1) if isinstance(rate, np.ndarray) else last)
 
