@@ -73,6 +73,23 @@ def test_assigned_options(dialect: Dialect) -> None:
     raises_unchanged(optimizer, AttributeError, message, lambda: setattr(optimizer, "param_groups", []))
 
 
+@pytest.mark.parametrize(
+    ("rule", "name", "cure"),
+    [
+        (TorchAdagrad, "learning_rate", "torch calls it lr"),
+        (TorchAdagrad, "initial_accumulator_value", "give it to the constructor"),
+        (TorchAdagrad, "foreach", "give it to the constructor"),
+        (TorchAdagrad, "state_dtype", "give it to the constructor"),
+        (TorchAdagrad, "max_norm", "give it to each step"),
+        (MindSporeAdagrad, "grad_scale", "give it to each step"),
+        (MindSporeAdagrad, "eps", "MindSpore calls it nothing: its epsilon is fixed at 1e-8, under the root"),
+    ],
+)
+def test_assigned_arguments(rule: Any, name: str, cure: str) -> None:
+    optimizer, message = rule([ones()]), f"{rule.__name__} has no attribute '{name}'; {cure}"
+    raises_unchanged(optimizer, AttributeError, message, lambda: setattr(optimizer, name, 5))
+
+
 def test_mindspores_rate_is_in_the_groups() -> None:
     cure = "write to its groups: optimizer.param_groups[0]['lr'] = ..."
     message = f"MindSporeAdagrad has no attribute 'learning_rate'; {cure}"
@@ -85,13 +102,14 @@ def test_a_subclass_may_have_its_own_attributes(dialect: Dialect) -> None:
     class Own(base):  # type: ignore[misc]
         rate = 3
 
-        def __init__(self, params: Any) -> None:
+        def __init__(self, params: Any, momentum: float) -> None:
             super().__init__(params)
             self.history: list[float] = []
+            self.momentum = momentum
 
-    optimizer = Own([ones()])
+    optimizer = Own([ones()], 0.9)
     optimizer.rate, optimizer.note = 4, "mine"
-    assert (optimizer.rate, optimizer.note, optimizer.history) == (4, "mine", [])
+    assert (optimizer.rate, optimizer.note, optimizer.history, optimizer.momentum) == (4, "mine", [], 0.9)
 
 
 def test_closures_in_the_way_of_torch(dialect: Dialect) -> None:

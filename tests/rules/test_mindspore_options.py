@@ -167,7 +167,7 @@ def test_generator_of_groups() -> None:
     assert [group["lr_name"][-1] for group in optimizer.param_groups] == ["0", "1", "2"]
 
 
-@pytest.mark.parametrize("option", ["update_slots", "loss_scale"])
+@pytest.mark.parametrize("option", ["accum", "update_slots", "loss_scale"])
 def test_fixed_options_cannot_be_set(option: str) -> None:
     with pytest.raises(AttributeError):
         setattr(MindSporeAdagrad([ONES.copy()]), option, 1)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any
+from inspect import signature
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -26,11 +27,20 @@ PLAIN_FORMS = (list, tuple, dict, np.ndarray, RowSparse)
 class Optimizer(Updates):
     """Base of all optimizers. docs/internals/adding-a-rule.md shows what the class of a rule defines."""
 
+    _foreign_names: ClassVar[Mapping[str, str]] = {}  # other frameworks' names of arguments, and what to do instead
+
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        for key in getattr(cls, "_watched_keys", ()):
+        if "_rule" not in vars(cls):  # a user's own class may have attributes of these names
+            return
+        cures = dict(cls._foreign_names)
+        cures |= dict.fromkeys(_keywords(cls.step), "give it to each step")
+        cures |= dict.fromkeys(_keywords(cls.__init__), "give it to the constructor")
+        groups = "write to its groups: optimizer.param_groups[0]"
+        cures |= {key: f"{groups}[{key!r}] = ..." for key in cls._watched_keys}
+        for key, cure in cures.items():
             if not hasattr(cls, key):
-                option = NoAttribute(f"write to its groups: optimizer.param_groups[0][{key!r}] = ...")
+                option = NoAttribute(cure)
                 option.__set_name__(cls, key)
                 setattr(cls, key, option)
 
@@ -182,9 +192,20 @@ class Optimizer(Updates):
 
     @property
     def steps(self) -> int:
-        """The number of steps taken; where each parameter has its own, the largest. Skipped steps do not count."""
+        """The number of steps taken; where each parameter has its own, the largest. Skipped steps do not count.
+
+        Raises
+        ------
+        ValueError
+            For a counter into which something else than a whole number of steps was written.
+        """
         with self._lock:
-            return int(max((counter.max() for counter in self._counters(self._current_slots())), default=0))
+            return int(max(self._step_counts(self._current_slots()), default=0))
+
+
+def _keywords(function: Callable[..., Any]) -> list[str]:
+    """Return the names of a method's arguments."""
+    return [name for name, one in signature(function).parameters.items() if one.kind != one.VAR_KEYWORD][1:]
 
 
 def _without_loss(grads: Any) -> tuple[None, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from inspect import signature
-from typing import Any, NoReturn
+from typing import Any, ClassVar, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -105,6 +105,7 @@ class TorchAdagrad(Optimizer):
     _scheduled_keys = ("lr",)
     _required_keys = ("lr", "lr_decay", "weight_decay", "eps")
     _kept_keys = ("foreach", "differentiable", "fused", "params", "param_names")
+    _foreign_names: ClassVar = {name: f"torch calls it {hint}" for name, hint in HINTS.items()}
 
     def __init__(
         self,
@@ -126,7 +127,7 @@ class TorchAdagrad(Optimizer):
     ) -> None:
         for name in unknown:
             known = [*signature(TorchAdagrad).parameters][:-1]
-            hint = f"; torch calls it {HINTS[name]}" if name in HINTS else nearest(name, known)
+            hint = f"; {self._foreign_names[name]}" if name in HINTS else nearest(name, known)
             raise TypeError(f"TorchAdagrad got an unexpected argument {name!r}{hint}")
         _check_rate(lr)
         if sparse_weight_decay not in (None, "touched"):
@@ -162,7 +163,7 @@ class TorchAdagrad(Optimizer):
         known = [*self.defaults, "params", "param_names"]
         for key in group:
             if key in HINTS:
-                text = f"param_groups: TorchAdagrad does not read the key {key!r}; torch calls it {HINTS[key]}"
+                text = f"param_groups: TorchAdagrad does not read the key {key!r}; {self._foreign_names[key]}"
                 warnings.warn(text, UserWarning, stacklevel=2)
             elif key not in known and (hint := nearest(key, known)):
                 raise KeyError(f"param_groups: expected the keys of an option, got {key!r}{hint}")
