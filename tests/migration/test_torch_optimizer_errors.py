@@ -32,6 +32,11 @@ def wrong_optimizers() -> dict[str, tuple[Any, type[Exception], str]]:
             "params[0]: expected a tensor with its own values, got a conjugated or negated view",
         ),
         "overlap": (torch.optim.Adagrad([whole[:3], whole[1:]]), ValueError, "params[1]"),
+        "misspelt key": (
+            torch.optim.Adagrad([{"params": [torch.ones(2)], "weight_dcay": 0.1}]),
+            KeyError,
+            "param_groups: expected the keys of an option, got 'weight_dcay'; did you mean 'weight_decay'?",
+        ),
         "differentiable": (torch.optim.Adagrad([torch.ones(2)], differentiable=True), ValueError, "differentiable"),
         "shape of a sum": (changed, ValueError, "sum[0]: expected shape (3,), got (4,)"),
     }

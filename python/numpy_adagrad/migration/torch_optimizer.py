@@ -50,6 +50,8 @@ def from_torch(optimizer: Any) -> TorchAdagrad:
         take.
     ValueError
         For parameters that are not strided tensors on the CPU, and for ``differentiable=True``.
+    KeyError
+        For a key of a group that resembles that of an option, such as ``lrs``, which torch ignores.
 
     Notes
     -----

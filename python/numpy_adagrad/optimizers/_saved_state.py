@@ -112,8 +112,8 @@ class SavedState(Copies):
         position. An optimizer without names takes those of the state dict, as in torch.
 
         Arrays and tensors are copied, accumulators cast to the dtype that they have here, where a value beyond it
-        becomes infinite. A parameter without an entry starts with a new state. All this is as in torch. Callable options
-        stay in place.
+        becomes infinite, and a parameter without an entry starts with a new state, as in torch. Callable options stay
+        in place.
 
         Parameters
         ----------
