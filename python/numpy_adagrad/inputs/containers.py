@@ -173,7 +173,7 @@ def _in_sequence(items: Sequence[Any], names: Collection[Any]) -> Sequence[Any]:
 
 
 def _unique(items: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
-    """Return pairs of name and gradient as a dict: of two gradients for one parameter, none would tell of the other."""
+    """Return pairs of name and gradient as a dict, in which a second gradient of a name would replace the first."""
     named: dict[Any, Any] = {}
     for name, grad in items:
         if name in named:
