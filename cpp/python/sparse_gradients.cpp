@@ -63,6 +63,9 @@ py::object parts_of(const py::handle &grad, const py::object &param, const array
         [&]() -> py::object { return py::handle(others.load())(grad, param.attr("shape"), text); });
 }
 
+// What a user calls the values: elements are those of a SciPy array.
+std::string values_part(const py::tuple &parts) { return parts[2].cast<bool>() ? ".data" : ".values"; }
+
 }  // namespace
 
 bool Plan::read_other_grads(const py::tuple &grads) {
@@ -78,7 +81,7 @@ bool Plan::read_other_grads(const py::tuple &grads) {
         const py::tuple parts(other_grads_[i]);
         part.part = ".indices";
         mapped.add(parts[0], part);
-        part.part = ".values";
+        part.part = values_part(parts);
         mapped.add(parts[1], part);
     }
     mapped.check();
@@ -96,7 +99,7 @@ void Plan::bind_sparse(std::size_t index, const py::tuple &parts) {
         throw py::type_error(whole.text() + ": expected an array, as the parameter is complex");
     const bool elementwise = parts[2].cast<bool>();
 
-    part.part = ".values";
+    part.part = values_part(parts);
     PyArrayObject *const values = arrays::plain_array(parts[1], part);
     memory_.check_disjoint(values, part);  // first, as NumPy may run other code there
     const DtypeCombo combo = arrays::dtype_combo(param, state, values, part);
@@ -107,7 +110,7 @@ void Plan::bind_sparse(std::size_t index, const py::tuple &parts) {
     memory_.check_disjoint(indices, part);
     check_indices(parts[0], part);
     check_values_shape(parts[1], param, PyArray_SIZE(indices), elementwise,
-                       {whole.role, whole.index, whole.names, 0, ".values"});
+                       {whole.role, whole.index, whole.names, 0, values_part(parts)});
 
     // Other code may run where NumPy copies them.
     const py::object own_indices = contiguous(indices);

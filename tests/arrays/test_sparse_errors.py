@@ -115,7 +115,7 @@ GRADIENTS = {
     "matrix dtype": (
         CSR.astype(np.float64),
         TypeError,
-        ".values: expected float32, got float64; cast it with .astype(np.float32)",
+        ".data: expected float32, got float64; cast it with .astype(np.float32)",
     ),
 }
 
