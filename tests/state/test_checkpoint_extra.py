@@ -17,7 +17,7 @@ def test_extra_comes_back(dialect: Dialect, tmp_path: Path) -> None:
     rng.standard_normal(5)
     plateau = schedules.ReduceOnPlateau(0.5)
     plateau.step(3.0)
-    extra = {"epoch": 3, "rng": rng.bit_generator.state, "rate": plateau.state_dict(), "tuple": (1, None), 5: "text"}
+    extra = {"epoch": 3, "rng": rng.bit_generator.state, "rate": plateau.state_dict(), "tuple": (1, None)}
     optimizer, other = dialect.optimizer([np.ones(3)]), dialect.optimizer([np.ones(3)])
     optimizer.save(path, extra=extra)
     loaded = other.load(path)
@@ -39,6 +39,8 @@ def test_extra_that_json_does_not_hold(dialect: Dialect, tmp_path: Path) -> None
         ([1], "extra: expected a dict, got list"),
         ({"a": np.ones(3)}, "extra: expected what JSON holds, got another value: Object of type ndarray is not JSON"),
         ({"a": {1, 2}}, "extra: expected what JSON holds, got another value: Object of type set is not JSON"),
+        ({1: 1, "1": 2}, "extra: expected keys that are text, got 1"),
+        ({"a": [{"b": {None: 2}}]}, "extra: expected keys that are text, got None"),
         ({(1, 2): 3}, "extra: expected what JSON holds, got another value: keys must be str"),
     ]
     for extra, message in wrong:

@@ -116,9 +116,20 @@ def _json_of(extra: Any) -> dict[str, Any]:
     """Check what a user adds to a checkpoint; it is written as it is now."""
     check_dict("extra", extra)
     try:
-        return dict(json.loads(json.dumps(dict(extra))))
+        copied = dict(json.loads(json.dumps(dict(extra))))
     except (TypeError, ValueError, RecursionError) as error:
         raise TypeError(f"extra: expected what JSON holds, got another value: {error}") from None
+    waiting: list[Any] = [extra]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, Mapping):
+            for key in value:
+                if not isinstance(key, str):  # JSON would turn it into text, which may be a key already
+                    raise TypeError(f"extra: expected keys that are text, got {key!r}")
+            waiting += value.values()
+        elif isinstance(value, (list, tuple)):
+            waiting += value
+    return copied
 
 
 def _plain(value: Any, label: str) -> Any:

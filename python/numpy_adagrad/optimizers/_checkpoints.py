@@ -99,7 +99,8 @@ class Checkpoints(SavedState):
         parameters : bool, default False
             Also save the parameters.
         extra : dict, optional
-            Anything else that JSON holds, such as the epoch and the state of a random generator; `load` returns it.
+            Anything else that JSON holds, such as the epoch and the state of a random generator, with keys that are
+            text; `load` returns it.
 
         Raises
         ------
