@@ -38,6 +38,21 @@ def test_misspelt_key_of_mindspore() -> None:
     raises(KeyError, message, lambda: MindSporeAdagrad([{"params": [ones()], "weight_dcay": 0.1}]))
 
 
+@pytest.mark.parametrize(
+    ("key", "hint"),
+    [
+        ("learning_rate", "lr"),
+        ("accum", "nothing in a group: give accum to the constructor"),
+        ("initial_accumulator_value", "nothing in a group: give accum to the constructor"),
+        ("lr_decay", "nothing: give lr as a callable or a list"),
+    ],
+)
+def test_other_names_in_a_group_of_mindspore(key: str, hint: str) -> None:
+    known = "group: expected keys among ['params', 'lr', 'weight_decay', 'grad_centralization'], got "
+    message = f"{known}'{key}'; MindSpore calls it {hint}"
+    raises(KeyError, message, lambda: MindSporeAdagrad([{"params": [ones()], key: 0.1}]))
+
+
 def test_misspelt_params(dialect: Dialect) -> None:
     message = "param_groups: expected groups with an entry 'params', got the keys ['param']; did you mean 'params'?"
     raises(KeyError, message, lambda: dialect.optimizer([{"param": [ones()]}]))

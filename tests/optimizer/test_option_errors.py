@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from helpers.bits import assert_same_bits
 from helpers.dialects import RATE, Dialect
 from helpers.errors import raises
 from helpers.mindspore_arrays import parameter
 from helpers.values import bfloat16
 from mindspore import nn
-from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
+from numpy_adagrad import MindSporeAdagrad, TorchAdagrad, schedules
 from numpy_adagrad.inputs.types import Array
 
 # Names that are no text
@@ -82,6 +83,89 @@ def test_mindspore_loss_scale_may_be_an_array() -> None:
     assert MindSporeAdagrad([np.ones(3)], loss_scale=np.array([2.0])).loss_scale == 2.0  # type: ignore[arg-type]
 
 
+# Numbers that are none, tensors
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (np.ma.masked, "expected an array without a mask, got MaskedConstant"),
+        (np.ma.ones(1), "expected an array without a mask, got MaskedArray"),
+        (np.zeros(1, [("a", "f4")]), "expected a number, got an array of shape (1,) and dtype [('a', '<f4')]"),
+        (np.zeros(1, "V4"), "expected a number, got an array of shape (1,) and dtype |V4"),
+        (
+            torch.empty((), device="meta"),
+            "expected an array that NumPy can read, got Tensor: Cannot copy out of meta tensor; no data!",
+        ),
+    ],
+)
+def test_masked_structured_and_absent_numbers(value: Any, message: str) -> None:
+    for key in ("lr", "eps"):
+        option: dict[str, Any] = {key: value}
+        raises(TypeError, f"{key}: {message}", partial(TorchAdagrad, [np.ones(3)], **option))
+    optimizer = TorchAdagrad([np.ones(3)])
+    raises(TypeError, f"grad_scale: {message}", lambda: optimizer.step([np.ones(3)], grad_scale=value))
+
+
+@pytest.mark.parametrize(
+    ("rates", "error", "message"),
+    [
+        (np.ma.array([0.1, 0.2], mask=[True, False]), TypeError, "expected an array without a mask, got MaskedArray"),
+        (np.ma.masked, TypeError, "expected an array without a mask, got MaskedConstant"),
+        (
+            np.zeros(3, [("a", "f4")]),
+            TypeError,
+            "expected a number, a sequence, a 1-dimensional array or a callable, got ndarray of dtype [('a', '<f4')]",
+        ),
+        ([[1], [1, 2]], ValueError, "expected a sequence of numbers, got other sequences in it"),
+    ],
+)
+def test_learning_rates_of_mindspore_that_are_none(rates: Any, error: type[Exception], message: str) -> None:
+    raises(error, f"learning_rate: {message}", lambda: MindSporeAdagrad([np.ones(3)], learning_rate=rates))
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_number_may_be_a_tensor_that_requires_a_gradient(dialect: Dialect, dtype: torch.dtype) -> None:
+    tensor: Any = torch.tensor(0.5, dtype=dtype, requires_grad=True)
+    params = [np.ones(3), np.ones(3)]
+    for param, number in zip(params, (tensor, 0.5), strict=True):
+        dialect.make([param], **{dialect.rate: number}).step([np.full(3, 2.0)], grad_scale=number)
+    assert_same_bits(params[0], params[1])
+
+
+def test_a_list_of_tensors_as_learning_rate_of_mindspore() -> None:
+    rates = [torch.tensor(0.5, requires_grad=True), torch.tensor(0.25)]
+    assert_same_bits(
+        MindSporeAdagrad([np.ones(3)], learning_rate=rates).param_groups[0]["lr"], np.array([0.5, 0.25], np.float32)
+    )
+
+
+# A class is no schedule
+
+
+def test_a_class_raises_at_once(dialect: Dialect) -> None:
+    cure = "expected a callable of the number of steps, got the class cosine; give cosine(...)"
+    cosine: Any = schedules.cosine
+    message = f"{dialect.rate}: {cure}"
+    raises(TypeError, message, lambda: dialect.make([np.ones(3)], **{dialect.rate: cosine}))
+    raises(TypeError, message, lambda: dialect.make([{"params": [np.ones(3)], dialect.group_rate: cosine}]))
+    raises(TypeError, f"weight_decay: {cure}", lambda: MindSporeAdagrad([np.ones(3)], weight_decay=cosine))
+
+
+# Options of this package
+
+
+@pytest.mark.parametrize("dtype", ["foo", "f4,(", 5])
+def test_state_dtype_is_a_dtype(dialect: Dialect, dtype: Any) -> None:
+    message = f"state_dtype: expected a dtype, got {dtype!r}"
+    raises(TypeError, message, lambda: dialect.make([np.ones(3)], state_dtype=dtype))
+
+
+def test_allocate_is_a_callable(dialect: Dialect) -> None:
+    message = "allocate: expected a callable, got int"
+    raises(TypeError, message, lambda: dialect.make([np.ones(3)], allocate=5))
+
+
 # The start of accumulators
 
 
@@ -93,10 +177,9 @@ def test_a_start_beyond_the_dtype_raises(dialect: Dialect, dtype: Any) -> None:
     largest = {"float16": 65504.0, "float32": float(np.finfo("f4").max)}.get(str(np.dtype(dtype)), 3e38)
     accumulator = dialect.accumulator(dialect.make([np.ones(3, dtype)], **{start: largest}), 0)
     assert np.isfinite(accumulator).all()
-    name = dialect.optimizer._accumulator
     if dtype != "float64":
         beyond = 1e5 if dtype == "float16" else 1e39
-        message = f"{name}: expected an initial value within {np.dtype(dtype)}, got {beyond}"
+        message = f"{start}: expected a number within {np.dtype(dtype)}, got {beyond}"
         raises(ValueError, message, lambda: dialect.make([np.ones(3, dtype)], **{start: beyond}))
     if dtype == "float16":
         wide = dialect.make([np.ones(3, dtype)], state_dtype=np.float32, **{start: 1e5})

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from helpers.bits import assert_same_bits
 from helpers.dialects import Dialect
+from helpers.errors import raises, raises_unchanged
 from helpers.values import ones
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad, schedules
 
@@ -43,6 +44,38 @@ def test_last_rate_of_a_list() -> None:
     assert optimizer.last_lr == [0.25]
     optimizer.param_groups[0]["lr"] = [0.75]
     assert optimizer.last_lr == [0.75]
+
+
+def test_an_empty_list_of_rates() -> None:
+    """MindSpore takes it, too; no step can follow."""
+    optimizer = MindSporeAdagrad([ones()], learning_rate=[])
+    for action in (lambda: optimizer.last_lr, lambda: optimizer.step([ones()])):
+        raises(RuntimeError, "learning_rate: expected a rate for global_step 0, got a sequence of 0", action)
+
+
+@pytest.mark.parametrize(
+    ("value", "error", "message"),
+    [
+        (2.9, ValueError, "expected a whole number of steps, got 2.9"),
+        (-1, ValueError, "expected a whole number of steps, got -1.0"),
+        (np.nan, ValueError, "expected a whole number of steps, got nan"),
+        (2**40, ValueError, f"expected a number of steps within int32, got {2**40}"),
+        ("x", TypeError, "expected a number or a 1-element array, got str"),
+        ([1, 2], TypeError, "expected a number or a 1-element array, got list"),
+    ],
+)
+def test_global_step_is_a_number_of_steps(value: Any, error: type[Exception], message: str) -> None:
+    optimizer = MindSporeAdagrad([ones()])
+    optimizer.global_step = 3
+    raises_unchanged(optimizer, error, f"global_step: {message}", lambda: setattr(optimizer, "global_step", value))
+
+
+def test_a_negative_global_step_has_no_rate() -> None:
+    """It can be written into the array."""
+    optimizer = MindSporeAdagrad([ones()], learning_rate=[0.5, 0.25])
+    optimizer.global_step[0] = -1
+    message = "learning_rate: expected a rate for global_step -1, got a sequence of 2"
+    raises_unchanged(optimizer, RuntimeError, message, lambda: optimizer.step([ones()]))
 
 
 def test_steps(dialect: Dialect) -> None:

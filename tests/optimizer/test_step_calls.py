@@ -33,6 +33,7 @@ CALLS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "too_few": ({"grads": [ones()]}, ValueError, COUNT + "1"),
     "none": ({"grads": []}, ValueError, COUNT + "0"),
     "too_many": ({"grads": [None] * 3}, ValueError, COUNT + "3"),
+    "no_closure": ({"closure": "x"}, TypeError, "closure: expected a callable, got str"),
     "from_a_closure": ({"closure": lambda: (0.5, [ones()])}, ValueError, COUNT + "1"),
 }
 

@@ -66,8 +66,12 @@ def test_all_groups_are_searched_once_a_step(monkeypatch: pytest.MonkeyPatch) ->
 KEYS = "group: expected keys among ['params', 'lr', 'weight_decay', 'grad_centralization'], got "
 # Groups that neither the constructor nor `add_param_group` takes.
 GROUPS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
-    "unknown_key": ({"eps": 1e-8}, KeyError, f"{KEYS}'eps'"),
-    "start": ({"accum": 0.5}, KeyError, f"{KEYS}'accum'"),
+    "unknown_key": ({"foreach": False}, KeyError, f"{KEYS}'foreach'"),
+    "start": (
+        {"accum": 0.5},
+        KeyError,
+        f"{KEYS}'accum'; MindSpore calls it nothing in a group: give accum to the constructor",
+    ),
     "nothing": ({"params": []}, ValueError, "group: expected at least one array in `params`, got none"),
     "negative_rate": (
         {"lr": -0.5},
@@ -83,6 +87,11 @@ GROUPS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
         {"grad_centralization": 1},
         TypeError,
         "For 'Adagrad', the type of 'grad_centralization' should be 'bool', but got type 'int'.",
+    ),
+    "centralization_of_numpy": (
+        {"grad_centralization": np.True_},
+        TypeError,
+        f"For 'Adagrad', the type of 'grad_centralization' should be 'bool', but got type 'numpy.{np.bool_.__name__}'.",
     ),
 }
 

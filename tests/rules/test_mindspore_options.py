@@ -77,6 +77,11 @@ OURS = [
         "learning_rate: expected an array of 0 or 1 dimensions, got 2",
     ),
     ({"learning_rate": [1j]}, TypeError, f"{RATE} list"),
+    (
+        {"update_slots": np.True_},
+        TypeError,
+        f"For 'Adagrad', the type of 'update_slots' should be 'bool', but got type 'numpy.{np.bool_.__name__}'.",
+    ),
 ]
 
 

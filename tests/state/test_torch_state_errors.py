@@ -57,6 +57,11 @@ def of_another_size(saved: Any) -> None:
 
 
 MISMATCHES = [
+    (
+        replaced("state", 0, "sum", np.ma.ones(3, np.float32)),
+        TypeError,
+        "state[0]['sum']: expected an array without a mask, got MaskedArray",
+    ),
     (without("state"), KeyError, "state_dict: expected an entry 'state'"),
     (without("param_groups"), KeyError, "state_dict: expected an entry 'param_groups'"),
     (without("param_groups", 1), ValueError, "loaded state dict has a different number of parameter groups"),

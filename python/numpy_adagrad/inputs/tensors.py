@@ -35,18 +35,23 @@ def is_foreign(value: Any) -> bool:
 
 
 def as_gradient(value: Any, label: str) -> Array | None:
+    """Return a gradient of another library as an array; raise TypeError if that would copy it from another device."""
+    return as_array(value, label, from_devices=False)
+
+
+def as_array(value: Any, label: str, *, from_devices: bool = True) -> Array | None:
     """Return an array of another library as one of NumPy, without a copy where the library can; None for anything else.
 
     Raises
     ------
     TypeError
-        If the library does not give its elements to NumPy, as for memory of another device.
+        If the library does not give its elements to NumPy, or they lie on a device and `from_devices` is False.
     """
     if not is_foreign(value):
         return None
     kind = type(value)
     try:
-        if str(getattr(value, "device", "cpu")).startswith(("cuda", "meta", "mps", "xpu")):
+        if not from_devices and str(getattr(value, "device", "cpu")).startswith(("cuda", "meta", "mps", "xpu")):
             raise TypeError(f"it lies on the device {value.device}")
         if str(getattr(value, "layout", "")) == "torch.sparse_coo":
             raise TypeError("it is sparse; convert it with RowSparse.from_torch")

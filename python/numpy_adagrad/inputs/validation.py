@@ -12,7 +12,7 @@ import numpy.typing as npt
 from .hints import scheduler
 from .memmap import check_arrays
 from .rounding import ieee
-from .tensors import to_array
+from .tensors import as_array
 from .types import Array
 
 
@@ -25,12 +25,48 @@ def number(value: Any, label: str) -> float:
             return float(value)
         except OverflowError:
             raise ValueError(f"{label}: expected a number within float64, got a larger one") from None
-    if hasattr(value, "__array__"):
-        array = np.asarray(value)
-        if array.size == 1 and array.dtype.kind not in "cOSUmM":
+    array = value if isinstance(value, (np.ndarray, np.generic)) else as_array(value, label)
+    if array is not None:
+        check_unmasked(label, array)
+        if array.size == 1 and is_real(array.dtype):
             return float(array.item())
         raise TypeError(f"{label}: expected a number, got an array of shape {array.shape} and dtype {array.dtype}")
     raise TypeError(f"{label}: expected a number or a 1-element array, got {type(value).__name__}{scheduler(value)}")
+
+
+def is_real(dtype: np.dtype[Any]) -> bool:
+    """Return whether a dtype holds real numbers. Those of `ml_dtypes` have the kind V, as structured ones do."""
+    return dtype.kind in "biuf" or (dtype.kind == "V" and np.can_cast(dtype, np.float64))
+
+
+def check_unmasked(label: str, array: Any) -> None:
+    """Raise TypeError for an array with a mask: the elements under it mean nothing."""
+    masked = sys.modules.get("numpy.ma")
+    if masked is not None and isinstance(array, masked.MaskedArray):
+        raise TypeError(f"{label}: expected an array without a mask, got {type(array).__name__}")
+
+
+def is_schedule(value: Any, label: str) -> bool:
+    """Return whether an option is a callable of the number of steps; raise TypeError for a class, which makes one."""
+    if isinstance(value, type):
+        name = value.__name__
+        raise TypeError(f"{label}: expected a callable of the number of steps, got the class {name}; give {name}(...)")
+    return callable(value)
+
+
+def check_callable(value: Any, label: str) -> None:
+    """Raise TypeError for anything that cannot be called."""
+    if not callable(value):
+        raise TypeError(f"{label}: expected a callable, got {type(value).__name__}")
+
+
+def read_entry(mapping: Any, key: Any, label: str) -> Any:
+    """Return an entry of a mapping that comes from outside."""
+    if not isinstance(mapping, Mapping):
+        raise TypeError(f"{label}: expected a dict, got {type(mapping).__name__}")
+    if key not in mapping:
+        raise KeyError(f"{label}: expected an entry {key!r}")
+    return mapping[key]
 
 
 # Between these, a number rounds to a positive and finite float32.
@@ -64,7 +100,7 @@ def flag(value: Any, label: str) -> bool:
 
 def step_count(value: Any, label: str, dtype: npt.DTypeLike | None = None) -> float:
     """Check a number of steps, which must lie in the range of `dtype`, and convert it to a float."""
-    count = number(to_array(value), label)
+    count = number(value, label)
     if not (count >= 0 and count.is_integer()):
         raise ValueError(f"{label}: expected a whole number of steps, got {count}")
     if dtype is not None:
@@ -107,6 +143,7 @@ def cast_like(value: Any, array: Array, label: str) -> Array:
         value = np.asarray(value)
     if not isinstance(value, np.ndarray):
         raise TypeError(f"{label}: expected an array, got {type(value).__name__}")
+    check_unmasked(label, value)
     check_shape(label, array.shape, value.shape)
     if not np.can_cast(value.dtype, array.dtype, "same_kind"):
         raise TypeError(f"{label}: expected values that {array.dtype} can hold, got {value.dtype}")

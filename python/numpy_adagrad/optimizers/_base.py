@@ -17,6 +17,7 @@ from ..inputs.memmap import check_files
 from ..inputs.nested import is_plain
 from ..inputs.sparse import RowSparse
 from ..inputs.types import Array
+from ..inputs.validation import check_callable
 from ._text import long_text, short_text
 from ._updates import DONE, Updates
 
@@ -152,6 +153,7 @@ class Optimizer(Updates):
         self, closure: Callable[[], tuple[Any, Grads]], grad_scale: Any, max_norm: Any, on_nonfinite: str
     ) -> Any:
         """Read the gradients without the lock, as the closure may wait for a thread that needs it; then update."""
+        check_callable(closure, "closure")
         with self._lock:
             self._check_reentry()
             check_files(self._bound.files)

@@ -12,12 +12,14 @@ import numpy as np
 from ..inputs.containers import are_groups, members, read_group
 from ..inputs.hints import scheduler
 from ..inputs.rounding import ieee
-from ..inputs.tensors import to_array
+from ..inputs.tensors import as_array, to_array
 from ..inputs.types import Group
-from ..inputs.validation import number
+from ..inputs.validation import check_unmasked, is_real, is_schedule, number
 
 SHARED_RATE = "learning_rate"
 ACCUM = "accum."
+MAX_STEPS = 2**31 - 1
+"""The largest number of MindSpore's int32 counter."""
 GROUP_RATE = re.compile(rf"{SHARED_RATE}_group_\d+")
 
 
@@ -81,17 +83,17 @@ def _ordered(groups: list[Group], order: list[Mapping[str, Any]]) -> list[Group]
     return runs
 
 
-def check_names(groups: list[Group], known: Mapping[str, int], *, grouped: bool) -> None:
+def check_names(groups: list[Group], known: Mapping[str, int], *, grouped: bool, label: str = "params") -> None:
     """Raise an error for names that mean something else in a checkpoint; `known` has the names of earlier groups."""
     names = dict.fromkeys(name for group in groups for name in group["param_names"])
     for name in names:
         if not isinstance(name, str):
-            raise TypeError(f"params: expected names that are text, got {name!r}")
+            raise TypeError(f"{label}: expected names that are text, got {name!r}")
         accumulator = name.removeprefix(ACCUM)
         is_accumulator = accumulator != name and (accumulator in names or accumulator in known)
         is_rate = name == SHARED_RATE or (grouped and GROUP_RATE.fullmatch(name))
         if name == "global_step" or is_rate or is_accumulator or f"{ACCUM}{name}" in known:
-            raise ValueError(f"params: expected names that a checkpoint does not use itself, got {name!r}")
+            raise ValueError(f"{label}: expected names that a checkpoint does not use itself, got {name!r}")
 
 
 def list_length(groups: list[Group], known: int | None) -> int | None:
@@ -107,7 +109,7 @@ def read_rate(rate: Any) -> Any:
     """Return a learning rate as a float, as a float32 array with one value for each step, or as a callable."""
     if type(rate) is float and 0 <= rate < math.inf:
         return rate
-    if callable(rate):
+    if is_schedule(rate, "learning_rate"):
         return rate
     if isinstance(rate, str):
         raise ValueError(f"could not convert string to float: {rate!r}")
@@ -117,9 +119,15 @@ def read_rate(rate: Any) -> Any:
         return rate
     kind = type(rate).__name__
     if isinstance(rate, Iterable) and not hasattr(rate, "__array__"):
-        rate = list(rate)  # MindSpore takes any iterable
-    array = np.asarray(to_array(rate) if rate is not None else rate)
-    if rate is None or array.dtype.kind not in "biufV":
+        rate = [to_array(item) for item in rate]  # MindSpore takes any iterable
+    array = rate if isinstance(rate, (np.ndarray, np.generic)) else as_array(rate, "learning_rate")
+    try:
+        array = np.asarray(rate) if array is None else array
+    except ValueError:
+        raise ValueError("learning_rate: expected a sequence of numbers, got other sequences in it") from None
+    check_unmasked("learning_rate", array)
+    if not is_real(array.dtype):
+        kind += f" of dtype {array.dtype}" if array is rate else ""
         raise TypeError(
             "learning_rate: expected a number, a sequence, a 1-dimensional array or a callable, "
             f"got {kind}{scheduler(rate)}"
@@ -131,7 +139,7 @@ def read_rate(rate: Any) -> Any:
 
 
 def read_decay(decay: Any) -> Any:
-    if callable(decay):
+    if is_schedule(decay, "weight_decay"):
         return decay
     decay = number(decay, "weight_decay")
     check_range("weight_decay", decay)
@@ -150,7 +158,7 @@ def rate_at(lr: Any, step: int, shifts: bool = False) -> float:
         return number(lr(step), "learning_rate")
     lr = read_rate(lr)
     if isinstance(lr, np.ndarray):
-        if step >= len(lr):
+        if not 0 <= step < len(lr):
             raise RuntimeError(f"learning_rate: expected a rate for global_step {step}, got a sequence of {len(lr)}")
         return float(lr[step])
     one = np.float32(1)
@@ -178,7 +186,9 @@ def check_range(name: str, value: float) -> None:
 
 
 def type_text(name: str, expected: str, value: Any) -> str:
-    return f"For 'Adagrad', the type of '{name}' should be '{expected}', but got type '{type(value).__name__}'."
+    kind = type(value)
+    got = f"{kind.__module__}.{kind.__name__}" if kind.__name__ == expected else kind.__name__
+    return f"For 'Adagrad', the type of '{name}' should be '{expected}', but got type '{got}'."
 
 
 def value_text(name: str, bound: str, value: Any) -> str:

@@ -48,7 +48,7 @@ class MindSporeCheckpoints(Optimizer):
 
     @global_step.setter
     def global_step(self, value: Any) -> None:
-        self._steps[...] = value
+        self._steps[...] = step_count(value, "global_step", self._steps.dtype)
 
     def state_dict(self, *, parameters: bool = False) -> dict[str, Array]:  # type: ignore[override]
         """Return state and rates under the names that ``mindspore.save_checkpoint(optimizer)`` uses.

@@ -12,6 +12,7 @@ import numpy as np
 from .. import _core
 from ..inputs.memmap import MappedFile
 from ..inputs.types import Array, Group
+from ..inputs.validation import check_callable
 
 Allocate: TypeAlias = Callable[[Array, "np.dtype[Any]", complex], Array]
 Pairs: TypeAlias = list[tuple[Any, Any]]
@@ -65,3 +66,17 @@ class StateView(Mapping[int, Mapping[str, Array]]):
 
     def __repr__(self) -> str:
         return repr({index: slot.state for index, slot in enumerate(self._slots())})
+
+
+def read_state_dtype(value: Any) -> np.dtype[Any] | None:
+    """Check and convert `state_dtype`. Whether it fits the parameters shows when their accumulators are made."""
+    try:
+        return None if value is None else np.dtype(value)
+    except (TypeError, ValueError, SyntaxError):
+        raise TypeError(f"state_dtype: expected a dtype, got {value!r}") from None
+
+
+def check_allocate(value: Any) -> None:
+    """Raise TypeError unless `allocate` can be called or is None."""
+    if value is not None:
+        check_callable(value, "allocate")

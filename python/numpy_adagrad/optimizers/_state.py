@@ -20,7 +20,7 @@ from ..inputs.memmap import check_files, mapped_files
 from ..inputs.rounding import rounded
 from ..inputs.types import Array, Group
 from ..inputs.validation import check_dict, check_list
-from ._slots import Allocate, Bound, Slot, StateView
+from ._slots import Allocate, Bound, Slot, StateView, check_allocate, read_state_dtype
 
 
 class OptimizerState(ABC):
@@ -41,7 +41,8 @@ class OptimizerState(ABC):
     ) -> None:
         self._single_param = single_param
         self._allocate = allocate
-        self._state_dtype = None if state_dtype is None else np.dtype(state_dtype)
+        self._state_dtype = read_state_dtype(state_dtype)
+        check_allocate(allocate)
         if self._counter_dtype is not None:
             self._steps: Array = np.zeros(1, self._counter_dtype)
         self._check_shared = None
@@ -166,8 +167,11 @@ class OptimizerState(ABC):
         if self._check_shared is not None:
             self._check_shared()
 
-    def _new_accumulator(self, param: Array, value: complex) -> Array:
-        """Create an accumulator in the layout of its parameter, so that both are walked in the same order."""
+    def _new_accumulator(self, param: Array, value: complex, argument: str) -> Array:
+        """Create an accumulator in the layout of its parameter, so that both are walked in the same order.
+
+        `argument` is the constructor's name of `value`.
+        """
         dtype = param.dtype if self._state_dtype is None else self._state_dtype
         is_half = param.dtype.itemsize == 2
         if dtype != param.dtype and not (is_half and dtype == np.float32):
@@ -175,7 +179,7 @@ class OptimizerState(ABC):
             raise TypeError(f"state_dtype: expected {allowed} for a {param.dtype} parameter, got {dtype}")
         filled = rounded(value, dtype)
         if np.isfinite(value) and not np.isfinite(filled):
-            raise ValueError(f"{self._accumulator}: expected an initial value within {dtype}, got {value.real}")
+            raise ValueError(f"{argument}: expected a number within {dtype}, got {value.real}")
         if self._allocate is not None:
             return self._allocate(param, dtype, value)
         accumulator = empty_like(param, dtype)

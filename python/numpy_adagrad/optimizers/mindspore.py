@@ -41,6 +41,13 @@ HINTS = {
     "eps": "nothing: its epsilon is fixed at 1e-8, under the root",
     "lr_decay": "nothing: give learning_rate as a callable or a list",
 }
+OF_ALL_GROUPS = ("accum", "initial_accumulator_value", "update_slots", "loss_scale")
+GROUP_HINTS = {
+    **HINTS,
+    "learning_rate": "lr",
+    "lr_decay": "nothing: give lr as a callable or a list",
+    **{name: f"nothing in a group: give {HINTS.get(name, name)} to the constructor" for name in OF_ALL_GROUPS},
+}
 
 
 class MindSporeAdagrad(MindSporeCheckpoints):
@@ -168,7 +175,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
     def _checked_group(self, group: Group) -> Group:
         for key in group:
             if key not in GROUP_KEYS:
-                hint = nearest(key, GROUP_KEYS)
+                hint = f"; MindSpore calls it {GROUP_HINTS[key]}" if key in GROUP_HINTS else nearest(key, GROUP_KEYS)
                 raise KeyError(f"group: expected keys among {list(GROUP_KEYS[:4])}, got {key!r}{hint}")
         if not group["params"]:
             raise ValueError("group: expected at least one array in `params`, got none")
@@ -217,7 +224,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
             self._add_group(group, (self.__dict__, own))
 
     def _new_state(self, param: Array) -> dict[str, Array]:
-        return {"accum": self._new_accumulator(param, self._accum)}
+        return {"accum": self._new_accumulator(param, self._accum, "accum")}
 
     def _add_groups(self, bound: Bound, groups: list[Group], known_slots: list[Slot], *pairs: tuple[Any, Any]) -> None:
         check_names(groups, bound.names, grouped=self._grouped)
@@ -262,7 +269,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
         if type(rate) is float:
             return rate  # also one out of range, which a callable may return
         rate, last = read_rate(rate), max(self.steps - 1, 0)
-        return rate_at(rate, min(last, len(rate) - 1) if isinstance(rate, np.ndarray) else last)
+        return rate_at(rate, max(min(last, len(rate) - 1), 0) if isinstance(rate, np.ndarray) else last)
 
     def _has_shifted_rates(self) -> bool:
         """Return whether MindSpore rounds a fixed rate as ``(v + 1) - 1``: beside a dynamic one, among group rates."""

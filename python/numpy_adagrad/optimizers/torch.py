@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ..inputs.containers import are_groups, read_groups, read_once
 from ..inputs.hints import nearest
 from ..inputs.types import Array, Group, Params, Rate
-from ..inputs.validation import number
+from ..inputs.validation import is_schedule, number
 from ._base import Optimizer
 from ._slots import Allocate, Slot
 
@@ -174,13 +174,15 @@ class TorchAdagrad(Optimizer):
                 "initial_accumulator_value: expected the constructor's in every group, "
                 f"{self.defaults['initial_accumulator_value']}, got {initial}"
             )
+        is_schedule(filled["lr"], "lr")
         check_path(filled)
         return filled
 
     def _new_state(self, param: Array) -> dict[str, Array]:
-        initial = number(self.defaults["initial_accumulator_value"], "initial_accumulator_value")
+        argument = "initial_accumulator_value"
+        initial = number(self.defaults[argument], argument)
         value = complex(initial, initial) if param.dtype.kind == "c" else initial
-        return {"step": np.zeros((), np.float32), "sum": self._new_accumulator(param, value)}
+        return {"step": np.zeros((), np.float32), "sum": self._new_accumulator(param, value, argument)}
 
     def _counters(self, slots: list[Slot]) -> list[Array]:
         return [slot.state["step"] for slot in slots]
@@ -223,7 +225,7 @@ class TorchAdagrad(Optimizer):
 
 
 def _check_rate(lr: Any) -> None:
-    if callable(lr):
+    if is_schedule(lr, "lr"):
         return
     if isinstance(lr, np.ndarray) and lr.size != 1:
         raise ValueError("Tensor lr must be 1-element")
