@@ -106,6 +106,41 @@ ERRORS: dict[str, tuple[Any, type[Exception], str]] = {
         ValueError,
         "mode: expected 'min' or 'max', got 'low'",
     ),
+    "one milestone": (
+        lambda: make.multistep(1, 3),
+        TypeError,
+        "milestones: expected a sequence of whole numbers, got int",
+    ),
+    "class": (
+        lambda: make.warmup(make.cosine, 3),
+        TypeError,
+        "schedule: expected a callable of the number of steps, got the class cosine; give cosine(...)",
+    ),
+    "epochs of a class": (
+        lambda: make.per_epoch(make.cosine, 3),
+        TypeError,
+        "schedule: expected a callable of the number of steps, got the class cosine; give cosine(...)",
+    ),
+    "beyond float64": (
+        lambda: make.constant(1e308, 100, 5)(0),
+        OverflowError,
+        "constant: expected a rate within float64 for step 0, got inf",
+    ),
+    "power beyond float64": (
+        lambda: make.exponential(1, 1e308)(2),
+        OverflowError,
+        "exponential: expected a rate within float64 for step 2, got inf",
+    ),
+    "product beyond float64": (
+        lambda: make.step(1e308, 1, 10)(1),
+        OverflowError,
+        "step: expected a rate within float64 for step 1, got inf",
+    ),
+    "warm-up beyond float64": (
+        lambda: make.warmup(1e308, 2, 100)(0),
+        OverflowError,
+        "warmup: expected a rate within float64 for step 0, got inf",
+    ),
     "epochs": (lambda: make.per_epoch(0.1, 3), TypeError, "schedule: expected a callable, got float"),
 }
 
@@ -115,6 +150,35 @@ def test_errors(call: Any, kind: type[Exception], message: str) -> None:
     with pytest.raises(kind) as error:
         call()
     assert str(error.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "message"),
+    [
+        ({"lr": "x"}, TypeError, "state_dict['lr']: expected a number or a 1-element array, got str"),
+        ({"lr": -1}, ValueError, "state_dict['lr']: expected a finite number of at least 0, got -1"),
+        ({"best": None}, TypeError, "state_dict['best']: expected a number or a 1-element array, got NoneType"),
+        (
+            {"cooldown_counter": 0.5},
+            ValueError,
+            "state_dict['cooldown_counter']: expected a whole number of at least 0, got 0.5",
+        ),
+        (None, TypeError, "state_dict: expected a dict, got NoneType"),
+        ({}, KeyError, "state_dict: expected an entry 'lr'"),
+    ],
+)
+def test_wrong_states_of_a_plateau_change_nothing(change: Any, kind: type[Exception], message: str) -> None:
+    rate = schedules.ReduceOnPlateau(0.5)
+    before = rate.state_dict()
+    with pytest.raises(kind) as error:
+        rate.load_state_dict({**before, **change} if change else change)
+    assert error.value.args == (message,)
+    assert rate.state_dict() == before
+
+
+def test_a_large_factor_ends_at_the_rate() -> None:
+    rate = schedules.constant(0.1, 1e17, 1)
+    assert [rate(step) for step in range(3)] == [0.1 * 1e17, 0.1, 0.1]
 
 
 def test_a_cycle_that_is_over_changes_nothing() -> None:

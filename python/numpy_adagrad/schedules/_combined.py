@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..inputs.types import Rate
-from ..inputs.validation import number
+from ..inputs.validation import is_schedule, number
 from ._arguments import assign, count, nonnegative
+from ._base import Schedule
 
 
 @dataclass(frozen=True)
-class warmup:
+class warmup(Schedule):
     """A linear rise to the first rate of `schedule` within `total_iters` steps, and then `schedule` from its beginning.
 
     The rate before is ``lr * (start_factor + (1 - start_factor) * t / total_iters)``, where `lr` is the number
@@ -37,13 +38,13 @@ class warmup:
     start_factor: float = 1 / 3
 
     def __post_init__(self) -> None:
-        if not callable(self.schedule):
+        if not is_schedule(self.schedule, "schedule"):
             assign(self, schedule=nonnegative(self.schedule, "schedule"))
         assign(self, total_iters=count(self.total_iters, "total_iters"))
         assign(self, start_factor=nonnegative(self.start_factor, "start_factor"))
 
-    def __call__(self, step: int) -> float:
-        lr = _rate(self.schedule, max(step - self.total_iters, 0))
+    def _rate(self, step: int) -> float:
+        lr = _rate_of(self.schedule, max(step - self.total_iters, 0))
         if step >= self.total_iters:
             return lr
         if self.start_factor == 0:
@@ -52,7 +53,7 @@ class warmup:
 
 
 @dataclass(frozen=True)
-class per_epoch:
+class per_epoch(Schedule):
     """A schedule that counts epochs: ``schedule(t // steps_per_epoch)``.
 
     Examples
@@ -67,13 +68,13 @@ class per_epoch:
     steps_per_epoch: int
 
     def __post_init__(self) -> None:
-        if not callable(self.schedule):
+        if not is_schedule(self.schedule, "schedule"):
             raise TypeError(f"schedule: expected a callable, got {type(self.schedule).__name__}")
         assign(self, steps_per_epoch=count(self.steps_per_epoch, "steps_per_epoch"))
 
-    def __call__(self, step: int) -> float:
-        return _rate(self.schedule, step // self.steps_per_epoch)
+    def _rate(self, step: int) -> float:
+        return _rate_of(self.schedule, step // self.steps_per_epoch)
 
 
-def _rate(schedule: Rate, step: int) -> float:
+def _rate_of(schedule: Rate, step: int) -> float:
     return number(schedule(step) if callable(schedule) else schedule, "schedule")

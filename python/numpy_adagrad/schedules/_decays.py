@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ._arguments import assign, count, nonnegative
+from ._base import Schedule
 
 
 @dataclass(frozen=True)
-class constant:
+class constant(Schedule):
     """The rate ``lr``, times `factor` in the first `total_iters` steps, as ``ConstantLR`` of torch.
 
     Examples
@@ -30,12 +31,12 @@ class constant:
         assign(self, lr=nonnegative(self.lr, "lr"), factor=nonnegative(self.factor, "factor"))
         assign(self, total_iters=count(self.total_iters, "total_iters", 0))
 
-    def __call__(self, step: int) -> float:
-        return self.lr * (self.factor + (step >= self.total_iters) * (1 - self.factor))
+    def _rate(self, step: int) -> float:
+        return self.lr if step >= self.total_iters else self.lr * self.factor
 
 
 @dataclass(frozen=True)
-class step:
+class step(Schedule):
     """The rate ``lr * gamma ** (t // step_size)``, as ``StepLR`` of torch.
 
     Examples
@@ -54,12 +55,12 @@ class step:
         assign(self, lr=nonnegative(self.lr, "lr"), gamma=nonnegative(self.gamma, "gamma"))
         assign(self, step_size=count(self.step_size, "step_size"))
 
-    def __call__(self, step: int) -> float:
+    def _rate(self, step: int) -> float:
         return self.lr * _power(self.gamma, step // self.step_size)
 
 
 @dataclass(frozen=True)
-class multistep:
+class multistep(Schedule):
     """The rate ``lr * gamma ** n`` after `n` of the `milestones`, as ``MultiStepLR`` of torch.
 
     Examples
@@ -76,14 +77,17 @@ class multistep:
 
     def __post_init__(self) -> None:
         assign(self, lr=nonnegative(self.lr, "lr"), gamma=nonnegative(self.gamma, "gamma"))
+        if isinstance(self.milestones, str) or not isinstance(self.milestones, Iterable):
+            got = type(self.milestones).__name__
+            raise TypeError(f"milestones: expected a sequence of whole numbers, got {got}")
         assign(self, milestones=tuple(sorted(count(one, "milestones", 0) for one in self.milestones)))
 
-    def __call__(self, step: int) -> float:
+    def _rate(self, step: int) -> float:
         return self.lr * _power(self.gamma, bisect_right(tuple(self.milestones), step))
 
 
 @dataclass(frozen=True)
-class exponential:
+class exponential(Schedule):
     """The rate ``lr * gamma ** (t / decay_steps)``: ``ExponentialLR`` of torch, ``exponential_decay_lr`` of MindSpore.
 
     Examples
@@ -102,12 +106,12 @@ class exponential:
         assign(self, lr=nonnegative(self.lr, "lr"), gamma=nonnegative(self.gamma, "gamma"))
         assign(self, decay_steps=count(self.decay_steps, "decay_steps"))
 
-    def __call__(self, step: int) -> float:
+    def _rate(self, step: int) -> float:
         return self.lr * _power(self.gamma, step / self.decay_steps)
 
 
 @dataclass(frozen=True)
-class polynomial:
+class polynomial(Schedule):
     """The rate ``(lr - eta_min) * (1 - min(t, total_iters) / total_iters) ** power + eta_min``.
 
     That is ``PolynomialLR`` of torch, whose end is always 0, and ``polynomial_decay_lr`` of MindSpore.
@@ -129,13 +133,13 @@ class polynomial:
         assign(self, lr=nonnegative(self.lr, "lr"), total_iters=count(self.total_iters, "total_iters"))
         assign(self, power=nonnegative(self.power, "power"), eta_min=nonnegative(self.eta_min, "eta_min"))
 
-    def __call__(self, step: int) -> float:
+    def _rate(self, step: int) -> float:
         left = 1.0 - min(self.total_iters, step) / self.total_iters
         return (self.lr - self.eta_min) * _power(left, self.power) + self.eta_min
 
 
 @dataclass(frozen=True)
-class cosine:
+class cosine(Schedule):
     """The rate ``eta_min + (lr - eta_min) * (1 + cos(pi * t / T_max)) / 2``, as ``CosineAnnealingLR`` of torch.
 
     After `T_max` steps, it rises again, as in torch. With ``hold=True`` it stays at `eta_min`, as that of
@@ -158,7 +162,7 @@ class cosine:
         assign(self, lr=nonnegative(self.lr, "lr"), eta_min=nonnegative(self.eta_min, "eta_min"))
         assign(self, T_max=count(self.T_max, "T_max"), hold=bool(self.hold))
 
-    def __call__(self, step: int) -> float:
+    def _rate(self, step: int) -> float:
         now = min(step, self.T_max) if self.hold else step
         return self.eta_min + (self.lr - self.eta_min) * (1 + math.cos(math.pi * now / self.T_max)) / 2
 

@@ -6,10 +6,11 @@ import math
 from dataclasses import dataclass
 
 from ._arguments import assign, choice, count, nonnegative
+from ._base import Schedule
 
 
 @dataclass(frozen=True)
-class one_cycle:
+class one_cycle(Schedule):
     """The rate rises to `max_lr` and then falls below its start, as ``OneCycleLR`` of torch.
 
     It begins at ``max_lr / div_factor``, reaches `max_lr` after the part `pct_start` of all steps, and ends at
@@ -57,7 +58,7 @@ class one_cycle:
             if getattr(self, name) == 0:
                 raise ValueError(f"{name}: expected a positive number, got 0")
 
-    def __call__(self, step: int) -> float:
+    def _rate(self, step: int) -> float:
         if step > self.total_steps:
             raise ValueError(f"total_steps: expected at most {self.total_steps} steps, got step {step}")
         first = self.max_lr / self.div_factor

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..inputs.validation import number
+from ..inputs.validation import number, read_entry
 from ._arguments import choice, count, nonnegative
 
 STATE = ("lr", "best", "num_bad_epochs", "cooldown_counter")
@@ -108,5 +108,9 @@ class ReduceOnPlateau:
 
     def load_state_dict(self, state_dict: Mapping[str, float]) -> None:
         """Continue from what `state_dict` returned."""
-        values = {name: state_dict[name] for name in STATE}
+        values: dict[str, float] = {name: read_entry(state_dict, name, "state_dict") for name in STATE}
+        values["lr"] = nonnegative(values["lr"], "state_dict['lr']")
+        values["best"] = number(values["best"], "state_dict['best']")
+        for name in ("num_bad_epochs", "cooldown_counter"):
+            values[name] = count(values[name], f"state_dict[{name!r}]", 0)
         self.__dict__.update(values)

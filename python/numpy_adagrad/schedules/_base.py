@@ -1,0 +1,24 @@
+"""The base of schedules that follow a formula."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+
+
+class Schedule(ABC):
+    """A callable of the number of steps. Its class gives the formula."""
+
+    def __call__(self, step: int) -> float:
+        try:
+            rate = self._rate(step)
+        except OverflowError:  # of `**`; other operators return infinity
+            rate = math.inf
+        if not math.isfinite(rate):
+            name = type(self).__name__
+            raise OverflowError(f"{name}: expected a rate within float64 for step {step}, got {rate}")
+        return rate
+
+    @abstractmethod
+    def _rate(self, step: int) -> float:
+        """Return the rate of a step."""
