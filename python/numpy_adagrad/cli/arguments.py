@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
+import sys
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -17,6 +18,8 @@ Commands: TypeAlias = "_SubParsersAction[Parser]"
 Number = TypeVar("Number", int, float)
 
 LARGEST_SEED = 2**32 - 1
+LARGEST_COUNT = sys.maxsize // 8
+"""The most elements that NumPy makes an array of float64 for."""
 
 
 class UsageError(Exception):

@@ -2,7 +2,7 @@
 
 from argparse import Namespace
 
-from .arguments import Commands, in_range
+from .arguments import LARGEST_COUNT, Commands, in_range
 from .extras import needs
 
 
@@ -12,7 +12,7 @@ def add_parser(commands: Commands) -> None:
     parser = commands.add_parser("bench", help=text, description=text)
     parser.add_argument(
         "--rounds",
-        type=in_range(int, 1),
+        type=in_range(int, 1, LARGEST_COUNT),
         default=11,
         metavar="N",
         help="measurements of each implementation, in turn (default: %(default)s)",

@@ -4,7 +4,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from .arguments import LARGEST_SEED, Commands, UsageError, in_range, plot_path, read_arguments
+from .arguments import LARGEST_COUNT, LARGEST_SEED, Commands, UsageError, in_range, plot_path, read_arguments
 from .extras import needs
 
 DEFAULT_RULES = ("torch", "mindspore")
@@ -32,7 +32,7 @@ def add_parser(commands: Commands) -> None:
     )
     for name, read, meaning in (
         ("steps", in_range(int, 1), "steps with random gradients"),
-        ("size", in_range(int, 1), "elements with random gradients"),
+        ("size", in_range(int, 1, LARGEST_COUNT), "elements with random gradients"),
         ("seed", in_range(int, 0, LARGEST_SEED), "seed of the initial values and the random gradients"),
     ):
         parser.add_argument(f"--{name}", type=read, metavar="N", help=f"{meaning} (default: {RANDOM[name]})")
@@ -56,6 +56,9 @@ def run(arguments: Namespace) -> None:
     try:
         chosen = settings(*read_words(arguments.words))
         outcome = diff_report.compute(chosen, arguments.grads, **read_random(arguments))
+    except MemoryError:
+        option = "size" if arguments.grads is None else "grads"
+        raise UsageError(f"argument --{option}: expected no more elements than memory holds") from None
     except (TypeError, ValueError, RuntimeError) as error:
         raise UsageError(str(error)) from None
     diff_report.show(outcome, arguments.tolerance, arguments.out)
