@@ -142,6 +142,8 @@ def test_programs_for_ours() -> None:
         (["torch", "mindspore", "lr"], "arguments: expected name=value, got 'lr'\n"),
         (["torch", "mindspore", "accum=0.1"], "arguments: expected those of torch ("),
         (["torch", "mindspore", "lr=-1"], "Invalid learning rate: -1\n"),
+        (["torch", "mindspore", "state_dtype='foo'"], "state_dtype: expected a dtype, got 'foo'\n"),
+        (["torch", "mindspore", "allocate=5"], "allocate: expected a callable, got int\n"),
         (["torch", "mindspore", "foreach=True", "fused=True"], "`fused` and `foreach` cannot be `True`"),
     ],
 )

@@ -133,6 +133,11 @@ def test_names_are_given_or_counted() -> None:
     assert back["state"][0]["sum"] is saved["state"][2]["sum"]
 
 
+def test_names_may_repeat_those_of_groups() -> None:
+    made = translate_state("mindspore", "torch", MindSporeAdagrad(named(1)).state_dict(), names=NAMES, groups=GROUPS)
+    assert [group["param_names"] for group in made["param_groups"]] == GROUPS
+
+
 def test_parameters_of_mindspore_are_left_out() -> None:
     saved = MindSporeAdagrad(named(1)).state_dict(parameters=True)
     assert len(translate_state("mindspore", "torch", saved)["state"]) == 3

@@ -14,6 +14,7 @@ from helpers.values import zeros
 from mindspore import nn
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad, translate
 from numpy_adagrad.migration import Note
+from numpy_adagrad.migration.divergence import settings
 from numpy_adagrad.migration.error_bounds import matching_eps
 from numpy_adagrad.migration.mindspore import EPS
 from numpy_adagrad.migration.schedules import DecayedRate, ListedRate
@@ -154,6 +155,15 @@ def test_decayed_rate() -> None:
     assert pickle.loads(pickle.dumps(lr)) == lr
     scheduled = translate("torch", "mindspore", lr=rate, lr_decay=1).arguments["learning_rate"]
     assert scheduled.first(3) == [0.5, 0.125, 0.5 / 9]
+
+
+@pytest.mark.parametrize("make", [iter, lambda rates: map(float, rates), lambda rates: (rate for rate in rates)])
+def test_an_iterator_of_rates_is_read_once(make: Any) -> None:
+    for lr in (
+        translate("mindspore", "torch", learning_rate=make([0.5, 0.25])).arguments["lr"],
+        settings(("mindspore", "torch"), "mindspore", {"learning_rate": make([0.5, 0.25])}).second.arguments["lr"],
+    ):
+        assert lr.rates.tolist() == [0.5, 0.25]
 
 
 @DIRECTIONS

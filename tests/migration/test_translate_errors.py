@@ -89,6 +89,14 @@ ERRORS: list[tuple[str, str, dict[str, Any], type[Exception], str]] = [
         ValueError,
         "For 'Adagrad', the 'loss_scale' must be float and must > 0, but got '0' with type 'int'.",
     ),
+    *(
+        (source, target, arguments, TypeError, message)
+        for source, target in (("torch", "mindspore"), ("mindspore", "torch"))
+        for arguments, message in (
+            ({"state_dtype": "foo"}, "state_dtype: expected a dtype, got 'foo'"),
+            ({"allocate": 5}, "allocate: expected a callable, got int"),
+        )
+    ),
     ("mindspore", "torch", {"weight_decay": lambda step: -1.0}, ValueError, "Invalid weight_decay value: -1.0"),
 ]
 

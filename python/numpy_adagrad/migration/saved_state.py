@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -11,6 +11,7 @@ import numpy as np
 from ..inputs.memmap import check_arrays
 from ..inputs.tensors import to_array
 from ..inputs.types import Array
+from ..inputs.validation import check_unmasked, read_entry
 
 Groups: TypeAlias = "Sequence[Sequence[str]] | None"
 """The names of the parameters in each group."""
@@ -32,11 +33,26 @@ class State:
     """For each group an array of 0 or 1 dimensions, or None for a schedule."""
 
 
-def read_entry(mapping: Mapping[Any, Any], key: Any, label: str = "state_dict") -> Any:
-    """Return an entry."""
-    if key not in mapping:
-        raise KeyError(f"{label}: expected an entry {key!r}")
-    return mapping[key]
+def read_list(mapping: Any, key: str, label: str) -> Sequence[Any]:
+    """Return an entry that is a list."""
+    value = read_entry(mapping, key, label)
+    if not isinstance(value, (list, tuple)):
+        raise TypeError(f"{label}[{key!r}]: expected a list, got {type(value).__name__}")
+    return value
+
+
+def given_names(value: Any, label: str) -> list[str]:
+    """Check names that are given beside a state dict; return them as a list."""
+    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+        raise TypeError(f"{label}: expected a sequence of names, got {type(value).__name__}")
+    names: dict[str, None] = {}
+    for name in value:
+        if not isinstance(name, str):
+            raise TypeError(f"{label}: expected names that are text, got {name!r}")
+        if name in names:
+            raise ValueError(f"{label}: expected unique names, got {name!r} twice")
+        names[name] = None
+    return [*names]
 
 
 def read_array(label: str, value: Any) -> Array:
@@ -44,6 +60,7 @@ def read_array(label: str, value: Any) -> Array:
     array = to_array(value)
     if not isinstance(array, np.ndarray):
         raise TypeError(f"{label}: expected an array, got {type(array).__name__}")
+    check_unmasked(label, array)
     check_arrays([(label, array)])
     return array
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from ..optimizers._slots import check_allocate, read_state_dtype
 from .notes import Note
 
 Scheduled: TypeAlias = float | Callable[[int], Any]
@@ -120,13 +121,19 @@ def defaults_of(optimizer: Callable[..., Any]) -> dict[str, Any]:
     return {one.name: one.default for one in parameters if one.default is not one.empty}
 
 
+def read_once(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn iterators among arguments into lists, which can be read more than once."""
+    return {name: list(value) if isinstance(value, Iterator) else value for name, value in arguments.items()}
+
+
 def read_options(
     optimizer: Callable[..., Any], library: str, arguments: Mapping[str, Any], unchecked: Collection[str] = ()
 ) -> dict[str, Any]:
     """Let an optimizer check its arguments, over an array of one number; return them with its defaults.
 
-    `PACKAGE_OPTIONS` depend on the parameters, and are checked with them.
+    Whether `PACKAGE_OPTIONS` fit the parameters is checked with these.
     """
+    arguments = read_once(arguments)
     defaults = defaults_of(optimizer)
     for name in arguments:
         if name not in defaults:
@@ -134,4 +141,6 @@ def read_options(
     skipped = (*PACKAGE_OPTIONS, *unchecked)
     checked: dict[str, Any] = {name: value for name, value in arguments.items() if name not in skipped}
     optimizer([np.zeros(1, np.float32)], **checked)
+    read_state_dtype(arguments.get("state_dtype"))
+    check_allocate(arguments.get("allocate"))
     return {**defaults, **arguments}

@@ -47,7 +47,7 @@ def translate_state(
         `state_dict` is another.
     groups : sequence of sequences of str, optional
         For torch: the names of each group's parameters, which MindSpore does not save. Needed if each group has its own
-        rate; group `k` has ``learning_rate_group_<k>`` if there is one.
+        rate; group `k` has ``learning_rate_group_<k>`` if there is one. `names` beside them must be the same.
     parameters : sequence of arrays or tensors, optional
         For MindSpore: the parameters themselves in torch's order, to be saved beside the accumulators.
     tensors : bool, default False
@@ -68,7 +68,7 @@ def translate_state(
     ------
     KeyError, TypeError, ValueError
         For an entry that is missing or cannot be translated: steps that differ between parameters, complex
-        accumulators, a list of rates, rates of unknown groups.
+        accumulators, a list of rates, rates of unknown groups, names that occur twice or that MindSpore uses itself.
 
     Examples
     --------

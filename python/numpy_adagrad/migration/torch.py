@@ -7,14 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from ..inputs.tensors import identity, to_array, to_tensor
+from ..inputs.containers import read_names
+from ..inputs.tensors import identity, to_tensor
 from ..inputs.types import Array
-from ..inputs.validation import number, step_count
+from ..inputs.validation import number, read_entry, step_count
 from ..optimizers.torch import TorchAdagrad
 from .counterparts import Counterpart, collect, eps_text, rounding_text, steps_text, weight_decay
 from .error_bounds import matching_eps
 from .notes import Note
-from .saved_state import Groups, State, check_steps, read_array, read_entry
+from .saved_state import Groups, State, check_steps, given_names, read_array, read_list
 from .schedules import ListedRate
 from .spec import PACKAGE_OPTIONS, Eps, Rule, Scheduled, Spec, WeightDecay, defaults_of, read_options
 
@@ -169,19 +170,25 @@ def read_state(
     """Read a state dict of torch, which has its own groups."""
     if groups is not None:
         raise TypeError("groups: expected None, as a state dict of torch has its own")
-    saved_groups, state = read_entry(state_dict, "param_groups"), read_entry(state_dict, "state")
-    keys = [key for group in saved_groups for key in group["params"]]
+    saved_groups = read_list(state_dict, "param_groups", "state_dict")
+    params = [read_list(group, "params", f"param_groups[{k}]") for k, group in enumerate(saved_groups)]
+    keys = [key for group in params for key in group]
+    state = read_entry(state_dict, "state", "state_dict")
     entries = [read_entry(state, key, "state") for key in keys]
+    sums = [read_entry(entry, "sum", f"state[{key!r}]") for key, entry in zip(keys, entries, strict=True)]
+    steps = [read_entry(entry, "step", f"state[{key!r}]") for key, entry in zip(keys, entries, strict=True)]
     if names is None:
-        names = [name for group in saved_groups for name in group.get("param_names", [])] or None
-    elif len(names) != len(keys):
-        raise ValueError(f"names: expected {len(keys)}, got {len(names)}")
+        names = [*read_names(saved_groups)] or None
+    else:
+        names = given_names(names, "names")
+        if len(names) != len(keys):
+            raise ValueError(f"names: expected {len(keys)}, got {len(names)}")
     labels = names or [f"state[{key!r}]['sum']" for key in keys]
     return State(
         names=names,
-        accumulators=[read_array(label, entry["sum"]) for label, entry in zip(labels, entries, strict=True)],
-        steps=[step_count(read_entry(entry, "step", "state"), "step") for entry in entries],
-        group_sizes=[len(group["params"]) for group in saved_groups],
+        accumulators=[read_array(label, array) for label, array in zip(labels, sums, strict=True)],
+        steps=[step_count(value, f"state[{key!r}]['step']") for key, value in zip(keys, steps, strict=True)],
+        group_sizes=[len(group) for group in params],
         rates=[_saved_rate(group, k) if with_rates else None for k, group in enumerate(saved_groups)],
     )
 
@@ -189,7 +196,7 @@ def read_state(
 def _saved_rate(group: Mapping[str, Any], k: int) -> Array | None:
     if number(group.get("lr_decay", 0), "lr_decay") != 0:
         return None
-    return np.array(number(to_array(read_entry(group, "lr", f"param_groups[{k}]")), "lr"))
+    return np.array(number(read_entry(group, "lr", f"param_groups[{k}]"), "lr"))
 
 
 def write_state(
