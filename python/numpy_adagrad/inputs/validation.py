@@ -54,21 +54,6 @@ def is_schedule(value: Any, label: str) -> bool:
     return callable(value)
 
 
-def check_callable(value: Any, label: str) -> None:
-    """Raise TypeError for anything that cannot be called."""
-    if not callable(value):
-        raise TypeError(f"{label}: expected a callable, got {type(value).__name__}")
-
-
-def read_entry(mapping: Any, key: Any, label: str) -> Any:
-    """Return an entry of a mapping that comes from outside."""
-    if not isinstance(mapping, Mapping):
-        raise TypeError(f"{label}: expected a dict, got {type(mapping).__name__}")
-    if key not in mapping:
-        raise KeyError(f"{label}: expected an entry {key!r}")
-    return mapping[key]
-
-
 # Between these, a number rounds to a positive and finite float32.
 BELOW_FLOAT32, ABOVE_FLOAT32 = 2.0**-150, (2 - 2.0**-24) * 2.0**127
 
@@ -107,7 +92,7 @@ def step_count(value: Any, label: str, dtype: npt.DTypeLike | None = None) -> fl
         kept = np.dtype(dtype)
         largest = float(np.finfo(kept).max) if kept.kind == "f" else np.iinfo(kept).max
         if count > largest:
-            raise ValueError(f"{label}: expected a number of steps within {kept}, got {count:.10g}")
+            raise ValueError(f"{label}: expected a number of steps within {kept}, got {count:.15g}")
     return count
 
 
@@ -115,6 +100,20 @@ def check_dict(label: str, value: Any) -> None:
     """Raise TypeError if `value` is no mapping."""
     if not isinstance(value, Mapping):
         raise TypeError(f"{label}: expected a dict, got {type(value).__name__}")
+
+
+def check_callable(label: str, value: Any) -> None:
+    """Raise TypeError for anything that cannot be called."""
+    if not callable(value):
+        raise TypeError(f"{label}: expected a callable, got {type(value).__name__}")
+
+
+def read_entry(mapping: Any, key: Any, label: str) -> Any:
+    """Return an entry of a mapping that comes from outside."""
+    check_dict(label, mapping)
+    if key not in mapping:
+        raise KeyError(f"{label}: expected an entry {key!r}")
+    return mapping[key]
 
 
 def check_hashable(label: str, value: Any) -> None:

@@ -153,7 +153,7 @@ class Optimizer(Updates):
         self, closure: Callable[[], tuple[Any, Grads]], grad_scale: Any, max_norm: Any, on_nonfinite: str
     ) -> Any:
         """Read the gradients without the lock, as the closure may wait for a thread that needs it; then update."""
-        check_callable(closure, "closure")
+        check_callable("closure", closure)
         with self._lock:
             self._check_reentry()
             check_files(self._bound.files)

@@ -79,4 +79,4 @@ def read_state_dtype(value: Any) -> np.dtype[Any] | None:
 def check_allocate(value: Any) -> None:
     """Raise TypeError unless `allocate` can be called or is None."""
     if value is not None:
-        check_callable(value, "allocate")
+        check_callable("allocate", value)
