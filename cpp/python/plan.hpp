@@ -22,7 +22,8 @@ struct Roles {
     bool indexed;
 };
 
-// Checks parameters alone, before their accumulators exist. `first` is the flat index of the first of them.
+// Checks parameters alone, also that they do not overlap, before their accumulators exist. `first` is the flat index
+// of the first of them.
 void check_params(const std::string &rule, const py::list &params, const py::list &names, std::size_t first);
 
 // Marks a plan as stepping in this process.

@@ -60,11 +60,13 @@ bool names_match(const py::object &found, const py::list &known, Py_ssize_t star
 }  // namespace
 
 void check_params(const std::string &rule, const py::list &params, const py::list &names, std::size_t first) {
+    std::vector<arrays::LabelledArray> outputs;
     for (std::size_t i = 0; i < params.size(); ++i) {
         const arrays::Label label = {"params", static_cast<Py_ssize_t>(first + i), &names,
                                      static_cast<Py_ssize_t>(first)};
-        arrays::check_strides(checked_param(find_rule(rule), params[i], label), label);
+        outputs.emplace_back(checked_param(find_rule(rule), params[i], label), label);
     }
+    arrays::MemoryOverlap().add_outputs(outputs);
 }
 
 void Plan::add_groups(const py::list &groups, const py::list &states, const py::list &counters, const py::list &names,

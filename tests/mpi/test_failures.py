@@ -45,6 +45,8 @@ MESSAGES = {
     "grad_kind": f"TypeError: rank {{last}}: {W}: expected a NumPy array, got str",
     "step_option": differ("max_norm", 2.0, 1.0),
     "debug_option": differ("param_groups[0]['lr']", 0.5, 0.25),
+    "tied": "ValueError: rank 0: params[1]: expected its own memory, got the same array as params[0]",
+    "overlapping": "ValueError: rank 0: params[1] ('b'): expected its own memory, got an overlap with params[0] ('a')",
     "sharded_option": differ("param_groups[0]['lr']", 0.25, 0.5),
     "sharded_argument": "ValueError: rank {last}: Invalid learning rate: -1",
     "sharded_centralization": "ValueError: rank {last}: param_groups[0]['grad_centralization']: expected False, "

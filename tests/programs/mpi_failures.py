@@ -156,6 +156,8 @@ CASES: dict[str, Callable[[], object]] = {
     "step_option": lambda: step(max_norm=1.0 if is_wrong else 2.0),
     "debug_option": lambda: step(debug=True, change=other_option),
     "debug_value": lambda: step(debug=True, change=other_parameter),
+    "tied": lambda: Sharded(TorchAdagrad, [RIGHT, RIGHT], comm),
+    "overlapping": lambda: Sharded(TorchAdagrad, {"a": RIGHT[:3], "b": RIGHT[2:]}, comm),
     "sharded_value": lambda: Sharded(TorchAdagrad, [np.full(3, float(is_wrong))], comm),
     "sharded_option": lambda: Sharded(TorchAdagrad, params(), comm, lr=0.5 if is_wrong else 0.25),
     "sharded_argument": lambda: Sharded(TorchAdagrad, params(), comm, lr=-1 if is_wrong else 0.25),
