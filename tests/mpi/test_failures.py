@@ -29,7 +29,7 @@ MESSAGES = {
     "name": differ("names", ["W", "b"], ["W", "c"]),
     "number": differ("params", "2 arrays", "1 arrays"),
     "steps": differ("steps", [0.0, 0.0], [1.0, 1.0]),
-    "bucket": "ValueError: rank {last}: bucket_size: expected a number of bytes above 0, got 0",
+    "bucket": "ValueError: rank {last}: bucket_size: expected a whole number above 0, got 0",
     "no_optimizer": "TypeError: rank {last}: opt: expected an optimizer of numpy_adagrad, got NoneType",
     "grad_shape": f"ValueError: rank {{last}}: {W}: expected shape (4, 3), got (4, 2)",
     "grad_dtype": differ(W, "an array of float32", "an array of float64"),

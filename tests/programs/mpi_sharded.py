@@ -18,10 +18,8 @@ comm = MPI.COMM_WORLD
 
 
 def sharded_of(case: Case) -> Sharded:
-    options = case.dialect.common | case.options
-    return Sharded(
-        case.dialect.optimizer, case.form(case.params()), comm, bucket_size=SMALL_BUCKET, debug=True, **options
-    )
+    options: dict[str, Any] = {"bucket_size": np.uint16(SMALL_BUCKET), **case.dialect.common, **case.options}
+    return Sharded(case.dialect.optimizer, case.form(case.params()), comm, debug=True, **options)
 
 
 def check_steps(case: Case) -> None:

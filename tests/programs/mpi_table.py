@@ -103,6 +103,14 @@ def check_files(dialect: Dialect) -> None:
     assert_same(table, alone, dialect)
 
 
+def check_whole_numbers(dialect: Dialect) -> None:
+    """Those of NumPy count as Python's own, also where they would wrap."""
+    for rows in (np.uint8(23), np.uint64(23)):
+        table = ShardedTable(rows, rows, comm, dialect.optimizer)  # type: ignore[arg-type]
+        assert comm.allreduce(table.stop - table.start) == 23
+        assert table.lookup([22]).shape == (1, 23)
+
+
 def check_errors(dialect: Dialect) -> None:
     last = comm.size - 1
     table, replicated = pair(dialect, np.zeros((23, 5), np.float32))
@@ -143,6 +151,7 @@ for dialect in DIALECTS.values():
     check_steps(dialect, (2, 3), np.dtype(np.float32), "normal")  # the last ranks have no rows
     check_norms(dialect)
     check_files(dialect)
+    check_whole_numbers(dialect)
     check_errors(dialect)
 comm.Barrier()
 if comm.rank == 0:

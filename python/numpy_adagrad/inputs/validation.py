@@ -130,6 +130,13 @@ def check_list(label: str, value: Any) -> None:
         raise TypeError(f"{label}: expected a list, got {type(value).__name__}")
 
 
+def positive_int(value: Any, label: str) -> int:
+    """Check a whole number and convert it to an int: one of NumPy may wrap."""
+    if not (isinstance(value, (int, np.integer)) and value > 0):
+        raise ValueError(f"{label}: expected a whole number above 0, got {value!r}")
+    return int(value)
+
+
 def check_shape(label: str, expected: tuple[int, ...], got: tuple[int, ...]) -> None:
     """Raise ValueError if the shapes differ."""
     if got != expected:

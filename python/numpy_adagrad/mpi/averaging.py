@@ -20,11 +20,6 @@ BUCKET_SIZE = 4 << 20
 """The default number of bytes that a rank receives at a time."""
 
 
-def check_bucket_size(size: Any) -> None:
-    if not (isinstance(size, int) and size > 0):
-        raise ValueError(f"bucket_size: expected a number of bytes above 0, got {size!r}")
-
-
 def reals(array: Array) -> Array:
     """Return a contiguous array as one of real numbers: complex ones are added and divided by their parts."""
     return array.view(array.real.dtype)

@@ -10,9 +10,10 @@ from ..inputs.containers import Grads
 from ..inputs.memmap import check_files
 from ..inputs.sparse import RowSparse
 from ..inputs.types import Array
+from ..inputs.validation import positive_int
 from ..optimizers._base import Optimizer
 from .agreement import Facts, agreement, optimizer_facts, option_facts, value_facts
-from .averaging import BUCKET_SIZE, Averaging, check_bucket_size
+from .averaging import BUCKET_SIZE, Averaging
 from .communicators import duplicate
 from .gradients import Grad, SparseGrad, grad_facts, read_grads
 from .layout import Form, Layout
@@ -84,15 +85,14 @@ class Replicated:
     ) -> None:
         self._comm = duplicate(comm)
         self._debug = debug
-        self._bucket_size = bucket_size
         self._forms: list[Form] | None = None
         self.opt = opt
         with agreement(self._comm, "Replicated") as facts:
             if not isinstance(opt, Optimizer):
                 raise TypeError(f"opt: expected an optimizer of numpy_adagrad, got {type(opt).__name__}")
-            check_bucket_size(bucket_size)
+            self._bucket_size = positive_int(bucket_size, "bucket_size")
             check_files(opt._bound.files)
-            facts |= {"bucket_size": str(bucket_size), **self._state_facts()}
+            facts |= {"bucket_size": str(self._bucket_size), **self._state_facts()}
 
     def step(
         self,

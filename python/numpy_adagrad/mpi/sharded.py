@@ -12,10 +12,11 @@ from .. import _core
 from ..inputs.containers import Grads, are_groups, members, read_once
 from ..inputs.memmap import check_arrays, check_files
 from ..inputs.types import Array, Group, Params
+from ..inputs.validation import positive_int
 from ..optimizers._base import Optimizer
 from . import checkpoints
 from .agreement import agreement, array_labels, optimizer_facts, option_facts, value_facts
-from .averaging import BUCKET_SIZE, Averaging, check_bucket_size, total_norm
+from .averaging import BUCKET_SIZE, Averaging, total_norm
 from .communicators import duplicate
 from .divided import Divided
 from .gradients import Grad, SparseGrad, grad_facts, read_grads
@@ -107,7 +108,7 @@ class Sharded(Divided):
         self._comm = duplicate(comm)
         self._debug = debug
         with agreement(self._comm, "Sharded") as facts:
-            check_bucket_size(bucket_size)
+            bucket_size = positive_int(bucket_size, "bucket_size")
             self._divide(optimizer_class, params, arguments)
             self._averaging = Averaging(self._comm, self._layout, bucket_size)
             self._check_groups()

@@ -13,7 +13,7 @@ from ..inputs.memmap import check_files
 from ..inputs.sparse import RowSparse, as_indices
 from ..inputs.stored_elements import check_range
 from ..inputs.types import Array
-from ..inputs.validation import check_shape
+from ..inputs.validation import check_shape, positive_int
 from ..optimizers._base import Optimizer
 from . import checkpoints
 from .agreement import agreement, optimizer_facts, option_facts
@@ -90,8 +90,8 @@ class ShardedTable(Divided):
         **arguments: Any,
     ) -> None:
         self._comm = duplicate(comm)
-        self._rows, self._dim = rows, dim
         with agreement(self._comm, "ShardedTable") as facts:
+            self._rows, self._dim = rows, dim = positive_int(rows, "rows"), positive_int(dim, "dim")
             facts |= option_facts(rows=rows, dim=dim)
             for label, number in (("rows", rows), ("dim", dim)):
                 if not (isinstance(number, (int, np.integer)) and number > 0):
