@@ -44,7 +44,7 @@ def test_an_exit_with_a_status_ends_the_job_at_once_whatever_the_others_do(case:
     assert launch(3, PROGRAM, case).returncode == 3
 
 
-@pytest.mark.parametrize("case", ["own_messages", "leave_parts", "options_in_another_order"])
+@pytest.mark.parametrize("case", ["own_messages", "leave_parts", "options_in_another_order", "finalize"])
 def test_a_program_may_use_the_communicator_between_steps_and_free_it(case: str) -> None:
     assert job(4, "mpi_alone", case) == ""
 

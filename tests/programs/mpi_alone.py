@@ -75,6 +75,13 @@ def leave_program() -> None:
     sys.exit(3) if is_last else comm.Barrier()
 
 
+def finalize() -> None:
+    """The last rank finalizes MPI itself, the others at their end."""
+    stepping()
+    if is_last:
+        MPI.Finalize()
+
+
 def leave_and_go_on() -> None:
     """The others catch the error, twice, and end normally."""
     step = stepping()
@@ -118,6 +125,7 @@ if __name__ == "__main__":
         leave_later,
         leave_with_status,
         leave_program,
+        finalize,
         leave_and_go_on,
         own_messages,
         options_in_another_order,

@@ -45,7 +45,7 @@ def _key() -> int:
 
 @cache
 def _watch_the_end() -> None:
-    """Have `_leave` called when the program ends, and note if mpi4py then aborts the job."""
+    """Have `_leave` called when the program ends or finalizes MPI, and note if mpi4py aborts the job."""
     from mpi4py import MPI
 
     set_status = MPI._set_abort_status
@@ -57,8 +57,11 @@ def _watch_the_end() -> None:
 
     MPI._set_abort_status = note_and_set_status  # mpi4py has no call that tells
     atexit.register(_leave)
+    # MPI.Finalize deletes the attributes of this communicator first.
+    MPI.COMM_SELF.Set_attr(MPI.Comm.Create_keyval(delete_fn=lambda comm, key, value: _leave()), None)
 
 
+@cache
 def _leave() -> None:
     """Wait until the programs of all ranks have ended. A rank that calls an optimizer meanwhile raises an error.
 
