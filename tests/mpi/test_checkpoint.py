@@ -45,10 +45,10 @@ def test_all_ranks_raise_the_error_of_the_one_with_the_file(tmp_path: Path, rank
         dialect.make(params).save(tmp_path / f"{rule}-state.safetensors")
         shapes = tmp_path / f"{rule}-shapes.safetensors"
         dialect.make({**params, "gamma": np.zeros(130)}).save(shapes, parameters=True)
-        missing = f"[Errno 2] No such file or directory: '{tmp_path / 'missing'}'"
+        missing = f"[Errno 2] rank 0: No such file or directory: '{tmp_path / 'missing'}'"
         state = f"{tmp_path / rule}-state.safetensors: expected parameters, saved with parameters=True, got a file "
         expected += [
-            f"FileNotFoundError: rank 0: {missing}",
+            f"FileNotFoundError: {missing}",
             f"ValueError: rank 0: {shapes}: param.gamma: expected shape (129,), got (130,)",
             f"ValueError: rank 0: {state}without them",
         ]

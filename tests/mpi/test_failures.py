@@ -21,6 +21,7 @@ MESSAGES = {
     ),
     "undecodable": "RuntimeError: rank {last}: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte "
     "(UnicodeDecodeError)",
+    "exhausted": "RuntimeError: rank {last}: next() found no item (StopIteration)",
     "file_lookup": "ValueError: rank {last}: params[0]: expected a file of 32 bytes, got one cut short to 0",
     "file_step": "ValueError: rank {last}: params[0]: expected a file of 32 bytes, got one cut short to 0",
     "file_sharded": "ValueError: rank {last}: params[0]: expected a file of 48 bytes, got one cut short to 0",

@@ -101,6 +101,10 @@ def own_messages() -> None:
     assert counts[1] == comm.size
 
 
+def rate(*_: object) -> float:
+    return 0.5
+
+
 def options_in_another_order() -> None:
     """Options are the same in whatever order a group has them."""
     options: list[tuple[str, Any]] = [("lr", 0.5), ("weight_decay", 0.25)]

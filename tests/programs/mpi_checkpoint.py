@@ -3,11 +3,13 @@
 `python tests/programs/mpi_checkpoint.py save|load|errors FOLDER`
 """
 
+import errno
 import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+import pytest
 from helpers.dialects import DIALECTS
 from helpers.mpi_cases import assert_same_sharded, error_of_all, exact_case, exact_grads, run_alone
 from mpi4py import MPI
@@ -56,6 +58,9 @@ def errors() -> None:
         ]
         if comm.size > 1:
             calls.append(partial(sharded.save, folder / f"{comm.rank}.safetensors"))
+        with pytest.raises(FileNotFoundError) as missing:
+            sharded.load(folder / "missing")
+        assert (missing.value.errno, missing.value.filename) == (errno.ENOENT, str(folder / "missing"))
         for action in calls:
             message = error_of_all(comm, action)
             assert_same_sharded(comm, sharded, run_alone(rule, 0), rule)

@@ -88,6 +88,10 @@ def undecodable(start: int, stop: int) -> Any:
     return b"\xff".decode() if is_wrong else np.zeros((stop - start, 2), np.float32)
 
 
+def exhausted(start: int, stop: int) -> Any:
+    return next(iter([])) if is_wrong else np.zeros((stop - start, 2), np.float32)
+
+
 def table_in_a_file(call: Callable[[ShardedTable], object]) -> None:
     """The last rank's rows lie in a file that has been cut short."""
     with tempfile.NamedTemporaryFile() as file:
@@ -133,6 +137,7 @@ CASES: dict[str, Callable[[], object]] = {
     "name": lambda: construct({"W": np.ones(3), "c" if is_wrong else "b": np.ones(2)}),
     "schedule": other_schedule,
     "undecodable": lambda: ShardedTable(8, 2, comm, TorchAdagrad, create=undecodable),
+    "exhausted": lambda: ShardedTable(8, 2, comm, TorchAdagrad, create=exhausted),
     "file_lookup": lambda: table_in_a_file(lambda table: table.lookup([0])),
     "file_step": lambda: table_in_a_file(lambda table: table.step(RowSparse([0], np.ones((1, 2), np.float32)))),
     "file_sharded": params_in_a_file,

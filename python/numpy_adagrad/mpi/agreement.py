@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 Facts: TypeAlias = dict[str, str]
 """What all ranks must have in common, as text by its name in messages."""
 
+Description: TypeAlias = tuple[str, tuple[Any, ...], str, tuple[Any, ...]]
+"""An error: the name of its class, the arguments before the message, the message, and the arguments after it."""
+
 
 @contextmanager
 def agreement(comm: MPI.Intracomm, call: str) -> Iterator[Facts]:
@@ -33,6 +36,9 @@ def agreement(comm: MPI.Intracomm, call: str) -> Iterator[Facts]:
     error: Exception | None = None
     try:
         yield facts
+    except StopIteration as caught:  # a generator, such as this one, cannot raise it
+        error = RuntimeError("next() found no item (StopIteration)")
+        error.__cause__ = caught
     except Exception as caught:
         error = caught
     _agree(comm, error, facts)
@@ -48,25 +54,32 @@ def _agree(comm: MPI.Intracomm, error: Exception | None, facts: Facts) -> None:
     comm.Allreduce(own, largest, MPI.MAX)
     if largest[0] == 0 and largest[1] == -largest[2]:
         return
-    described = None if error is None else (type(error).__name__, _message(error))
+    described = None if error is None else _description(error)
     everyone = comm.allgather((described, facts))
     for rank, (failure, _) in enumerate(everyone):
         if failure is not None:
-            raise _error(failure[0], f"rank {rank}: {failure[1]}") from error
+            raise _error(rank, *failure) from error
     raise ValueError(_difference([found for _, found in everyone]))
 
 
-def _error(name: str, message: str) -> Exception:
+def _description(error: Exception) -> Description:
+    kind = type(error)
+    if isinstance(error, OSError) and error.errno is not None and kind.__module__ == "builtins":
+        names = error.filename, error.filename2
+        if all(isinstance(name, (str, bytes, type(None))) for name in names):
+            return kind.__name__, (error.errno,), error.strerror or "no message", (names[0], None, names[1])
+    # str quotes the message of a KeyError
+    text = str(error.args[0] if isinstance(error, KeyError) and error.args else error)
+    return kind.__name__, (), text or "no message", ()
+
+
+def _error(rank: int, name: str, before: tuple[Any, ...], text: str, after: tuple[Any, ...]) -> Exception:
     """Return an error of Python's own class of this name, or a RuntimeError: other classes may not exist elsewhere."""
-    kind = getattr(builtins, name, RuntimeError)
+    kind, message = getattr(builtins, name, RuntimeError), f"rank {rank}: {text}"
     try:
-        return kind(message)
+        return kind(*before, message, *after)
     except TypeError:  # such as UnicodeDecodeError, which is made of more than a message
         return RuntimeError(f"{message} ({name})")
-
-
-def _message(error: Exception) -> str:
-    return str(error.args[0] if isinstance(error, KeyError) else error)  # str quotes the message of a KeyError
 
 
 def _difference(facts: list[Facts]) -> str:
