@@ -106,8 +106,9 @@ def rate(*_: object) -> float:
 
 
 def options_in_another_order() -> None:
-    """Options are the same in whatever order a group has them."""
-    options: list[tuple[str, Any]] = [("lr", 0.5), ("weight_decay", 0.25)]
+    """Options are the same in whatever order a group has them. What the rule does not read may differ."""
+    schedule = partial(rate, object(), {"one", "two", "three"})
+    options: list[tuple[str, Any]] = [("lr", schedule), ("weight_decay", 0.25), ("tags", {f"rank {comm.rank}"})]
     group: dict[str, Any] = {"params": arrays(), **dict(reversed(options) if is_last else options)}
     Replicated(TorchAdagrad([group]), comm)
 

@@ -19,6 +19,8 @@ from .rows import as_bytes
 if TYPE_CHECKING:
     from mpi4py import MPI
 
+WITH_ADDRESS: Any = object.__repr__
+
 Facts: TypeAlias = dict[str, str]
 """What all ranks must have in common, as text by its name in messages."""
 
@@ -108,8 +110,8 @@ def optimizer_facts(optimizer: Optimizer, params: Sequence[Array]) -> Facts:
         facts |= {label: f"{array.shape} {array.dtype}" for label, array in zip(labels, params, strict=True)}
         for k, group in enumerate(optimizer.param_groups):
             facts[f"param_groups[{k}]"] = f"{len(group['params'])} arrays"
-            options = {key: value for key, value in group.items() if key not in ("params", "param_names")}
-            facts |= {f"param_groups[{k}][{key!r}]": _text(value) for key, value in options.items()}
+            known = {*optimizer.defaults, *optimizer._watched_keys}  # others, which the rule does not read, may differ
+            facts |= {f"param_groups[{k}][{key!r}]": _text(value) for key, value in group.items() if key in known}
         facts |= {key: _text(value) for key, value in optimizer._rule_options.items()}
         facts |= {key: _text(value) for key, value in optimizer._fixed_options().items()}
         dtypes = [str(slot.state[optimizer._accumulator].dtype) for slot in slots]
@@ -139,11 +141,13 @@ def _text(value: Any) -> str:
         return "{" + ", ".join(sorted(f"{key!r}: {_text(item)}" for key, item in value.items())) + "}"
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(map(_text, value))}]"
+    if isinstance(value, (set, frozenset)):
+        return "{" + ", ".join(sorted(map(_text, value))) + "}"
     if isinstance(value, partial):
         return f"partial({_text(value.func)}, {_text(value.args)}, {_text(value.keywords)})"
     if is_dataclass(value) and not isinstance(value, type):
         options = (f"{name}={_text(option)}" for name, option in vars(value).items())
         return f"{type(value).__qualname__}({', '.join(options)})"
-    if callable(value):
+    if callable(value) or type(value).__repr__ is WITH_ADDRESS:
         return str(getattr(value, "__qualname__", type(value).__qualname__))
     return repr(value)

@@ -32,6 +32,7 @@ class OptimizerState(ABC):
     _added_keys: ClassVar[tuple[str, ...]] = ()  # further keys of a group, which a user does not give
     _counter: ClassVar[str]  # the step counter's key in `state`, or its name if all parameters share it
     _counter_dtype: ClassVar[type[np.generic] | None] = None  # set if all parameters share a counter
+    defaults: Group  # the options of a group that has none of its own
     _bound: Bound
     # Raises an error if arrays lie in tensors of a framework, which have other memory now; set by `migration`.
     _check_shared: Callable[[], None] | None
