@@ -124,6 +124,7 @@ template <class Body> void Executor::for_each_sparse_part(Body body) {
 }
 
 bool Executor::step(const StepOptions &options) noexcept {
+    if (options.only_check) return false;
     norm = options.total_norm;
     order_rows();
     if (options.takes_norm()) norm = grad_norm() / options.norm_divisor;

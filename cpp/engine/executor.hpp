@@ -20,7 +20,8 @@ struct StepOptions {
     bool skip_nonfinite = false;  // take no step if a gradient is not finite
     // Where this process has a part of the gradients: the norm of all, divided by the norm_divisor.
     std::optional<double> total_norm = std::nullopt;
-    bool only_norm = false;  // take the norm, and no step
+    bool only_norm = false;   // take the norm, and no step
+    bool only_check = false;  // neither
 
     bool takes_norm() const { return !total_norm && (max_norm || skip_nonfinite || only_norm); }
 };

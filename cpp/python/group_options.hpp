@@ -32,7 +32,6 @@ class GroupOptions {
 
     // Whether the watched values are the plain numbers that `read` found.
     bool unchanged(const py::list &groups) const;
-    bool have_been_read() const { return !hyperparameters.empty(); }
 
     std::vector<Hyperparameters> hyperparameters;
     std::vector<std::int32_t> group_index;  // into `hyperparameters`, for each parameter

@@ -78,8 +78,7 @@ int Plan::step(const py::list &groups, const py::object &grads, const py::object
     const py::tuple own_grads = as_tuple(grads);
     other_grads_.clear();
     converted_.clear();
-    // A step whose norm is given follows one that took the norm and has read the options: schedules are called once.
-    const bool same_options = options.total_norm ? group_options_.have_been_read() : group_options_.unchanged(groups);
+    const bool same_options = group_options_.unchanged(groups);
     std::vector<py::object> held = std::move(held_);
     if (!arrays_are_current(groups, held)) return STALE;
     find_active(own_grads);

@@ -50,10 +50,10 @@ class Plan {
     void add_groups(const py::list &groups, const py::list &states, const py::list &counters, const py::list &names,
                     const py::object &group_index, const py::list &pairs);
 
-    // One update. If a watched value has changed, `optimizer` is called as GroupOptions::read says. With `total_norm`,
-    // the options of the step with `only_norm` before it are used; that step returns SKIPPED. Returns STALE, with
-    // nothing changed, if the parameters in `groups` are not current, or if code that ran during the checks has changed
-    // an array: then a new plan is needed. So too if this plan is stepping already.
+    // One update. If a watched value has changed, `optimizer` is called as GroupOptions::read says. Returns SKIPPED
+    // with `only_norm` or `only_check`. Returns STALE, with nothing changed, if the parameters in `groups` are not
+    // current, or if code that ran during the checks has changed an array: then a new plan is needed. So too if this
+    // plan is stepping already.
     int step(const py::list &groups, const py::object &grads, const py::object &optimizer, const StepOptions &options);
 
     // The same with default options, for gradients as a user gives them: also returns STALE unless they are a list or

@@ -67,7 +67,7 @@ class Plan:
     # `optimizer` has the method `_hyperparameters(index, steps)` and the attribute `_check_shared`; it is None if the
     # groups have all options.
     def try_step(self, groups: list[Group], grads: Any, optimizer: Any) -> int: ...
-    # A step with `total_norm` uses the options that the step with `only_norm` before it has read.
+    # Returns SKIPPED with `only_norm` and with `only_check`, which checks everything and reads the options.
     def step(
         self,
         groups: list[Group],
@@ -79,6 +79,7 @@ class Plan:
         skip_nonfinite: bool = False,
         total_norm: float | None = None,
         only_norm: bool = False,
+        only_check: bool = False,
     ) -> int: ...
 
 class TensorPlan(Plan):

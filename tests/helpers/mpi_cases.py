@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,9 @@ from helpers.bits import assert_same_bits, reals
 from helpers.dialects import DIALECTS, Dialect
 from helpers.errors import error_of
 from helpers.values import draw
-from numpy_adagrad import RowSparse
+from numpy_adagrad import RowSparse, TorchAdagrad
 from numpy_adagrad.inputs.types import Array
-from numpy_adagrad.mpi import Sharded
+from numpy_adagrad.mpi import Replicated, Sharded, ShardedTable
 from numpy_adagrad.optimizers._base import Optimizer
 from scipy.sparse import coo_array
 
@@ -137,6 +138,19 @@ def assert_same_sharded(comm: Any, sharded: Sharded, expected: Optimizer, contex
     for slot, param, accumulator in zip(expected._slots, params, accumulators, strict=True):
         assert_same_bits(param, slot.param, str(context))
         assert_same_bits(accumulator, slot.state[key].reshape(-1), f"{context}: {key}")
+
+
+def stepping(kind: str, comm: Any) -> tuple[Optimizer, Callable[..., None]]:
+    """This rank's own optimizer in one of `numpy_adagrad.mpi`, and a step with fixed gradients."""
+    ones = np.ones((4 * comm.size, 3), np.float32)
+    if kind == "table":
+        table = ShardedTable(4 * comm.size, 3, comm, TorchAdagrad, lr=0.5)
+        return table._local, partial(table.step, RowSparse(np.arange(4 * comm.size), ones))
+    if kind == "sharded":
+        sharded = Sharded(TorchAdagrad, [ones.copy()], comm, lr=0.5)
+        return sharded._local, partial(sharded.step, [ones])
+    own = TorchAdagrad([ones.copy(), ones.copy()], lr=0.5)
+    return own, partial(Replicated(own, comm).step, [ones, RowSparse([1], ones[:1])])
 
 
 def error_of_all(comm: Any, action: Callable[[], object]) -> str:

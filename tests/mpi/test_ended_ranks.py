@@ -49,6 +49,13 @@ def test_a_program_may_use_the_communicator_between_steps_and_free_it(case: str)
     assert job(4, "mpi_alone", case) == ""
 
 
+@pytest.mark.parametrize("kind", ["replicated", "sharded", "table"])
+def test_an_error_that_the_others_cannot_learn_of_ends_the_job(kind: str) -> None:
+    done = launch(3, PROGRAM, "lack_memory", kind, aborts=False)
+    assert done.returncode != 0
+    assert "MemoryError: only here" in done.stderr
+
+
 def test_a_killed_rank_ends_the_job() -> None:
     done = launch(3, PROGRAM, "die")
     assert done.returncode != 0

@@ -33,7 +33,8 @@ MESSAGES = {
     "bucket": "ValueError: rank {last}: bucket_size: expected a whole number above 0, got 0",
     "no_optimizer": "TypeError: rank {last}: opt: expected an optimizer of numpy_adagrad, got NoneType",
     "grad_shape": f"ValueError: rank {{last}}: {W}: expected shape (4, 3), got (4, 2)",
-    "grad_dtype": differ(W, "an array of float32", "an array of float64"),
+    "grad_dtype": differ(W, "an array of float32", "an array of float16"),
+    "grad_cast": f"TypeError: rank {{last}}: {W}: expected float32, got float64; cast it with .astype(np.float32)",
     "grad_int": f"TypeError: rank {{last}}: {W}: expected a real or complex floating-point array of at most "
     "64 bits a part, got int32",
     "grad_order": f"ValueError: rank {{last}}: {W}: expected native byte order, got >f4",
@@ -63,8 +64,12 @@ MESSAGES = {
     "sharded_step_option": "ValueError: rank 0: on_nonfinite: expected one of ('propagate', 'skip', 'raise'), "
     "got 'stop'",
     "no_communicator": "TypeError: comm: expected an mpi4py.MPI.Intracomm, got NoneType",
-    "wrong_everywhere": "ValueError: grad_scale: expected a positive number within float32, got -1",
+    "wrong_everywhere": "ValueError: rank 0: grad_scale: expected a positive number within float32, got -1",
 }
+for kind in ("replicated", "sharded", "table"):
+    for suffix in ("", "_norm"):
+        MESSAGES[f"schedule_{kind}{suffix}"] = "ArithmeticError: rank {last}: only here"
+        MESSAGES[f"rate_{kind}{suffix}"] = "TypeError: rank {last}: lr: expected a number or a 1-element array, got str"
 # Of these, the messages also have digests of the values.
 VALUES = {"value", "debug_value", "sharded_value"}
 

@@ -1,14 +1,16 @@
-"""What the last rank of a job does alone, such as end early. `python tests/programs/mpi_alone.py CASE`"""
+"""What the last rank of a job does alone, such as end early. `python tests/programs/mpi_alone.py CASE [KIND]`"""
 
 import os
 import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 import numpy as np
+from helpers import mpi_cases
 from helpers.errors import error_of
 from mpi4py import MPI
 from numpy_adagrad import TorchAdagrad
@@ -40,6 +42,20 @@ def die() -> None:
     if is_last:
         os.kill(os.getpid(), signal.SIGKILL)
     stepping()()
+
+
+def lack_memory(kind: str) -> None:
+    """The last rank runs out of memory when the others cannot learn of it, and catches the error."""
+    optimizer, step = mpi_cases.stepping(kind, comm)
+    if is_last:
+        vars(optimizer)["_update"] = lack
+    with suppress(MemoryError):
+        step(max_norm=1.0)
+    comm.Barrier()
+
+
+def lack(*_: Any) -> None:
+    raise MemoryError("only here")
 
 
 def raise_later() -> None:
@@ -122,9 +138,10 @@ def leave_parts() -> None:
 
 
 if __name__ == "__main__":
-    CASES = (
+    CASES: tuple[Callable[..., None], ...] = (
         raise_alone,
         die,
+        lack_memory,
         raise_later,
         leave,
         leave_later,
@@ -136,4 +153,4 @@ if __name__ == "__main__":
         options_in_another_order,
         leave_parts,
     )
-    {case.__name__: case for case in CASES}[sys.argv[1]]()
+    {case.__name__: case for case in CASES}[sys.argv[1]](*sys.argv[2:])

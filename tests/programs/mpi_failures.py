@@ -3,10 +3,12 @@
 import os
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 from helpers.contents import snapshot
+from helpers.mpi_cases import stepping
 from mpi4py import MPI
 from numpy_adagrad import MindSporeAdagrad, RowSparse, TorchAdagrad, schedules
 from numpy_adagrad.mpi import Replicated, Sharded, ShardedTable
@@ -130,6 +132,32 @@ def fractional_steps() -> None:
     optimizer.save("never")
 
 
+def failing_rate(step: int) -> float:
+    raise ArithmeticError("only here")
+
+
+def rate_of_a_later_step(kind: str, wrong: Any, **options: Any) -> None:
+    """The last rank cannot read its rate in the second of three steps."""
+    optimizer, step = stepping(kind, comm)
+    step(**options)
+    before = snapshot(optimizer)
+    if is_wrong:
+        optimizer.param_groups[0]["lr"] = wrong
+    try:
+        step(**options)
+    finally:
+        optimizer.param_groups[0]["lr"] = 0.5
+        assert snapshot(optimizer) == before
+        step(**options)
+        assert optimizer.steps == 2
+
+
+RATES: dict[str, Callable[[], object]] = {
+    f"{what}_{kind}{suffix}": partial(rate_of_a_later_step, kind, wrong, **options)
+    for kind in ("replicated", "sharded", "table")
+    for what, wrong in (("schedule", failing_rate), ("rate", "x"))
+    for suffix, options in (("", {}), ("_norm", {"max_norm": 1.0}))
+}
 CASES: dict[str, Callable[[], object]] = {
     "shape": lambda: construct(params(5) if is_wrong else None),
     "dtype": lambda: construct(params(dtype=np.float64) if is_wrong else None),
@@ -149,7 +177,8 @@ CASES: dict[str, Callable[[], object]] = {
     "bucket": lambda: Replicated(TorchAdagrad(params()), comm, bucket_size=0 if is_wrong else 64),
     "no_optimizer": lambda: Replicated(None if is_wrong else TorchAdagrad(params()), comm),  # type: ignore[arg-type]
     "grad_shape": lambda: step(np.ones((4, 2), np.float32)),
-    "grad_dtype": lambda: step(np.ones((4, 3), np.float64)),
+    "grad_dtype": lambda: step(np.ones((4, 3), np.float16)),
+    "grad_cast": lambda: step(np.ones((4, 3), np.float64)),
     "grad_int": lambda: step(np.ones((4, 3), np.int32)),
     "grad_order": lambda: step(np.ones((4, 3), ">f4")),
     "grad_mask": lambda: step(np.ma.ones((4, 3), np.float32)),
@@ -174,6 +203,7 @@ CASES: dict[str, Callable[[], object]] = {
     "sharded_grad_none": lambda: step_sharded(None),
     "sharded_call": other_call,
     "sharded_step_option": lambda: step_sharded(RIGHT, on_nonfinite="stop"),
+    **RATES,
     "no_communicator": lambda: Replicated(TorchAdagrad(params()), nobody),
     "wrong_everywhere": lambda: step(grad_scale=-1),
 }

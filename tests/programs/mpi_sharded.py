@@ -65,14 +65,15 @@ def check_schedules(dialect: Dialect) -> None:
 
     options: dict[str, Any] = dialect.common | {dialect.rate: schedule}
     sharded = Sharded(dialect.optimizer, [normal(9, 20), normal(70)], comm, **options)
+    own = dialect.optimizer([normal(9, 20), normal(70)], **options)
     grads = [normal(9, 20), normal(70)]
-    sharded.step(grads)
-    for step in range(1, 4):
-        calls.clear()
-        sharded.step(grads, max_norm=0.5)
-        assert len(calls) == 1, calls
-        assert sharded.last_lr == [0.5 / (1 + calls[0])]
-        assert sharded.steps == step + 1
+    for step, optimizer in ((sharded.step, sharded), (Replicated(own, comm).step, own)):
+        for count, max_norm in enumerate([None, 0.5, 0.5, None]):
+            calls.clear()
+            step(grads, max_norm=max_norm)
+            assert calls == [count]
+            assert optimizer.last_lr == [0.5 / (1 + count)]
+            assert optimizer.steps == count + 1
 
 
 def check_skipping(case: Case) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import hashlib
+import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import is_dataclass
@@ -44,6 +45,23 @@ def agreement(comm: MPI.Intracomm, call: str) -> Iterator[Facts]:
     except Exception as caught:
         error = caught
     _agree(comm, error, facts)
+
+
+@contextmanager
+def past_agreement(comm: MPI.Intracomm) -> Iterator[None]:
+    """End the job at an error in the block, such as a lack of memory: other ranks go on or wait, and would not notice.
+
+    A FloatingPointError is that of `on_nonfinite`, which all ranks raise.
+    """
+    try:
+        yield
+    except FloatingPointError:
+        raise
+    except Exception:
+        if comm.size == 1:
+            raise
+        traceback.print_exc()
+        comm.Abort(1)
 
 
 def _agree(comm: MPI.Intracomm, error: Exception | None, facts: Facts) -> None:

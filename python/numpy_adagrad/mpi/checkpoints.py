@@ -14,7 +14,7 @@ from ..checkpoint import Content
 from ..inputs.types import Array
 from ..inputs.validation import cast_like
 from ..optimizers._base import Optimizer
-from .agreement import agreement
+from .agreement import agreement, past_agreement
 from .rows import as_bytes, offsets
 
 if TYPE_CHECKING:
@@ -45,13 +45,16 @@ def save(
         with agreement(comm, "save") as facts:
             facts["path"] = os.fsdecode(path)
             content = optimizer._saved_content(parameters=True, extra=extra)
-        key = optimizer._accumulator
-        params, states = [], []
-        for slot, division in zip(optimizer._slots, divisions, strict=True):
-            params.append(_gather(comm, slot.param, division))
-            states.append({**slot.state, key: _gather(comm, slot.state[key], division)})
+            key, slots = optimizer._accumulator, optimizer._slots
+            params = [_new_whole(comm, slot.param, own) for slot, own in zip(slots, divisions, strict=True)]
+            sums = [_new_whole(comm, slot.state[key], own) for slot, own in zip(slots, divisions, strict=True)]
+        with past_agreement(comm):
+            for slot, division, param, accumulator in zip(slots, divisions, params, sums, strict=True):
+                _gather(comm, slot.param, param, division)
+                _gather(comm, slot.state[key], accumulator, division)
         with agreement(comm, "save"):
             if comm.rank == ROOT:
+                states = [{**slot.state, key: whole} for slot, whole in zip(slots, sums, strict=True)]
                 checkpoint.save(os.fsdecode(path), replace(content, states=states, parameters=params))
 
 
@@ -67,11 +70,13 @@ def load(
             optimizer._prepare_transfer()
             if comm.rank == ROOT:
                 whole = _read(optimizer, divisions, os.fsdecode(path))
-        content = _scatter_content(optimizer, comm, divisions, whole)
+        with past_agreement(comm):
+            content = _scatter_content(optimizer, comm, divisions, whole)
         pairs: Pairs = []
         with agreement(comm, "load"), checkpoint.naming(os.fsdecode(path)):
             pairs = optimizer._restore(content)
-        _core.commit(pairs)
+        with past_agreement(comm):
+            _core.commit(pairs)
         extra: dict[str, Any] | None = content.extra
         return extra
 
@@ -113,14 +118,16 @@ def _scatter_content(
     return replace(content, states=states, parameters=parts)
 
 
-def _gather(comm: MPI.Intracomm, part: Array, division: Division) -> Array:
-    """Return the whole array on one rank, and an empty one on the others."""
+def _new_whole(comm: MPI.Intracomm, part: Array, division: Division) -> Array:
+    """Return memory for the whole array on one rank, and an empty array on the others."""
+    return np.empty(division.shape if comm.rank == ROOT else 0, part.dtype)
+
+
+def _gather(comm: MPI.Intracomm, part: Array, whole: Array, division: Division) -> None:
     from mpi4py import MPI
 
-    whole = np.empty(division.shape if comm.rank == ROOT else 0, part.dtype)
     counts = division.counts * part.itemsize
     comm.Gatherv([as_bytes(part), MPI.BYTE], [as_bytes(whole), (counts, offsets(counts)), MPI.BYTE], ROOT)
-    return whole
 
 
 def _scatter(comm: MPI.Intracomm, whole: Array | None, division: Division, like: Array) -> Array:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from ..inputs.sparse import RowSparse
 from ..inputs.types import Array
 from ..inputs.validation import positive_int
 from ..optimizers._base import Optimizer
-from .agreement import Facts, agreement, optimizer_facts, option_facts, value_facts
+from .agreement import Facts, agreement, optimizer_facts, option_facts, past_agreement, value_facts
 from .averaging import BUCKET_SIZE, Averaging
 from .communicators import duplicate
 from .gradients import Grad, SparseGrad, grad_facts, read_grads
@@ -21,6 +22,8 @@ from .rows import element_gradient, gather_rows, row_means
 
 if TYPE_CHECKING:
     from mpi4py import MPI
+
+SparseMean: TypeAlias = Callable[[SparseGrad, tuple[int, ...]], Any]
 
 
 class Replicated:
@@ -61,7 +64,8 @@ class Replicated:
     been averaged: a step checks all of them, and clips by the norm of all of them, before it changes anything.
 
     Start programs with ``python -m mpi4py``: an exception on one rank then ends the job with its message. If the
-    program of one rank ends while others call an optimizer, these raise an error. See the guide to several machines.
+    program of one rank ends while others call an optimizer, these raise an error. An error that a rank meets when the
+    exchange has begun, such as a MemoryError, ends the job. See the guide to several machines.
 
     References
     ----------
@@ -124,14 +128,19 @@ class Replicated:
         See the class.
         """
         options: dict[str, Any] = {"grad_scale": grad_scale, "max_norm": max_norm, "on_nonfinite": on_nonfinite}
-        with agreement(self._comm, "Replicated.step") as facts:
-            check_files(self.opt._bound.files)
-            names = self.opt.names
-            own = read_grads(grads, [param.shape for param in self._params()], names, self.opt._single_param)
-            facts |= option_facts(**options) | grad_facts(own, names)
-            if self._debug:
-                facts |= self._state_facts()
-        self.opt.step(self._means(own), **options)
+        with self.opt._checked_once():
+            with agreement(self._comm, "Replicated.step") as facts:
+                check_files(self.opt._bound.files)
+                names, shapes = self.opt.names, [param.shape for param in self._params()]
+                own = read_grads(grads, shapes, names, self.opt._single_param)
+                facts |= option_facts(**options) | grad_facts(own, names)
+                if self._debug:
+                    facts |= self._state_facts()
+                self._prepare_dense([grad for grad in own if isinstance(grad, np.ndarray)])
+                self.opt._check_step(self._means(own, shapes, _without_entries), **options)
+            with past_agreement(self._comm):
+                self._average_dense()
+                self.opt.step(self._means(own, shapes, self._sparse_mean), **options)
 
     def _params(self) -> list[Array]:
         return [slot.param for slot in self.opt._current_slots()]
@@ -145,34 +154,44 @@ class Replicated:
             **value_facts("accumulators", accumulators),
         }
 
-    def _means(self, grads: list[Grad]) -> list[Any]:
-        """Return the means of the gradients over all ranks."""
-        means: list[Any] = [None] * len(grads)
-        dense = {i: grad for i, grad in enumerate(grads) if isinstance(grad, np.ndarray)}
-        for i, mean in zip(dense, self._dense_means(list(dense.values())), strict=True):
-            means[i] = mean
-        for i, (grad, param) in enumerate(zip(grads, self._params(), strict=True)):
-            if isinstance(grad, SparseGrad):
-                means[i] = self._sparse_mean(grad, param.shape)
-        return means
-
-    def _dense_means(self, grads: list[Array]) -> list[Array]:
-        from mpi4py import MPI
-
+    def _prepare_dense(self, grads: list[Array]) -> None:
+        """Copy the dense gradients into the buffer in which they are averaged."""
         forms = [(grad.shape, grad.dtype) for grad in grads]
         if forms != self._forms:
             layout = Layout(forms, self._comm.size)
+            self._forms = None  # until there is memory for all of it
             self._averaging = Averaging(self._comm, layout, self._bucket_size)
             self._buffer = layout.new_buffer()
             self._arrays = layout.arrays(self._buffer)
             self._forms = forms
         for array, grad in zip(self._arrays, grads, strict=True):
             array[...] = grad
+
+    def _average_dense(self) -> None:
+        from mpi4py import MPI
+
         self._averaging.average_slice(self._buffer)
         self._comm.Allgather(MPI.IN_PLACE, [self._buffer, MPI.BYTE])
-        return self._arrays
+
+    def _means(self, grads: list[Grad], shapes: list[tuple[int, ...]], sparse_mean: SparseMean) -> list[Any]:
+        """Return the arrays of the buffer, and what `sparse_mean` makes of the sparse gradients."""
+        arrays = iter(self._arrays)
+        return [
+            sparse_mean(grad, shape) if isinstance(grad, SparseGrad) else None if grad is None else next(arrays)
+            for grad, shape in zip(grads, shapes, strict=True)
+        ]
 
     def _sparse_mean(self, grad: SparseGrad, shape: tuple[int, ...]) -> Any:
         indices, values = (gather_rows(self._comm, array) for array in (grad.indices, grad.values))
-        indices, means = row_means(indices, values, self._comm.size)
-        return RowSparse(indices, means) if grad.has_rows else element_gradient(indices, means, shape)
+        return _as_given(SparseGrad(*row_means(indices, values, self._comm.size), grad.has_rows), shape)
+
+
+def _without_entries(grad: SparseGrad, shape: tuple[int, ...]) -> Any:
+    return _as_given(SparseGrad(grad.indices[:0], grad.values[:0], grad.has_rows), shape)
+
+
+def _as_given(grad: SparseGrad, shape: tuple[int, ...]) -> Any:
+    """Return a sparse gradient of the kind that the optimizer reads."""
+    if grad.has_rows:
+        return RowSparse(grad.indices, grad.values)
+    return element_gradient(grad.indices, grad.values, shape)

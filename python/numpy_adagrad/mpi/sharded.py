@@ -15,7 +15,7 @@ from ..inputs.types import Array, Group, Params
 from ..inputs.validation import positive_int
 from ..optimizers._base import Optimizer
 from . import checkpoints
-from .agreement import agreement, array_labels, optimizer_facts, option_facts, value_facts
+from .agreement import agreement, array_labels, optimizer_facts, option_facts, past_agreement, value_facts
 from .averaging import BUCKET_SIZE, Averaging, total_norm
 from .communicators import duplicate
 from .divided import Divided
@@ -183,24 +183,27 @@ class Sharded(Divided):
         --------
         See the class.
         """
-        with agreement(self._comm, "Sharded.step") as facts:
-            check_files(self._local._bound.files)
-            facts |= option_facts(grad_scale=grad_scale, max_norm=max_norm, on_nonfinite=on_nonfinite)
-            self._check_groups()
-            self._local._step_options(grad_scale, max_norm, on_nonfinite)
-            own = self._read(grads)
-            facts |= grad_facts(own, self._local.names)
-            if self._debug:
-                facts |= optimizer_facts(self._local, self._layout.arrays(self._values))
-        missing = {i for i, grad in enumerate(own) if grad is None}
-        for view, grad in zip(self._layout.arrays(self._grads), own, strict=True):
-            if grad is not None:
-                view[...] = grad
-        self._averaging.average_slice(self._grads, missing)
-        parts = self._layout.parts(self._grads, self._comm.rank)
-        means = [None if i in missing else part for i, part in enumerate(parts)]
-        self._local._step_part(means, partial(total_norm, self._comm), grad_scale, max_norm, on_nonfinite)
-        self._collect()
+        options: dict[str, Any] = {"grad_scale": grad_scale, "max_norm": max_norm, "on_nonfinite": on_nonfinite}
+        local = self._local
+        with local._checked_once():
+            with agreement(self._comm, "Sharded.step") as facts:
+                check_files(local._bound.files)
+                self._check_groups()
+                own = self._read(grads)
+                facts |= option_facts(**options) | grad_facts(own, local.names)
+                if self._debug:
+                    facts |= optimizer_facts(local, self._layout.arrays(self._values))
+                missing = {i for i, grad in enumerate(own) if grad is None}
+                parts = self._layout.parts(self._grads, self._comm.rank)
+                means = [None if i in missing else part for i, part in enumerate(parts)]
+                local._check_step(means, **options)
+            with past_agreement(self._comm):
+                for view, grad in zip(self._layout.arrays(self._grads), own, strict=True):
+                    if grad is not None:
+                        view[...] = grad
+                self._averaging.average_slice(self._grads, missing)
+                local._step_part(means, partial(total_norm, self._comm), **options)
+                self._collect()
 
     def _read(self, grads: Grads | None) -> list[Grad]:
         names, forms = self._local.names, self._layout.forms

@@ -16,11 +16,11 @@ from ..inputs.types import Array
 from ..inputs.validation import check_shape, positive_int
 from ..optimizers._base import Optimizer
 from . import checkpoints
-from .agreement import agreement, optimizer_facts, option_facts
+from .agreement import agreement, optimizer_facts, option_facts, past_agreement
 from .averaging import total_norm
 from .communicators import duplicate
 from .divided import Divided
-from .gradients import read_rows
+from .gradients import SparseGrad, read_rows
 from .rows import exchange_rows, row_means
 
 if TYPE_CHECKING:
@@ -93,9 +93,6 @@ class ShardedTable(Divided):
         with agreement(self._comm, "ShardedTable") as facts:
             self._rows, self._dim = rows, dim = positive_int(rows, "rows"), positive_int(dim, "dim")
             facts |= option_facts(rows=rows, dim=dim)
-            for label, number in (("rows", rows), ("dim", dim)):
-                if not (isinstance(number, (int, np.integer)) and number > 0):
-                    raise ValueError(f"{label}: expected a whole number above 0, got {number!r}")
             self._block = -(-rows // self._comm.size)
             self._bounds = np.minimum(np.arange(self._comm.size + 1) * self._block, rows)
             self.start, self.stop = (int(bound) for bound in self._bounds[self._comm.rank :][:2])
@@ -131,10 +128,11 @@ class ShardedTable(Divided):
             check_files(self._local._bound.files)
             indices = as_indices(ids, "ids")
             check_range(indices.reshape(-1), self._rows, "ids")
-        wanted, places = np.unique(indices.astype(np.int64), return_inverse=True)
-        counts = self._counts(wanted)
-        asked, asked_counts = exchange_rows(self._comm, wanted, counts)
-        found, _ = exchange_rows(self._comm, self.local_rows[asked - self.start], asked_counts)
+        with past_agreement(self._comm):
+            wanted, places = np.unique(indices.astype(np.int64), return_inverse=True)
+            counts = self._counts(wanted)
+            asked, asked_counts = exchange_rows(self._comm, wanted, counts)
+            found, _ = exchange_rows(self._comm, self.local_rows[asked - self.start], asked_counts)
         rows: Array = found[places.reshape(-1)].reshape(*indices.shape, self._dim)
         return rows
 
@@ -166,22 +164,28 @@ class ShardedTable(Divided):
         --------
         See the class.
         """
-        with agreement(self._comm, "ShardedTable.step") as facts:
-            check_files(self._local._bound.files)
-            facts |= option_facts(grad_scale=grad_scale, max_norm=max_norm, on_nonfinite=on_nonfinite)
-            if not isinstance(grad, RowSparse):
-                raise TypeError(f"grad: expected a RowSparse, got {type(grad).__name__}")
-            self._local._step_options(grad_scale, max_norm, on_nonfinite)
-            own = read_rows(grad, (self._rows, self._dim), "grad")
-            if own.values.dtype != self.local_rows.dtype:
-                raise TypeError(f"grad.values: expected {self.local_rows.dtype}, got {own.values.dtype}")
+        options: dict[str, Any] = {"grad_scale": grad_scale, "max_norm": max_norm, "on_nonfinite": on_nonfinite}
+        local = self._local
+        with local._checked_once():
+            with agreement(self._comm, "ShardedTable.step") as facts:
+                check_files(local._bound.files)
+                facts |= option_facts(**options)
+                if not isinstance(grad, RowSparse):
+                    raise TypeError(f"grad: expected a RowSparse, got {type(grad).__name__}")
+                own = read_rows(grad, (self._rows, self._dim), "grad")
+                if own.values.dtype != self.local_rows.dtype:
+                    raise TypeError(f"grad.values: expected {self.local_rows.dtype}, got {own.values.dtype}")
+                local._check_step([RowSparse(own.indices[:0], own.values[:0])], **options)
+            with past_agreement(self._comm):
+                local._step_part([self._mean(own)], partial(total_norm, self._comm), **options)
+
+    def _mean(self, own: SparseGrad) -> RowSparse:
+        """Return the mean over all ranks of the rows that this rank has."""
         order = np.argsort(own.indices // self._block, kind="stable")  # by owner, and then as given
         counts = self._counts(own.indices[order])
         indices, _ = exchange_rows(self._comm, own.indices[order], counts)
         values, _ = exchange_rows(self._comm, own.values[order], counts)
-        rows, means = row_means(indices - self.start, values, self._comm.size)
-        norm = partial(total_norm, self._comm)
-        self._local._step_part([RowSparse(rows, means)], norm, grad_scale, max_norm, on_nonfinite)
+        return RowSparse(*row_means(indices - self.start, values, self._comm.size))
 
     def _counts(self, indices: Array) -> Array:
         """Return how many of the rows each rank has."""

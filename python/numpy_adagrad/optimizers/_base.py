@@ -115,7 +115,7 @@ class Optimizer(Updates):
         with self._lock:
             if self._closures or self._scheduled:
                 self._check_reentry()
-                self._scheduled.clear()  # of a step that failed
+                self._drop_scheduled()
             bound = self._bound
             if bound.files:
                 check_files(bound.files)
@@ -129,7 +129,7 @@ class Optimizer(Updates):
                 and bound.try_step(bound.groups, grads, self) == DONE
             ):
                 if self._scheduled:
-                    self._last_scheduled |= self._scheduled
+                    self._note_scheduled()
                     self._scheduled = {}
                 return None
             self._check_reentry()
@@ -173,7 +173,7 @@ class Optimizer(Updates):
         with self._lock:
             self._check_reentry()
             self._check_tensors()
-            self._scheduled.clear()
+            self._drop_scheduled()
             self._refresh_plan()
             if self.names != names:
                 raise RuntimeError("params: expected the same names throughout a step, got others from another thread")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 import numpy.typing as npt
@@ -18,9 +19,9 @@ ON_NONFINITE = ("propagate", "skip", "raise")
 DONE, SKIPPED, STALE = _core.DONE, _core.SKIPPED, _core.STALE
 
 StepOptions: TypeAlias = (
-    tuple[()] | tuple[float, float | None, float, bool] | tuple[float, float | None, float, bool, float | None, bool]
+    tuple[()] | tuple[float, float | None, float, bool] | tuple[float, float | None, float, bool, float | None]
 )
-"""The options of `_core.Plan.step` in their order, from grad_scale to skip_nonfinite or to only_norm, or none."""
+"""The options of `_core.Plan.step` in their order, from grad_scale to skip_nonfinite or to total_norm, or none."""
 
 
 class Updates(Checkpoints):
@@ -40,7 +41,9 @@ class Updates(Checkpoints):
         self._skipped_steps = 0
         self._rule_options = {}
         self._last_scheduled = {}
-        self._scheduled: dict[tuple[int, str], float] = {}  # the values of the step that is running
+        # The values of the step that is running, by group, option and number of steps.
+        self._scheduled: dict[tuple[int, str, int], float] = {}
+        self._keeps_scheduled = False
         super().__init__(groups, single_param=single_param, state_dtype=state_dtype, allocate=allocate)
 
     def _hyperparameters(self, index: int, steps: int) -> dict[str, Any]:
@@ -53,9 +56,35 @@ class Updates(Checkpoints):
         for key in self._scheduled_keys:
             value = group[key]  # once: another thread may change it
             if callable(value):
-                value = self._scheduled[index, key] = number(value(steps), key)
+                value = self._scheduled_value(index, key, steps, _value_at, value, steps, key)
             options[key] = value
         return options
+
+    def _scheduled_value(self, k: int, key: str, steps: int, call: Callable[..., float], *arguments: Any) -> float:
+        """Return the value of a schedule, which a step calls once for each group and number of steps."""
+        place = k, key, steps
+        found = self._scheduled.get(place)
+        if found is None:
+            found = self._scheduled[place] = call(*arguments)
+        return found
+
+    def _drop_scheduled(self) -> None:
+        """Forget the values of a step that failed."""
+        if not self._keeps_scheduled:
+            self._scheduled.clear()
+
+    def _note_scheduled(self) -> None:
+        """Keep the last values of a step that is done."""
+        self._last_scheduled |= {(k, key): value for (k, key, _), value in self._scheduled.items()}
+
+    @contextmanager
+    def _checked_once(self) -> Iterator[None]:
+        """In this block, a step after `_check_step` uses the values of the schedules that were called there."""
+        try:
+            yield
+        finally:
+            self._keeps_scheduled = False
+            self._scheduled.clear()
 
     def _step_options(self, grad_scale: Any, max_norm: Any, on_nonfinite: str) -> StepOptions:
         if grad_scale is None and max_norm is None and on_nonfinite == "propagate":
@@ -68,6 +97,17 @@ class Updates(Checkpoints):
             self._norm_divisor,
             on_nonfinite != "propagate",
         )
+
+    def _check_step(self, grads: Sequence[Any], grad_scale: Any, max_norm: Any, on_nonfinite: str) -> None:
+        """Raise the errors of a step with such gradients, whose values may not be known yet, and call its schedules."""
+        with self._lock:
+            self._check_reentry()
+            self._check_tensors()
+            self._scheduled.clear()
+            self._refresh_plan()
+            check_files(self._bound.files)
+            self._plan_step(grads, self._step_options(grad_scale, max_norm, on_nonfinite), only_check=True)
+            self._keeps_scheduled = True
 
     def _step_part(
         self,
@@ -83,33 +123,33 @@ class Updates(Checkpoints):
         """
         with self._lock:
             self._check_reentry()
-            self._scheduled.clear()
+            self._drop_scheduled()
             check_files(self._bound.files)
             options = self._step_options(grad_scale, max_norm, on_nonfinite)
             if max_norm is not None or on_nonfinite != "propagate":
-                self._plan_step(grads, (*options, None, True))
-                options = (*options, total_norm(self._bound.plan.grad_norm or 0.0), False)
+                self._plan_step(grads, options, only_norm=True)
+                options = (*options, total_norm(self._bound.plan.grad_norm or 0.0))
             self._update(grads, on_nonfinite, options)
 
     def _update(self, grads: Sequence[Any], on_nonfinite: str, options: StepOptions) -> None:
         outcome = self._plan_step(grads, options)
         if self._scheduled:
             if outcome == DONE:
-                self._last_scheduled |= self._scheduled
+                self._note_scheduled()
             self._scheduled = {}
         if outcome == SKIPPED:
             if on_nonfinite == "raise":
                 raise FloatingPointError(f"grads: expected finite values, got a norm of {self.grad_norm}")
             self._skipped_steps += 1
 
-    def _plan_step(self, grads: Sequence[Any], options: StepOptions) -> int:
+    def _plan_step(self, grads: Sequence[Any], options: StepOptions, **only: bool) -> int:
         bound = self._bound
-        outcome = bound.plan.step(bound.groups, grads, self, *options)
+        outcome = bound.plan.step(bound.groups, grads, self, *options, **only)
         if outcome == STALE:
-            self._scheduled.clear()
+            self._drop_scheduled()
             self._rebind()
             bound = self._bound
-            outcome = bound.plan.step(bound.groups, grads, self, *options)
+            outcome = bound.plan.step(bound.groups, grads, self, *options, **only)
             if outcome == STALE:
                 raise RuntimeError("params: expected the same arrays throughout a step, got others from another thread")
         return outcome
@@ -124,3 +164,7 @@ class Updates(Checkpoints):
     def skipped_steps(self) -> int:
         """The number of steps that ``on_nonfinite="skip"`` has skipped."""
         return self._skipped_steps
+
+
+def _value_at(schedule: Callable[[int], Any], steps: int, key: str) -> float:
+    return number(schedule(steps), key)

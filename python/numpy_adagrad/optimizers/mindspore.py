@@ -243,10 +243,10 @@ class MindSporeAdagrad(MindSporeCheckpoints):
         rate, decay = group["lr"], read_decay(group["weight_decay"])
         is_scheduled = callable(decay)
         if is_scheduled:
-            decay = self._scheduled_value(k, "weight_decay", decay_at, decay, steps)
+            decay = self._scheduled_value(k, "weight_decay", steps, decay_at, decay, steps)
         scaled, decays = scaled_decay(decay, self._norm_divisor, is_scheduled)
         if callable(rate):
-            rate = self._scheduled_value(k, "lr", rate_at, rate, steps)
+            rate = self._scheduled_value(k, "lr", steps, rate_at, rate, steps)
         else:
             rate = rate_at(rate, steps, self._shifts_rates)
         return {
@@ -256,14 +256,6 @@ class MindSporeAdagrad(MindSporeCheckpoints):
             "grad_centralization": read_centralization(group["grad_centralization"]),
             **self._rule_options,
         }
-
-    def _scheduled_value(self, k: int, key: str, at: Callable[[Any, int], float], value: Any, steps: int) -> float:
-        # A schedule is called once, for the parameters that decay and those that do not.
-        place = k, key
-        found = self._scheduled.get(place)
-        if found is None:
-            found = self._scheduled[place] = at(value, steps)
-        return found
 
     def _last_rate(self, rate: Any) -> float:
         if type(rate) is float:
