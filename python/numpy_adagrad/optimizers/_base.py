@@ -115,7 +115,7 @@ class Optimizer(Updates):
         with self._lock:
             if self._closures or self._scheduled:
                 self._check_reentry()
-                self._drop_scheduled()
+                self._forget_called()
             bound = self._bound
             if bound.files:
                 check_files(bound.files)
@@ -129,8 +129,7 @@ class Optimizer(Updates):
                 and bound.try_step(bound.groups, grads, self) == DONE
             ):
                 if self._scheduled:
-                    self._note_scheduled()
-                    self._scheduled = {}
+                    self._keep_scheduled()
                 return None
             self._check_reentry()
             if grads is None:
@@ -173,7 +172,7 @@ class Optimizer(Updates):
         with self._lock:
             self._check_reentry()
             self._check_tensors()
-            self._drop_scheduled()
+            self._forget_called()
             self._refresh_plan()
             if self.names != names:
                 raise RuntimeError("params: expected the same names throughout a step, got others from another thread")

@@ -41,9 +41,10 @@ class Updates(Checkpoints):
         self._skipped_steps = 0
         self._rule_options = {}
         self._last_scheduled = {}
-        # The values of the step that is running, by group, option and number of steps.
-        self._scheduled: dict[tuple[int, str, int], float] = {}
-        self._keeps_scheduled = False
+        # The values of schedules in the step that is running: the last one of each, and all with the number of steps.
+        self._scheduled: dict[tuple[int, str], float] = {}
+        self._called: dict[tuple[int, str, int], float] = {}
+        self._keeps_called = False
         super().__init__(groups, single_param=single_param, state_dtype=state_dtype, allocate=allocate)
 
     def _hyperparameters(self, index: int, steps: int) -> dict[str, Any]:
@@ -63,19 +64,22 @@ class Updates(Checkpoints):
     def _scheduled_value(self, k: int, key: str, steps: int, call: Callable[..., float], *arguments: Any) -> float:
         """Return the value of a schedule, which a step calls once for each group and number of steps."""
         place = k, key, steps
-        found = self._scheduled.get(place)
+        found = self._called.get(place)
         if found is None:
-            found = self._scheduled[place] = call(*arguments)
+            found = self._called[place] = self._scheduled[k, key] = call(*arguments)
         return found
 
-    def _drop_scheduled(self) -> None:
-        """Forget the values of a step that failed."""
-        if not self._keeps_scheduled:
+    def _forget_called(self) -> None:
+        """Have the schedules called anew, after a step that failed."""
+        if not self._keeps_called:
             self._scheduled.clear()
+            self._called.clear()
 
-    def _note_scheduled(self) -> None:
-        """Keep the last values of a step that is done."""
-        self._last_scheduled |= {(k, key): value for (k, key, _), value in self._scheduled.items()}
+    def _keep_scheduled(self) -> None:
+        """Keep the last values of a step that is done. This needs no memory, but for a new schedule."""
+        self._last_scheduled |= self._scheduled
+        self._scheduled.clear()
+        self._called.clear()
 
     @contextmanager
     def _checked_once(self) -> Iterator[None]:
@@ -83,8 +87,8 @@ class Updates(Checkpoints):
         try:
             yield
         finally:
-            self._keeps_scheduled = False
-            self._scheduled.clear()
+            self._keeps_called = False
+            self._forget_called()
 
     def _step_options(self, grad_scale: Any, max_norm: Any, on_nonfinite: str) -> StepOptions:
         if grad_scale is None and max_norm is None and on_nonfinite == "propagate":
@@ -103,11 +107,11 @@ class Updates(Checkpoints):
         with self._lock:
             self._check_reentry()
             self._check_tensors()
-            self._scheduled.clear()
+            self._forget_called()
             self._refresh_plan()
             check_files(self._bound.files)
             self._plan_step(grads, self._step_options(grad_scale, max_norm, on_nonfinite), only_check=True)
-            self._keeps_scheduled = True
+            self._keeps_called = True
 
     def _step_part(
         self,
@@ -123,7 +127,7 @@ class Updates(Checkpoints):
         """
         with self._lock:
             self._check_reentry()
-            self._drop_scheduled()
+            self._forget_called()
             check_files(self._bound.files)
             options = self._step_options(grad_scale, max_norm, on_nonfinite)
             if max_norm is not None or on_nonfinite != "propagate":
@@ -133,10 +137,8 @@ class Updates(Checkpoints):
 
     def _update(self, grads: Sequence[Any], on_nonfinite: str, options: StepOptions) -> None:
         outcome = self._plan_step(grads, options)
-        if self._scheduled:
-            if outcome == DONE:
-                self._note_scheduled()
-            self._scheduled = {}
+        if outcome == DONE:
+            self._keep_scheduled()
         if outcome == SKIPPED:
             if on_nonfinite == "raise":
                 raise FloatingPointError(f"grads: expected finite values, got a norm of {self.grad_norm}")
@@ -146,7 +148,7 @@ class Updates(Checkpoints):
         bound = self._bound
         outcome = bound.plan.step(bound.groups, grads, self, *options, **only)
         if outcome == STALE:
-            self._drop_scheduled()
+            self._forget_called()
             self._rebind()
             bound = self._bound
             outcome = bound.plan.step(bound.groups, grads, self, *options, **only)
