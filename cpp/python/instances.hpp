@@ -24,8 +24,8 @@ template <class T> T *value_of(PyObject *self) {
     return static_cast<T *>(reinterpret_cast<pybind11::detail::instance *>(self)->get_value_and_holder().value_ptr());
 }
 
-// The same for a class whose values refer to objects that may refer back: T::traverse and T::clear show the garbage
-// collector what it cannot see.
+// The same for a class whose values refer to objects that may refer back. The garbage collector cannot see members of
+// C++: T::traverse visits the objects in them, and T::clear releases them.
 template <class T> pybind11::custom_type_setup is_collectable() {
     return pybind11::custom_type_setup([](PyHeapTypeObject *heap_type) {
         PyTypeObject &type = heap_type->ht_type;

@@ -113,6 +113,9 @@ std::vector<Py_ssize_t> Plan::add_params(const py::list &groups, const py::list 
 
 void Plan::resize(std::size_t params, std::size_t counters, std::size_t groups) {
     if (names_.size() > params) PyList_SetSlice(names_.ptr(), static_cast<Py_ssize_t>(params), PY_SSIZE_T_MAX, nullptr);
+    // Released at the end: that may run other code, and the garbage collector, which visits the entries.
+    const std::vector<Entry> released(std::make_move_iterator(entries_.begin() + static_cast<std::ptrdiff_t>(params)),
+                                      std::make_move_iterator(entries_.end()));
     entries_.resize(params);
     executor_.tensors.resize(params);
     counters_.resize(counters);
@@ -130,10 +133,8 @@ int Plan::traverse(visitproc visit, void *arg) const {
 }
 
 void Plan::clear() {
-    const std::vector<Entry> released = std::move(entries_);  // at the end, when the plan is empty
-    entries_.clear();
-    resize(0, 0, 0);
     memory_ = {};
+    resize(0, 0, 0);
 }
 
 void Plan::add_param(const py::object &param_object, const py::object &state_object,

@@ -13,7 +13,7 @@ bool calls_true(const py::handle &object, const char *method) { return object.at
 }  // namespace
 
 bool TensorPlan::find_grads() {
-    grads_.clear();
+    release_grads();  // where the last step failed
     executor_.active.clear();
     for (std::size_t i = 0; i < slots_.size(); ++i) {
         prefetch_after(i);

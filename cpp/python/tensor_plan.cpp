@@ -81,7 +81,15 @@ void TensorPlan::clear() {
     slots_.clear();
     known_states_.clear();
     grads_.clear();
+    executor_.active.clear();
     Plan::clear();
+}
+
+// To release a gradient may run other code, and the garbage collector with it, which must not find it in the plan.
+void TensorPlan::release_grads() {
+    std::vector<Grad> grads = std::move(grads_);
+    grads.clear();
+    grads_ = std::move(grads);  // empty; keeps its memory for the next step
 }
 
 void TensorPlan::prefetch_after(std::size_t index) const {
@@ -166,7 +174,7 @@ int TensorPlan::step_tensors(const py::list &groups, const py::dict &states, con
     StepOptions options;
     options.grad_scale = grad_scale;
     const int outcome = execute(options);
-    grads_.clear();
+    release_grads();
     return outcome;
 }
 

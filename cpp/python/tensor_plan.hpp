@@ -51,6 +51,7 @@ class TensorPlan : public Plan {
     }
     void prefetch_after(std::size_t index) const;
     bool is_current(const Slot &slot) const;
+    void release_grads();
     bool find_grads();  // returns false if a parameter without state has one
     void read_grads();
     bool is_like_last(const Slot &slot, const Grad &grad);

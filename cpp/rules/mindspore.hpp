@@ -50,15 +50,15 @@ struct MindSpore : RuleDefaults {
 
         static C rounded(C x) { return widen(narrow<P>(x)); }
         // A scale that the type of the parameter cannot hold would become 0 or infinity.
-        static C held(C scale) {
+        static C rounded_if_in_range(C scale) {
             const C near = rounded(scale);
             return near > 0 && __builtin_isfinite(near) ? near : scale;
         }
 
         Kernel(const KernelArgs &args, const Scalars &x)
             : rate(C(x.rate)), decay(rounded(C(x.weight_decay))), unscale(rounded(C(x.unscale))),
-              mean(rounded(C(args.row_mean))), grad_scale(held(C(float(args.grad_scale)))), clip(rounded(C(args.clip))),
-              decays(x.decays), update_slots(x.update_slots) {}
+              mean(rounded(C(args.row_mean))), grad_scale(rounded_if_in_range(C(float(args.grad_scale)))),
+              clip(rounded(C(args.clip))), decays(x.decays), update_slots(x.update_slots) {}
 
         C divided(C g) const { return rounded(g / grad_scale); }
         C clipped(C g) const { return rounded(g * clip); }

@@ -67,7 +67,7 @@ class Plan:
     # `optimizer` has the method `_hyperparameters(index, steps)` and the attribute `_check_shared`; it is None if the
     # groups have all options.
     def try_step(self, groups: list[Group], grads: Any, optimizer: Any) -> int: ...
-    # Returns SKIPPED with `only_norm` and with `only_check`, which checks everything and reads the options.
+    # `only_check` checks everything and reads the options; it and `only_norm` return SKIPPED.
     def step(
         self,
         groups: list[Group],

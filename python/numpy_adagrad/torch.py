@@ -25,6 +25,7 @@ __all__ = ["Adagrad"]
 
 ROLES = ("params", "sum", "grads", "step")
 WATCHED_KEYS = (*TorchAdagrad._watched_keys, "differentiable")
+CPU = torch.device("cpu")
 
 
 class Adagrad(torch.optim.Adagrad):
@@ -206,7 +207,7 @@ class Adagrad(torch.optim.Adagrad):
     def _hyperparameters(self, index: int, steps: int) -> dict[str, Any]:
         group = self.param_groups[index]
         _check_path(group)
-        options = {key: group[key] for key in TorchAdagrad._watched_keys if isinstance(group[key], torch.Tensor)}
+        options = {key: group[key] for key in WATCHED_KEYS if isinstance(group[key], torch.Tensor)}
         return {"decays_sparse": False, **{key: value.item() for key, value in options.items()}}
 
     def _read_grad(self, index: int, group: dict[str, Any], grad: Any) -> Array | tuple[Array, Array, bool]:
@@ -236,14 +237,15 @@ def _array(tensor: Any, label: str) -> Array:
     if type(tensor).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__:
         raise TypeError(f"{label}: expected a tensor with memory of its own, got {type(tensor).__name__}")
     own = tensor.detach().as_subclass(torch.Tensor)
-    check_shareable(own, label)
+    check_shareable(label, own)
     # A second storage over the same memory: NumPy forbids to resize the one that it is given.
     array: Array = to_array(torch.from_dlpack(torch.utils.dlpack.to_dlpack(own)))
     return array
 
 
 def _has_stepped(state: Any) -> bool:
-    return bool(state) and float(state["step"]) > 0
+    step = state.get("step") if state else None
+    return step is not None and getattr(step, "device", CPU) == CPU and float(step) > 0
 
 
 def _check_path(group: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from helpers.dropin import parameters, set_grads
+from helpers.interpreters import succeed
 from numpy_adagrad.torch import Adagrad
 
 
@@ -47,6 +48,32 @@ def test_an_optimizer_to_which_its_parameters_refer_is_collected(refer: Callable
     del param, optimizer
     gc.collect()
     assert found() is None
+
+
+COLLECTS = """
+import gc
+import torch
+from numpy_adagrad.torch import Adagrad
+
+class Collects:
+    def __del__(self):
+        gc.collect()
+
+class Parameter(torch.nn.Parameter):
+    @property
+    def grad(self):
+        grad = torch.ones(3)
+        grad.note = Collects()
+        return grad
+
+optimizer = Adagrad([Parameter(torch.ones(3)) for _ in range(6)])
+for _ in range(20):
+    optimizer.step()
+"""
+
+
+def test_a_gradient_whose_release_collects_garbage() -> None:
+    succeed("-c", COLLECTS, PYTHONMALLOC="debug")
 
 
 def test_a_loaded_state_replaces_the_memory_of_the_old_one() -> None:

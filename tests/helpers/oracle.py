@@ -94,12 +94,12 @@ def divided(gradients: Gradients, grad_scale: float | None, kept: Sequence[DType
     if grad_scale is None:
         return gradients
     return [
-        None if u is None else rounded(u / held(u.dtype.type(np.float32(grad_scale)), dtype), dtype)
+        None if u is None else rounded(u / rounded_if_in_range(u.dtype.type(np.float32(grad_scale)), dtype), dtype)
         for u, dtype in zip(gradients, kept, strict=True)
     ]
 
 
-def held(scale: Any, dtype: DType) -> Any:
+def rounded_if_in_range(scale: Any, dtype: DType) -> Any:
     """A scale in the type of the parameter, if that is neither 0 nor infinity."""
     near = rounded(scale, dtype)
     return near if 0 < near < np.inf else scale

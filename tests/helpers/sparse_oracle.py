@@ -7,7 +7,16 @@ from typing import Any
 
 import numpy as np
 from helpers.fma import fma
-from helpers.oracle import KeptIn, computing_type, fixed_sum, held, mindspore_update, rounded, store, torch_rate
+from helpers.oracle import (
+    KeptIn,
+    computing_type,
+    fixed_sum,
+    mindspore_update,
+    rounded,
+    rounded_if_in_range,
+    store,
+    torch_rate,
+)
 from numpy_adagrad.inputs.types import Array
 
 
@@ -36,7 +45,7 @@ def scaled_totals(
     kept = kept_in(totals.dtype)
     g = totals.astype(computing_type(totals.dtype))
     if grad_scale is not None:
-        g = rounded(g / held(g.dtype.type(np.float32(grad_scale)), kept), kept)
+        g = rounded(g / rounded_if_in_range(g.dtype.type(np.float32(grad_scale)), kept), kept)
     if max_norm is not None:
         factor = max_norm / (rows_norm(g, loss_scale) + 1e-6)
         if not factor >= 1:

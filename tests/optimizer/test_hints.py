@@ -41,15 +41,15 @@ def test_misspelt_key_of_mindspore() -> None:
 @pytest.mark.parametrize(
     ("key", "hint"),
     [
-        ("learning_rate", "lr"),
-        ("accum", "nothing in a group: give accum to the constructor"),
-        ("initial_accumulator_value", "nothing in a group: give accum to the constructor"),
-        ("lr_decay", "nothing: give lr as a callable or a list"),
+        ("learning_rate", "MindSpore calls it lr"),
+        ("accum", "all groups share it: give accum to the constructor"),
+        ("initial_accumulator_value", "all groups share it: give accum to the constructor"),
+        ("lr_decay", "MindSpore calls it nothing: give lr as a callable or a list"),
     ],
 )
 def test_other_names_in_a_group_of_mindspore(key: str, hint: str) -> None:
     known = "group: expected keys among ['params', 'lr', 'weight_decay', 'grad_centralization'], got "
-    message = f"{known}'{key}'; MindSpore calls it {hint}"
+    message = f"{known}'{key}'; {hint}"
     raises(KeyError, message, lambda: MindSporeAdagrad([{"params": [ones()], key: 0.1}]))
 
 
@@ -120,9 +120,11 @@ def test_a_subclass_may_have_its_own_attributes(dialect: Dialect) -> None:
         def __init__(self, params: Any, momentum: float) -> None:
             super().__init__(params)
             self.history: list[float] = []
-            self.momentum = momentum
+            self.momentum = self.max_norm = momentum
 
     optimizer = Own([ones()], 0.9)
+    assert optimizer.max_norm == 0.9
+    raises(AttributeError, "Own has no attribute 'grad_scale'; give it to each step", lambda: optimizer.grad_scale)
     optimizer.rate, optimizer.note = 4, "mine"
     assert (optimizer.rate, optimizer.note, optimizer.history, optimizer.momentum) == (4, "mine", [], 0.9)
 

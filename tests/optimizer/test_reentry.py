@@ -91,9 +91,12 @@ def test_a_schedule_reads_the_state_of_which_it_is_a_part(dialect: Dialect, read
     for option in dialect.optimizer._scheduled_keys:
         options: dict[str, Any] = {dialect.rate if option == dialect.group_rate else option: schedule}
         active.append(dialect.make([ones()], **options))
+        reads.clear()
         active[-1].step([ones()])
         if read == "last_lr":
             assert reads[-1] == active[-1].last_lr
+            if option == dialect.group_rate:
+                assert np.isnan(reads[0]).all()  # before the first value
         if read == "save":
             fixed = dialect.make([ones()])
             fixed.load(path)

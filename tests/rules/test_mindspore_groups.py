@@ -65,18 +65,19 @@ def test_all_groups_are_searched_once_a_step(monkeypatch: pytest.MonkeyPatch) ->
 
 KEYS = "group: expected keys among ['params', 'lr', 'weight_decay', 'grad_centralization'], got "
 # Groups that neither the constructor nor `add_param_group` takes.
+NEGATIVE = "For 'Adagrad', the 'learning rate' must be float and must >= 0, but got '-0.5' with type 'float'."
 GROUPS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "unknown_key": ({"foreach": False}, KeyError, f"{KEYS}'foreach'"),
     "start": (
         {"accum": 0.5},
         KeyError,
-        f"{KEYS}'accum'; MindSpore calls it nothing in a group: give accum to the constructor",
+        f"{KEYS}'accum'; all groups share it: give accum to the constructor",
     ),
     "nothing": ({"params": []}, ValueError, "group: expected at least one array in `params`, got none"),
     "negative_rate": (
         {"lr": -0.5},
         ValueError,
-        "For 'Adagrad', the 'learning rate' must be float and must >= 0, but got '-0.5' with type 'float'.",
+        NEGATIVE,
     ),
     "negative_decay": (
         {"weight_decay": -1.0},
@@ -177,3 +178,5 @@ def test_a_schedule_may_return_any_number(tmp_path: Path) -> None:
     assert optimizer.last_lr == [-0.5]
     optimizer.save(tmp_path / "a")
     optimizer.load(tmp_path / "a")
+    fixed = MindSporeAdagrad([np.ones(3)], learning_rate=0.1)
+    raises_unchanged(fixed, ValueError, f"{tmp_path / 'a'}: {NEGATIVE}", lambda: fixed.load(tmp_path / "a"))

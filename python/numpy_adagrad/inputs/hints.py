@@ -30,8 +30,10 @@ def scheduler(value: Any) -> str:
 class NoAttribute:
     """Something that is no attribute of an optimizer, although a user may expect it: assigning it would do nothing."""
 
-    def __init__(self, cure: str) -> None:
+    def __init__(self, cure: str, *, of_subclasses: bool = True) -> None:
+        """A user's own subclass may have the attribute unless `of_subclasses` is True."""
         self._cure = cure
+        self._of_subclasses = of_subclasses
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
@@ -39,10 +41,14 @@ class NoAttribute:
     def __get__(self, instance: object, owner: type | None = None) -> Any:
         if instance is None:
             return self
+        if self._name in vars(instance):
+            return vars(instance)[self._name]
         self._raise(instance)
 
-    def __set__(self, instance: object, value: Any) -> NoReturn:
-        self._raise(instance)
+    def __set__(self, instance: object, value: Any) -> None:
+        if self._of_subclasses or "_rule" in vars(type(instance)):
+            self._raise(instance)
+        vars(instance)[self._name] = value
 
     def _raise(self, instance: object) -> NoReturn:
         raise AttributeError(f"{type(instance).__name__} has no attribute {self._name!r}; {self._cure}")

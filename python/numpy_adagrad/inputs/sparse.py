@@ -11,7 +11,7 @@ from .rounding import ieee, rounded
 from .stored_elements import check_range, is_scipy, scipy_elements
 from .tensors import as_gradient, to_array
 from .types import Array, Number
-from .validation import check_shape, number
+from .validation import check_shape, check_unmasked, number
 
 
 class RowSparse:
@@ -224,8 +224,7 @@ def as_indices(indices: npt.ArrayLike, label: str = "indices") -> Array:
 
 
 def _unmasked(values: npt.ArrayLike, label: str) -> Array:
-    if isinstance(values, np.ma.MaskedArray):
-        raise TypeError(f"{label}: expected an array without a mask, got {type(values).__name__}")
+    check_unmasked(label, values)
     return np.asarray(values)
 
 

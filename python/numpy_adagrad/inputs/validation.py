@@ -47,7 +47,7 @@ def check_unmasked(label: str, array: Any) -> None:
 
 
 def is_schedule(value: Any, label: str) -> bool:
-    """Return whether an option is a callable of the number of steps; raise TypeError for a class, which makes one."""
+    """Return whether an option is a callable of the number of steps; raise TypeError for a class of such callables."""
     if isinstance(value, type):
         name = value.__name__
         raise TypeError(f"{label}: expected a callable of the number of steps, got the class {name}; give {name}(...)")
@@ -132,7 +132,7 @@ def check_list(label: str, value: Any) -> None:
 
 def positive_int(value: Any, label: str) -> int:
     """Check a whole number and convert it to an int: one of NumPy may wrap."""
-    if not (isinstance(value, (int, np.integer)) and value > 0):
+    if isinstance(value, bool) or not (isinstance(value, (int, np.integer)) and value > 0):
         raise ValueError(f"{label}: expected a whole number above 0, got {value!r}")
     return int(value)
 

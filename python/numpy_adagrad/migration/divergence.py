@@ -15,7 +15,7 @@ from ..optimizers._base import Optimizer
 from .notes import Note
 from .registry import rule_module
 from .schedules import ListedRate
-from .spec import read_once
+from .spec import listed_iterators
 from .translate import translate
 
 Floats = npt.NDArray[np.float32]
@@ -95,7 +95,7 @@ def settings(rules: tuple[str, str], source: str, arguments: dict[str, Any] | No
     True
     """
     target = rules[1] if source == rules[0] else rules[0]
-    arguments = None if arguments is None else read_once(arguments)
+    arguments = None if arguments is None else listed_iterators(arguments)
     translated, notes = translate(source, target, **(arguments or {}))
     if arguments is None:
         text = "Each rule runs with its own default."

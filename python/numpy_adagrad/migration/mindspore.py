@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from ..inputs.tensors import to_parameter
 from ..inputs.types import Array
 from ..inputs.validation import check_shape, number, read_entry, step_count
-from ..optimizers._mindspore_arguments import MAX_STEPS, SHARED_RATE, check_names, read_decay, read_rate
+from ..optimizers._mindspore_arguments import ACCUM, MAX_STEPS, SHARED_RATE, check_names, read_decay, read_rate
 from ..optimizers._mindspore_checkpoint import rate_array
 from ..optimizers.mindspore import MindSporeAdagrad
 from .counterparts import Counterpart, collect, eps_text, rounding_text, steps_text, weight_decay
@@ -40,7 +40,6 @@ RULE = Rule(
 )
 EPS = Eps(1e-8, "under the root")
 """The constant of MindSpore's operator ApplyAdagrad."""
-ACCUM = "accum."
 LIST = "mindspore.nn.Adagrad takes no Python function, but a list with one rate for each step"
 
 
@@ -198,7 +197,7 @@ def write_state(
             name = SHARED_RATE if len(state.rates) == 1 else f"{SHARED_RATE}_group_{k}"
             arrays[name] = rate.astype(np.float32)
     if parameters is not None:
-        if not isinstance(parameters, Sequence):
+        if not isinstance(parameters, Collection) or isinstance(parameters, (str, bytes, Mapping)):
             raise TypeError(f"parameters: expected a sequence of arrays, got {type(parameters).__name__}")
         if len(parameters) != count:
             raise ValueError(f"parameters: expected {count}, got {len(parameters)}")

@@ -11,7 +11,7 @@ import numpy as np
 from ..inputs.memmap import check_arrays
 from ..inputs.tensors import to_array
 from ..inputs.types import Array
-from ..inputs.validation import check_unmasked, read_entry
+from ..inputs.validation import check_list, check_unmasked, read_entry
 
 Groups: TypeAlias = "Sequence[Sequence[str]] | None"
 """The names of the parameters in each group."""
@@ -35,9 +35,8 @@ class State:
 
 def read_list(mapping: Any, key: str, label: str) -> Sequence[Any]:
     """Return an entry that is a list."""
-    value = read_entry(mapping, key, label)
-    if not isinstance(value, (list, tuple)):
-        raise TypeError(f"{label}[{key!r}]: expected a list, got {type(value).__name__}")
+    value: Sequence[Any] = read_entry(mapping, key, label)
+    check_list(f"{label}[{key!r}]", value)
     return value
 
 

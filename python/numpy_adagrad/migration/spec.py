@@ -121,7 +121,7 @@ def defaults_of(optimizer: Callable[..., Any]) -> dict[str, Any]:
     return {one.name: one.default for one in parameters if one.default is not one.empty}
 
 
-def read_once(arguments: Mapping[str, Any]) -> dict[str, Any]:
+def listed_iterators(arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Turn iterators among arguments into lists, which can be read more than once."""
     return {name: list(value) if isinstance(value, Iterator) else value for name, value in arguments.items()}
 
@@ -133,7 +133,7 @@ def read_options(
 
     Whether `PACKAGE_OPTIONS` fit the parameters is checked with these.
     """
-    arguments = read_once(arguments)
+    arguments = listed_iterators(arguments)
     defaults = defaults_of(optimizer)
     for name in arguments:
         if name not in defaults:

@@ -189,12 +189,12 @@ def torch_grads(optimizer: Any) -> list[Array | RowSparse | None]:
 
 def shared(tensor: Any, label: str) -> Array:
     """Return an array over a tensor's memory."""
-    check_shareable(tensor, label)
+    check_shareable(label, tensor)
     array: Array = to_array(tensor)
     return array
 
 
-def check_shareable(tensor: Any, label: str) -> None:
+def check_shareable(label: str, tensor: Any) -> None:
     """Raise ValueError for a tensor whose values are not an array in the memory of the CPU."""
     if tensor.device.type != "cpu" or str(tensor.layout) != "torch.strided":
         raise ValueError(f"{label}: expected a strided tensor on the CPU, got {tensor.layout} on {tensor.device}")

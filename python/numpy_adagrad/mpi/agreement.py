@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import hashlib
+import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from .rows import as_bytes
 if TYPE_CHECKING:
     from mpi4py import MPI
 
-WITH_ADDRESS: Any = object.__repr__
+DEFAULT_REPR: Any = object.__repr__  # it shows an address, which differs between processes
 
 Facts: TypeAlias = dict[str, str]
 """What all ranks must have in common, as text by its name in messages."""
@@ -49,7 +50,7 @@ def agreement(comm: MPI.Intracomm, call: str) -> Iterator[Facts]:
 
 @contextmanager
 def past_agreement(comm: MPI.Intracomm) -> Iterator[None]:
-    """End the job at an error in the block, such as a lack of memory: other ranks go on or wait, and would not notice.
+    """End the job at an error in the block, such as a lack of memory: the others have no call left to learn of it.
 
     A FloatingPointError is that of `on_nonfinite`, which all ranks raise.
     """
@@ -61,6 +62,7 @@ def past_agreement(comm: MPI.Intracomm) -> Iterator[None]:
         if comm.size == 1:
             raise
         traceback.print_exc()
+        sys.stdout.flush()
         comm.Abort(1)
 
 
@@ -166,6 +168,6 @@ def _text(value: Any) -> str:
     if is_dataclass(value) and not isinstance(value, type):
         options = (f"{name}={_text(option)}" for name, option in vars(value).items())
         return f"{type(value).__qualname__}({', '.join(options)})"
-    if callable(value) or type(value).__repr__ is WITH_ADDRESS:
+    if callable(value) or type(value).__repr__ is DEFAULT_REPR:
         return str(getattr(value, "__qualname__", type(value).__qualname__))
     return repr(value)

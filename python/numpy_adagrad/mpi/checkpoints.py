@@ -46,8 +46,9 @@ def save(
             facts["path"] = os.fsdecode(path)
             content = optimizer._saved_content(parameters=True, extra=extra)
             key, slots = optimizer._accumulator, optimizer._slots
-            params = [_new_whole(comm, slot.param, own) for slot, own in zip(slots, divisions, strict=True)]
-            sums = [_new_whole(comm, slot.state[key], own) for slot, own in zip(slots, divisions, strict=True)]
+            divided = list(zip(slots, divisions, strict=True))
+            params = [_new_whole(comm, slot.param, division) for slot, division in divided]
+            sums = [_new_whole(comm, slot.state[key], division) for slot, division in divided]
         with past_agreement(comm):
             for slot, division, param, accumulator in zip(slots, divisions, params, sums, strict=True):
                 _gather(comm, slot.param, param, division)

@@ -128,7 +128,7 @@ class Replicated:
         See the class.
         """
         options: dict[str, Any] = {"grad_scale": grad_scale, "max_norm": max_norm, "on_nonfinite": on_nonfinite}
-        with self.opt._checked_once():
+        with self.opt._calling_schedules_once():
             with agreement(self._comm, "Replicated.step") as facts:
                 check_files(self.opt._bound.files)
                 names, shapes = self.opt.names, [param.shape for param in self._params()]

@@ -185,7 +185,7 @@ class Sharded(Divided):
         """
         options: dict[str, Any] = {"grad_scale": grad_scale, "max_norm": max_norm, "on_nonfinite": on_nonfinite}
         local = self._local
-        with local._checked_once():
+        with local._calling_schedules_once():
             with agreement(self._comm, "Sharded.step") as facts:
                 check_files(local._bound.files)
                 self._check_groups()

@@ -41,7 +41,7 @@ class Optimizer(Updates):
         cures |= {key: f"{groups}[{key!r}] = ..." for key in cls._watched_keys}
         for key, cure in cures.items():
             if not hasattr(cls, key):
-                option = NoAttribute(cure)
+                option = NoAttribute(cure, of_subclasses=key in cls._watched_keys)
                 option.__set_name__(cls, key)
                 setattr(cls, key, option)
 
@@ -115,7 +115,7 @@ class Optimizer(Updates):
         with self._lock:
             if self._closures or self._scheduled:
                 self._check_reentry()
-                self._forget_called()
+                self._scheduled.clear()
             bound = self._bound
             if bound.files:
                 check_files(bound.files)
@@ -129,7 +129,8 @@ class Optimizer(Updates):
                 and bound.try_step(bound.groups, grads, self) == DONE
             ):
                 if self._scheduled:
-                    self._keep_scheduled()
+                    self._last_scheduled |= self._scheduled
+                    self._scheduled = {}
                 return None
             self._check_reentry()
             if grads is None:
@@ -172,7 +173,7 @@ class Optimizer(Updates):
         with self._lock:
             self._check_reentry()
             self._check_tensors()
-            self._forget_called()
+            self._scheduled.clear()
             self._refresh_plan()
             if self.names != names:
                 raise RuntimeError("params: expected the same names throughout a step, got others from another thread")

@@ -198,7 +198,7 @@ def from_checkpoint(
 
 
 def _saved_names(state_dict: Mapping[str, Any], names: Sequence[str]) -> Sequence[str]:
-    """Return the name in a state dict of each parameter: its own, or, where one side is numbered, that at its place."""
+    """Return each parameter's name in a state dict: its own, or that at its position if either side's are automatic."""
     from ..checkpoint.content import are_automatic, match
 
     # A parameter may itself be called "accum.w"; then there is an "accum.accum.w".

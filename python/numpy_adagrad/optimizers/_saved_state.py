@@ -162,7 +162,7 @@ class SavedState(Copies):
         pairs: Pairs = [(self.__dict__, {"_bound": replace(self._bound, groups=groups), "_last_scheduled": last})]
         pairs += [(array, self._loaded_array(key, state_dict[key], array, key)) for key, array in shared.items()]
         for i, (key, slot) in enumerate(zip(keys, self._slots, strict=True)):
-            saved = state.get(key, {})
+            saved = {} if state.get(key) is None else state[key]
             check_dict(f"state[{i}]", saved)
             loaded = self._loaded_state(i, slot, saved) if saved else self._new_state(slot.param)
             pairs += [(slot.state[role], loaded[role]) for role in slot.state]
@@ -200,7 +200,7 @@ class SavedState(Copies):
                 flag(options.get(key), f"param_groups[{k}][{key!r}]")
         for key, value in options.items():
             kept = own.get(key)
-            options[key] = kept if callable(kept) else deepcopy(value)
+            options[key] = kept if callable(kept) else _copied(value, f"param_groups[{k}][{key!r}]")
         if "param_names" in saved and "param_names" not in own:
             options["param_names"] = list(saved["param_names"])
         return {**own, **options}
@@ -218,3 +218,10 @@ class SavedState(Copies):
         return {
             key: self._loaded_array(key, saved[key], array, f"state[{i}][{key!r}]") for key, array in slot.state.items()
         }
+
+
+def _copied(value: Any, label: str) -> Any:
+    try:
+        return deepcopy(value)
+    except Exception as error:
+        raise TypeError(f"{label}: expected a value that can be copied, got {error}") from error

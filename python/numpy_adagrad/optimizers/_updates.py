@@ -41,10 +41,8 @@ class Updates(Checkpoints):
         self._skipped_steps = 0
         self._rule_options = {}
         self._last_scheduled = {}
-        # The values of schedules in the step that is running: the last one of each, and all with the number of steps.
-        self._scheduled: dict[tuple[int, str], float] = {}
-        self._called: dict[tuple[int, str, int], float] = {}
-        self._keeps_called = False
+        self._scheduled: dict[tuple[int, str], float] = {}  # the values of the step that is running
+        self._checked_values: dict[tuple[int, str, int], float] | None = None  # see `_calling_schedules_once`
         super().__init__(groups, single_param=single_param, state_dtype=state_dtype, allocate=allocate)
 
     def _hyperparameters(self, index: int, steps: int) -> dict[str, Any]:
@@ -57,38 +55,28 @@ class Updates(Checkpoints):
         for key in self._scheduled_keys:
             value = group[key]  # once: another thread may change it
             if callable(value):
-                value = self._scheduled_value(index, key, steps, _value_at, value, steps, key)
+                value = self._scheduled[index, key] = self._scheduled_value(index, key, steps, value, key)
             options[key] = value
         return options
 
-    def _scheduled_value(self, k: int, key: str, steps: int, call: Callable[..., float], *arguments: Any) -> float:
-        """Return the value of a schedule, which a step calls once for each group and number of steps."""
+    def _scheduled_value(self, k: int, key: str, steps: int, schedule: Callable[[int], Any], label: str) -> float:
+        """Return the value of a schedule. In `_calling_schedules_once`, it is called once for each number of steps."""
+        known = self._checked_values
+        if known is None:
+            return number(schedule(steps), label)
         place = k, key, steps
-        found = self._called.get(place)
-        if found is None:
-            found = self._called[place] = self._scheduled[k, key] = call(*arguments)
-        return found
-
-    def _forget_called(self) -> None:
-        """Have the schedules called anew, after a step that failed."""
-        if not self._keeps_called:
-            self._scheduled.clear()
-            self._called.clear()
-
-    def _keep_scheduled(self) -> None:
-        """Keep the last values of a step that is done. This needs no memory, but for a new schedule."""
-        self._last_scheduled |= self._scheduled
-        self._scheduled.clear()
-        self._called.clear()
+        if place not in known:
+            known[place] = number(schedule(steps), label)
+        return known[place]
 
     @contextmanager
-    def _checked_once(self) -> Iterator[None]:
+    def _calling_schedules_once(self) -> Iterator[None]:
         """In this block, a step after `_check_step` uses the values of the schedules that were called there."""
+        self._checked_values = {}
         try:
             yield
         finally:
-            self._keeps_called = False
-            self._forget_called()
+            self._checked_values = None
 
     def _step_options(self, grad_scale: Any, max_norm: Any, on_nonfinite: str) -> StepOptions:
         if grad_scale is None and max_norm is None and on_nonfinite == "propagate":
@@ -107,11 +95,10 @@ class Updates(Checkpoints):
         with self._lock:
             self._check_reentry()
             self._check_tensors()
-            self._forget_called()
+            self._scheduled.clear()
             self._refresh_plan()
             check_files(self._bound.files)
             self._plan_step(grads, self._step_options(grad_scale, max_norm, on_nonfinite), only_check=True)
-            self._keeps_called = True
 
     def _step_part(
         self,
@@ -127,7 +114,7 @@ class Updates(Checkpoints):
         """
         with self._lock:
             self._check_reentry()
-            self._forget_called()
+            self._scheduled.clear()
             check_files(self._bound.files)
             options = self._step_options(grad_scale, max_norm, on_nonfinite)
             if max_norm is not None or on_nonfinite != "propagate":
@@ -137,18 +124,23 @@ class Updates(Checkpoints):
 
     def _update(self, grads: Sequence[Any], on_nonfinite: str, options: StepOptions) -> None:
         outcome = self._plan_step(grads, options)
-        if outcome == DONE:
-            self._keep_scheduled()
+        if self._scheduled:
+            if outcome == DONE:
+                self._last_scheduled |= self._scheduled
+            self._scheduled = {}
         if outcome == SKIPPED:
             if on_nonfinite == "raise":
                 raise FloatingPointError(f"grads: expected finite values, got a norm of {self.grad_norm}")
             self._skipped_steps += 1
 
-    def _plan_step(self, grads: Sequence[Any], options: StepOptions, **only: bool) -> int:
+    def _plan_step(
+        self, grads: Sequence[Any], options: StepOptions, *, only_norm: bool = False, only_check: bool = False
+    ) -> int:
+        only = {"only_norm": only_norm, "only_check": only_check}
         bound = self._bound
         outcome = bound.plan.step(bound.groups, grads, self, *options, **only)
         if outcome == STALE:
-            self._forget_called()
+            self._scheduled.clear()
             self._rebind()
             bound = self._bound
             outcome = bound.plan.step(bound.groups, grads, self, *options, **only)
@@ -166,7 +158,3 @@ class Updates(Checkpoints):
     def skipped_steps(self) -> int:
         """The number of steps that ``on_nonfinite="skip"`` has skipped."""
         return self._skipped_steps
-
-
-def _value_at(schedule: Callable[[int], Any], steps: int, key: str) -> float:
-    return number(schedule(steps), key)

@@ -18,7 +18,6 @@ from ._mindspore_arguments import (
     SHARED_RATE,
     check_names,
     check_range,
-    decay_at,
     list_length,
     name_all,
     named_rate,
@@ -43,10 +42,10 @@ HINTS = {
 }
 OF_ALL_GROUPS = ("accum", "initial_accumulator_value", "update_slots", "loss_scale")
 GROUP_HINTS = {
-    **HINTS,
-    "learning_rate": "lr",
-    "lr_decay": "nothing: give lr as a callable or a list",
-    **{name: f"nothing in a group: give {HINTS.get(name, name)} to the constructor" for name in OF_ALL_GROUPS},
+    **{name: f"MindSpore calls it {hint}" for name, hint in HINTS.items()},
+    "learning_rate": "MindSpore calls it lr",
+    "lr_decay": "MindSpore calls it nothing: give lr as a callable or a list",
+    **{name: f"all groups share it: give {HINTS.get(name, name)} to the constructor" for name in OF_ALL_GROUPS},
 }
 
 
@@ -175,7 +174,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
     def _checked_group(self, group: Group) -> Group:
         for key in group:
             if key not in GROUP_KEYS:
-                hint = f"; MindSpore calls it {GROUP_HINTS[key]}" if key in GROUP_HINTS else nearest(key, GROUP_KEYS)
+                hint = f"; {GROUP_HINTS[key]}" if key in GROUP_HINTS else nearest(key, GROUP_KEYS)
                 raise KeyError(f"group: expected keys among {list(GROUP_KEYS[:4])}, got {key!r}{hint}")
         if not group["params"]:
             raise ValueError("group: expected at least one array in `params`, got none")
@@ -243,10 +242,10 @@ class MindSporeAdagrad(MindSporeCheckpoints):
         rate, decay = group["lr"], read_decay(group["weight_decay"])
         is_scheduled = callable(decay)
         if is_scheduled:
-            decay = self._scheduled_value(k, "weight_decay", steps, decay_at, decay, steps)
+            decay = self._value_in_step(k, "weight_decay", steps, decay, "weight_decay")
         scaled, decays = scaled_decay(decay, self._norm_divisor, is_scheduled)
         if callable(rate):
-            rate = self._scheduled_value(k, "lr", steps, rate_at, rate, steps)
+            rate = self._value_in_step(k, "lr", steps, rate, "learning_rate")
         else:
             rate = rate_at(rate, steps, self._shifts_rates)
         return {
@@ -256,6 +255,14 @@ class MindSporeAdagrad(MindSporeCheckpoints):
             "grad_centralization": read_centralization(group["grad_centralization"]),
             **self._rule_options,
         }
+
+    def _value_in_step(self, k: int, key: str, steps: int, schedule: Callable[[int], Any], label: str) -> float:
+        # A schedule is called once, for the parameters that decay and those that do not.
+        place = k, key
+        found = self._scheduled.get(place)
+        if found is None:
+            found = self._scheduled[place] = self._scheduled_value(k, key, steps, schedule, label)
+        return found
 
     def _last_rate(self, rate: Any) -> float:
         if type(rate) is float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..inputs.types import Rate
-from ..inputs.validation import is_schedule, number
+from ..inputs.validation import check_callable, is_schedule, number
 from ._arguments import assign, count, nonnegative
 from ._base import Schedule
 
@@ -68,8 +68,8 @@ class per_epoch(Schedule):
     steps_per_epoch: int
 
     def __post_init__(self) -> None:
-        if not is_schedule(self.schedule, "schedule"):
-            raise TypeError(f"schedule: expected a callable, got {type(self.schedule).__name__}")
+        is_schedule(self.schedule, "schedule")
+        check_callable("schedule", self.schedule)
         assign(self, steps_per_epoch=count(self.steps_per_epoch, "steps_per_epoch"))
 
     def _rate(self, step: int) -> float:
