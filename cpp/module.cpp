@@ -55,9 +55,15 @@ std::unique_ptr<adagrad::TensorPlan> make_tensor_plan(const std::string &rule, c
 
 int step(adagrad::Plan &plan, const py::list &groups, const py::object &grads, const py::object &optimizer,
          double grad_scale, std::optional<double> max_norm, double norm_divisor, bool skip_nonfinite,
-         std::optional<double> total_norm, bool only_norm, bool only_check) {
+         std::optional<double> total_norm, bool only_norm) {
     return plan.step(groups, grads, optimizer,
-                     {grad_scale, max_norm, norm_divisor, skip_nonfinite, total_norm, only_norm, only_check});
+                     {grad_scale, max_norm, norm_divisor, skip_nonfinite, total_norm, only_norm});
+}
+
+int check_step(adagrad::Plan &plan, const py::list &groups, const py::object &grads, const py::object &optimizer,
+               double grad_scale, std::optional<double> max_norm, double norm_divisor, bool skip_nonfinite) {
+    return plan.step(groups, grads, optimizer,
+                     {grad_scale, max_norm, norm_divisor, skip_nonfinite, std::nullopt, false, true});
 }
 
 // A block in Python with IEEE arithmetic.
@@ -118,8 +124,9 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
              "pairs"_a = py::list())
         .def("is_current", &Plan::is_current, "groups"_a)
         .def("step", &step, "groups"_a, "grads"_a, "optimizer"_a, "grad_scale"_a = 1.0, "max_norm"_a = py::none(),
-             "norm_divisor"_a = 1.0, "skip_nonfinite"_a = false, "total_norm"_a = py::none(), "only_norm"_a = false,
-             "only_check"_a = false)
+             "norm_divisor"_a = 1.0, "skip_nonfinite"_a = false, "total_norm"_a = py::none(), "only_norm"_a = false)
+        .def("check_step", &check_step, "groups"_a, "grads"_a, "optimizer"_a, "grad_scale"_a = 1.0,
+             "max_norm"_a = py::none(), "norm_divisor"_a = 1.0, "skip_nonfinite"_a = false)
         .def("try_step", &Plan::try_step, "groups"_a, "grads"_a, "optimizer"_a)
         .def("guard", &Plan::guard, "function"_a)
         .def_property_readonly("is_stepping", &Plan::is_stepping)

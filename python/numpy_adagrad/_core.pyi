@@ -67,7 +67,7 @@ class Plan:
     # `optimizer` has the method `_hyperparameters(index, steps)` and the attribute `_check_shared`; it is None if the
     # groups have all options.
     def try_step(self, groups: list[Group], grads: Any, optimizer: Any) -> int: ...
-    # `only_check` checks everything and reads the options; it and `only_norm` return SKIPPED.
+    # With `only_norm`, returns SKIPPED.
     def step(
         self,
         groups: list[Group],
@@ -79,7 +79,17 @@ class Plan:
         skip_nonfinite: bool = False,
         total_norm: float | None = None,
         only_norm: bool = False,
-        only_check: bool = False,
+    ) -> int: ...
+    # Checks all that a step would check, and reads the options. Returns SKIPPED or STALE.
+    def check_step(
+        self,
+        groups: list[Group],
+        grads: Any,
+        optimizer: Any,
+        grad_scale: float = 1.0,
+        max_norm: float | None = None,
+        norm_divisor: float = 1.0,
+        skip_nonfinite: bool = False,
     ) -> int: ...
 
 class TensorPlan(Plan):

@@ -1,6 +1,7 @@
 """Incomplete state dicts that TorchAdagrad loads, and its errors, which change nothing."""
 
 import copy
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -75,6 +76,11 @@ MISMATCHES = [
     (without("param_groups", 1, "lr_decay"), KeyError, "param_groups[1]: expected an entry 'lr_decay'"),
     (without("param_groups", 1, "weight_decay"), KeyError, "param_groups[1]: expected an entry 'weight_decay'"),
     (without("param_groups", 1, "eps"), KeyError, "param_groups[1]: expected an entry 'eps'"),
+    (
+        replaced("param_groups", 1, "lock", threading.Lock()),
+        TypeError,
+        "param_groups[1]['lock']: expected a value that can be copied, got lock: cannot pickle '_thread.lock' object",
+    ),
     (
         replaced("param_groups", 1, "lr", "0.1"),
         TypeError,

@@ -223,5 +223,7 @@ class SavedState(Copies):
 def _copied(value: Any, label: str) -> Any:
     try:
         return deepcopy(value)
+    except MemoryError:
+        raise
     except Exception as error:
-        raise TypeError(f"{label}: expected a value that can be copied, got {error}") from error
+        raise TypeError(f"{label}: expected a value that can be copied, got {type(value).__name__}: {error}") from error

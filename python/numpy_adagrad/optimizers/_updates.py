@@ -19,9 +19,12 @@ ON_NONFINITE = ("propagate", "skip", "raise")
 DONE, SKIPPED, STALE = _core.DONE, _core.SKIPPED, _core.STALE
 
 StepOptions: TypeAlias = (
-    tuple[()] | tuple[float, float | None, float, bool] | tuple[float, float | None, float, bool, float | None]
+    tuple[()]
+    | tuple[float, float | None, float, bool]
+    | tuple[float, float | None, float, bool, float | None]
+    | tuple[float, float | None, float, bool, float | None, bool]
 )
-"""The options of `_core.Plan.step` in their order, from grad_scale to skip_nonfinite or to total_norm, or none."""
+"""The options of `_core.Plan.step` in their order: none, or all up to skip_nonfinite, total_norm or only_norm."""
 
 
 class Updates(Checkpoints):
@@ -98,7 +101,7 @@ class Updates(Checkpoints):
             self._scheduled.clear()
             self._refresh_plan()
             check_files(self._bound.files)
-            self._plan_step(grads, self._step_options(grad_scale, max_norm, on_nonfinite), only_check=True)
+            self._plan_step(grads, self._step_options(grad_scale, max_norm, on_nonfinite), "check_step")
 
     def _step_part(
         self,
@@ -118,7 +121,7 @@ class Updates(Checkpoints):
             check_files(self._bound.files)
             options = self._step_options(grad_scale, max_norm, on_nonfinite)
             if max_norm is not None or on_nonfinite != "propagate":
-                self._plan_step(grads, options, only_norm=True)
+                self._plan_step(grads, (*options, None, True))
                 options = (*options, total_norm(self._bound.plan.grad_norm or 0.0))
             self._update(grads, on_nonfinite, options)
 
@@ -133,17 +136,14 @@ class Updates(Checkpoints):
                 raise FloatingPointError(f"grads: expected finite values, got a norm of {self.grad_norm}")
             self._skipped_steps += 1
 
-    def _plan_step(
-        self, grads: Sequence[Any], options: StepOptions, *, only_norm: bool = False, only_check: bool = False
-    ) -> int:
-        only = {"only_norm": only_norm, "only_check": only_check}
+    def _plan_step(self, grads: Sequence[Any], options: StepOptions, method: str = "step") -> int:
         bound = self._bound
-        outcome = bound.plan.step(bound.groups, grads, self, *options, **only)
+        outcome: int = getattr(bound.plan, method)(bound.groups, grads, self, *options)
         if outcome == STALE:
             self._scheduled.clear()
             self._rebind()
             bound = self._bound
-            outcome = bound.plan.step(bound.groups, grads, self, *options, **only)
+            outcome = getattr(bound.plan, method)(bound.groups, grads, self, *options)
             if outcome == STALE:
                 raise RuntimeError("params: expected the same arrays throughout a step, got others from another thread")
         return outcome
