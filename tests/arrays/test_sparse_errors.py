@@ -28,6 +28,13 @@ def compressed(format: str, **parts: list[int]) -> Any:
     return matrix
 
 
+def with_indices(dtype: str) -> RowSparse:
+    """With indices set later, which the constructor does not see."""
+    grad = RowSparse([0, 1], ONES)
+    grad.indices = np.array([0, 1], dtype)
+    return grad
+
+
 # The gradient of a table of shape (4, 3), the exception, the message after the gradient's label.
 CSR = sparse.csr_array(np.ones((4, 3), np.float32))
 GRADIENTS = {
@@ -43,6 +50,10 @@ GRADIENTS = {
         ValueError,
         ".indices: expected one dimension, got shape (2, 1)",
     ),
+    **{
+        f"indices of {dtype}": (with_indices(dtype), TypeError, f".indices: expected int32 or int64, got {dtype}")
+        for dtype in ("int16", "uint32", "uint64", "float64", "bool")
+    },
     "byte order": (
         RowSparse([0, 1], ONES.astype(">f4")),
         ValueError,
