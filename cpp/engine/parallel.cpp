@@ -21,7 +21,8 @@ std::atomic<int> forks{0};
 
 int max_threads() {
 #ifdef _OPENMP
-    return forks > 0 ? 1 : std::min(omp_get_max_threads(), omp_get_thread_limit());
+    // A variable of the environment beyond int gives 0 or a negative number.
+    return forks > 0 ? 1 : std::max(1, std::min(omp_get_max_threads(), omp_get_thread_limit()));
 #else
     return 1;
 #endif

@@ -36,6 +36,8 @@ ENVIRONMENTS: list[tuple[dict[str, str | None], int]] = [
     ({"OMP_NUM_THREADS": ""}, PROCESSORS),
     ({"OMP_NUM_THREADS": "0"}, PROCESSORS),
     ({"OMP_NUM_THREADS": "-3"}, PROCESSORS),
+    ({"OMP_NUM_THREADS": "4294967296"}, 1),
+    ({"OMP_NUM_THREADS": "1000000000000"}, 1),
     ({"OMP_NUM_THREADS": "many"}, PROCESSORS),
     ({"OMP_NUM_THREADS": "9" * 30}, PROCESSORS),
     ({"OMP_NUM_THREADS": "3", "OMP_THREAD_LIMIT": "1"}, 1),
