@@ -56,7 +56,7 @@ def bench(session: nox.Session) -> None:
     session.run("python", "bench/dropin.py", "--out", f"{page}.md")
 
 
-@nox.session(python=["3.10", "3.11", "3.12", "3.13"])
+@nox.session(python=["3.10", "3.11", "3.12", "3.13", "3.14"])
 def wheel(session: nox.Session) -> None:
     """Make a wheel in dist/ for this kind of machine, check and test it, with each of these Pythons that is found."""
     session.run(".ci/wheel", external=True)
