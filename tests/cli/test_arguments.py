@@ -84,11 +84,16 @@ def test_the_path_of_a_plot(tmp_path: Path) -> None:
     assert plot_path("plot.png") == Path("plot.png")
 
 
+LONG = "a" * 252 + ".png"
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("plot.jpeg", "expected a name ending in .png, got plot.jpeg"),
-        ("", "expected a name ending in .png, got ."),
+        ("plot.jpeg", "expected a name ending in .png, such as plot.png, got 'plot.jpeg'"),
+        ("", "expected a name ending in .png, such as plot.png, got ''"),
+        (".png", "expected a name ending in .png, such as plot.png, got '.png'"),
+        (LONG, f"cannot write {LONG}: File name too long"),
         ("absent/plot.png", "there is no folder absent"),
         ("folder.png", "expected a file, got the folder folder.png"),
     ],

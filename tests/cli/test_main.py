@@ -25,7 +25,8 @@ def test_the_version_needs_numpy_alone(call: Call) -> None:
 
 
 @pytest.mark.parametrize(
-    "arguments", [["info"], ["--help"], ["--version"], ["translate", "torch", "mindspore"], ["diff"]]
+    "arguments",
+    [["info"], ["--help"], ["--version"], ["translate", "torch", "mindspore"], ["diff"], ["demo", "--epochs", "1"]],
 )
 def test_a_reader_that_stops_reading_is_no_error(arguments: list[str], tmp_path: Path) -> None:
     reader, writer = os.pipe()
@@ -34,8 +35,48 @@ def test_a_reader_that_stops_reading_is_no_error(arguments: list[str], tmp_path:
         [*MODULE, *arguments], cwd=tmp_path, stdout=writer, stderr=subprocess.PIPE, text=True, timeout=300, check=False
     )
     os.close(writer)
-    assert done.stderr == ""
-    assert done.returncode in (0, 1)  # argparse itself ignores errors where output is not buffered
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [path.stem for path in tmp_path.glob("*.png")] == [name for name in ("diff", "demo") if name in arguments]
+
+
+@pytest.mark.parametrize(
+    ("closed", "arguments", "status"),
+    [
+        (1, ["info"], 0),
+        (1, ["--help"], 0),
+        (1, ["translate", "torch", "mindspore"], 0),
+        (1, ["diff", "--steps", "2"], 0),
+        (1, ["bogus"], 2),
+        (2, ["info"], 0),
+        (2, ["bogus"], 2),
+    ],
+    ids=str,
+)
+def test_a_closed_stream_gets_nothing_and_the_other_what_it_always_gets(
+    call: Call, closed: int, arguments: list[str], status: int
+) -> None:
+    usual = call(*arguments)
+    done = call(*arguments, command=["sh", "-c", f'exec "$@" {closed}>&-', "sh", *MODULE])
+    assert (usual.returncode, done.returncode) == (status, status)
+    assert done.stdout == ("" if closed == 1 else usual.stdout)
+    assert done.stderr == ("" if closed == 2 else usual.stderr)
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_output_that_the_system_does_not_take_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unbuffered: str
+) -> None:
+    """As on a full disk: no file may grow here."""
+    monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
+    limited = ["prlimit", "--fsize=0", *MODULE, "info"]
+    with (tmp_path / "output").open("wb") as output:
+        done = subprocess.run(limited, stdout=output, stderr=subprocess.PIPE, text=True, timeout=300, check=False)
+    assert (done.returncode, done.stderr) == (2, "numpy-adagrad: output: File too large\n")
+
+
+def test_a_letter_that_the_encoding_lacks_is_replaced(call: Call) -> None:
+    output = printed(call("demo", "--epochs", "1", PYTHONUTF8="0", PYTHONIOENCODING="ascii"))
+    assert "?s |" in output
 
 
 @pytest.mark.parametrize("command", COMMANDS)

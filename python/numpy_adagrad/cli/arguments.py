@@ -65,14 +65,14 @@ def plot_path(text: str) -> Path:
     """Read the path of a plot, and check before any work is done that a file can be there."""
     path = Path(text)
     if path.suffix != ".png":
-        raise ArgumentTypeError(f"expected a name ending in .png, got {path}")
-    if not path.parent.is_dir():
-        raise ArgumentTypeError(f"there is no folder {path.parent}")
-    if path.is_dir():
-        raise ArgumentTypeError(f"expected a file, got the folder {path}")
-    if path.exists() and not path.is_file():
-        raise ArgumentTypeError(f"expected a regular file or a new name, got {path}")
+        raise ArgumentTypeError(f"expected a name ending in .png, such as plot.png, got {text!r}")
     try:
+        if not path.parent.is_dir():
+            raise ArgumentTypeError(f"there is no folder {path.parent}")
+        if path.is_dir():
+            raise ArgumentTypeError(f"expected a file, got the folder {path}")
+        if path.exists() and not path.is_file():
+            raise ArgumentTypeError(f"expected a regular file or a new name, got {path}")
         # Permissions do not tell whether the superuser can write here.
         with path.open("ab") if path.exists() else TemporaryFile(dir=path.parent):
             pass

@@ -4,7 +4,6 @@ import statistics
 from collections.abc import Sequence
 from itertools import islice
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
@@ -15,6 +14,7 @@ from ..benchmark.dense_candidates import DENSE_CANDIDATES
 from ..benchmark.dense_comparison import compare_dense
 from ..benchmark.dense_workloads import DENSE_WORKLOADS
 from ..benchmark.figures import format_duration, format_ratio, format_threads, idle_only, median_ratio
+from .console import Console
 
 SHORT = ("1e3", "1e5", "1e6", "1e7", "2000x256")
 

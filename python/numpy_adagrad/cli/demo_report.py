@@ -5,12 +5,12 @@ from typing import Any
 
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from ..optimizers import OPTIMIZERS
 from . import demo_comparison
+from .console import Console
 from .demo_network import LAYERS, RATE, Epoch, read_digits, train
 from .plotting import COLORS, LABELS, style_axes, write_plot
 
@@ -33,10 +33,11 @@ def run(epochs: int, out: Path, seed: int) -> None:
             for epoch in train(rule, digits, epochs, seed):
                 histories[rule].append(epoch)
                 progress.update(task, advance=1, note=f"loss {epoch.loss:.4f}, test {epoch.accuracy:.1%}")
+        # The plot comes first: whoever reads what is printed, such as `head`, may stop at any line.
+        steps = demo_comparison.compare()
+        draw(histories, steps, out)
     console.print(table(histories))
-    steps = demo_comparison.compare()
     console.print(demo_comparison.table(steps))
-    draw(histories, steps, out)
     console.print(f"Plot written to {out}", markup=False, highlight=False, soft_wrap=True)
 
 

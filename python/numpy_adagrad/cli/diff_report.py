@@ -8,7 +8,6 @@ from reprlib import Repr
 from typing import Any, NamedTuple
 
 import numpy as np
-from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 from rich.text import Text
@@ -28,6 +27,7 @@ from ..migration.npz_file import read_problem
 from ..migration.registry import rule_module
 from ..migration.spec import Rule, defaults_of
 from ..optimizers import OPTIMIZERS
+from .console import Console
 from .diff_plot import draw
 
 LONG = 30_000_000
@@ -65,7 +65,10 @@ def followed(run: Iterator[Any], problem: Problem, title: str) -> Iterable[Any]:
 
 
 def show(outcome: Outcome, tolerance: float, out: Path) -> None:
-    """Print the arguments and how the rules diverge; plot it into the file `out`."""
+    """Plot how the rules diverge into the file `out`; print the arguments and a report."""
+    # The plot comes first: whoever reads what is printed, such as `head`, may stop at any line.
+    name = element_name(outcome.problem.start, outcome.distances[-1].element)
+    draw(outcome.trajectories, name, outcome.distances, tolerance, out)
     console = Console()
     console.print(table(outcome.chosen))
     for note in outcome.chosen.notes:
@@ -73,8 +76,6 @@ def show(outcome: Outcome, tolerance: float, out: Path) -> None:
             console.print(Text.assemble((note.argument, "bold"), f": {note.text}"))
     for line in report(outcome, tolerance):
         console.print(line, markup=False, highlight=False, soft_wrap=True)
-    name = element_name(outcome.problem.start, outcome.distances[-1].element)
-    draw(outcome.trajectories, name, outcome.distances, tolerance, out)
     console.print(f"Plot written to {out}", markup=False, highlight=False, soft_wrap=True)
 
 

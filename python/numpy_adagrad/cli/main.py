@@ -4,6 +4,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from io import StringIO, TextIOWrapper
 
 from .. import _core
 from . import bench, demo, diff, info, translate
@@ -14,6 +15,7 @@ COMMANDS = (info, translate, diff, demo, bench)
 
 def main(words: Sequence[str] | None = None) -> int:
     """Run the command that the words (by default those of the process) name; return the exit status."""
+    prepare_streams()
     try:
         try:
             arguments = parse(words)
@@ -21,15 +23,31 @@ def main(words: Sequence[str] | None = None) -> int:
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
-        # The reader of a pipe, such as `head`, has read enough. Python flushes again when it exits.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
+        discard_output()  # the reader of a pipe, such as `head`, has read enough
+    except OSError as error:
+        discard_output()
+        print(f"numpy-adagrad: {error.filename or 'output'}: {error.strerror or error}", file=sys.stderr)
+        return 2
     except UsageError as error:
         print(f"numpy-adagrad: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
     return 0
+
+
+def prepare_streams() -> None:
+    """Let every message be written: Python has None for a closed stream, and an encoding may lack a letter."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, StringIO())
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+
+
+def discard_output() -> None:
+    """Drop what is still to be written: Python flushes again when it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parse(words: Sequence[str] | None) -> Namespace:
