@@ -106,6 +106,15 @@ def test_rules_that_never_differ(diff: Call) -> None:
     assert "They never differ by more than 0.\nThey end at the same values.\n" in output
 
 
+def test_elements_that_are_not_finite_are_not_called_equal(diff: Call, tmp_path: Path) -> None:
+    lines = printed(diff("torch", "lr=1e300", "--steps", "3", "--size", "4")).splitlines()
+    assert lines[-2] == "4 of 4 elements are not finite, from step 1."
+    np.savez(tmp_path / "own.npz", W=np.array([[0, 0], [0, np.nan]], np.float32))
+    output = printed(diff("lr=0.5", "--grads", "own.npz"))
+    assert "1 of 2 elements are not finite, from step 2.\n" in output
+    assert "The others never differ by more than 1e-06.\nThe others end at the same values.\n" in output
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

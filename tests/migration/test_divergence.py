@@ -154,17 +154,17 @@ def test_a_seed_fixes_the_problem() -> None:
 @pytest.mark.parametrize(
     ("one", "other", "expected"),
     [
-        ([1, 2, 3], [1, 2.5, 1], (2, 0.5, 2)),
-        ([1, 1], [1, 1], (0, 0, 0)),
-        ([1], [np.nextafter(np.float32(1), np.float32(2))], (2**-23, 2**-23, 0)),
-        ([-3e38], [3e38], (2 * float(np.float32(3e38)), 2 * float(np.float32(3e38)), 0)),
-        ([np.nan, np.inf, -np.inf], [np.nan, np.inf, -np.inf], (0, 0, 0)),
-        ([0, np.nan, 0], [0, 1, 0], (np.inf, 0, 1)),
-        ([0, np.inf, 0], [0, -np.inf, 0.5], (np.inf, 0.5, 1)),
-        ([0.0], [-0.0], (0, 0, 0)),
+        ([1, 2, 3], [1, 2.5, 1], (2, 0.5, 2, 0)),
+        ([1, 1], [1, 1], (0, 0, 0, 0)),
+        ([1], [np.nextafter(np.float32(1), np.float32(2))], (2**-23, 2**-23, 0, 0)),
+        ([-3e38], [3e38], (2 * float(np.float32(3e38)), 2 * float(np.float32(3e38)), 0, 0)),
+        ([np.nan, np.inf, -np.inf], [np.nan, np.inf, -np.inf], (0, 0, 0, 3)),
+        ([0, np.nan, 0], [0, 1, 0], (np.inf, 0, 1, 1)),
+        ([0, np.inf, 0], [0, -np.inf, 0.5], (np.inf, 0.5, 1, 1)),
+        ([0.0], [-0.0], (0, 0, 0, 0)),
     ],
 )
-def test_distance(one: list[float], other: list[float], expected: tuple[float, float, int]) -> None:
+def test_distance(one: list[float], other: list[float], expected: tuple[float, float, int, int]) -> None:
     assert distance(np.array(one, np.float32), np.array(other, np.float32)) == expected
 
 

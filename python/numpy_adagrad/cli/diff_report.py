@@ -90,16 +90,23 @@ def report(outcome: Outcome, tolerance: float) -> Iterator[str]:
             yield f"{rule.library}'s rule got the gradients negated."
         if setup.grad_scale != 1:
             yield f"Both got the gradients times {scale:g}; {rule.library}'s rule divided by it, as grad_scale."
+    last = after_steps[-1]
+    compared = "They"
+    if last.not_finite:
+        begin = next(step for step, one in enumerate(after_steps, 1) if one.not_finite)
+        yield f"{last.not_finite:,} of {elements:,} elements are not finite, from step {begin:,}."
+        compared = "The others" if last.not_finite < elements else ""
     first = first_beyond(after_steps, tolerance)
     if first is None:
-        yield f"They never differ by more than {tolerance:g}."
+        if compared:
+            yield f"{compared} never differ by more than {tolerance:g}."
     else:
         there = after_steps[first - 1]
         where = element_name(start, there.element)
         yield f"They first differ by more than {tolerance:g} at step {first}: {where}, by {there.largest:.3g}."
-    last = after_steps[-1]
     if last.largest == 0:
-        yield "They end at the same values."
+        if compared:
+            yield f"{compared} end at the same values."
         return
     yield f"They end {last.largest:.3g} apart, at {element_name(start, last.element)}; the median is {last.median:.3g}."
 

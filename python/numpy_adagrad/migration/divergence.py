@@ -60,6 +60,8 @@ class Distance(NamedTuple):
     median: float
     element: int
     """The index of the largest, in the flat order of all parameters."""
+    not_finite: int = 0
+    """How many elements are NaN or infinite under a rule."""
 
 
 @ieee()
@@ -185,14 +187,15 @@ def distance(one: Floats, other: Floats) -> Distance:
     >>> import numpy as np
     >>> from numpy_adagrad.migration.divergence import distance
     >>> distance(np.float32([1, 2, 3]), np.float32([1, 2.5, 1]))
-    Distance(largest=2.0, median=0.5, element=2)
+    Distance(largest=2.0, median=0.5, element=2, not_finite=0)
     """
     same = (one == other) | (np.isnan(one) & np.isnan(other))
     with np.errstate(invalid="ignore"):
         differences = np.abs(np.subtract(one, other, dtype=np.float64))
     differences = np.where(same, 0, np.nan_to_num(differences, nan=np.inf, posinf=np.inf))
     element = int(differences.argmax())
-    return Distance(float(differences[element]), float(np.median(differences)), element)
+    not_finite = int(np.count_nonzero(~(np.isfinite(one) & np.isfinite(other))))
+    return Distance(float(differences[element]), float(np.median(differences)), element, not_finite)
 
 
 def distances(chosen: Settings, problem: Problem) -> Iterator[Distance]:
