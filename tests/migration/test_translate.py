@@ -108,6 +108,7 @@ CASES: list[tuple[str, str, Any, str, str, dict[str, Any]]] = [
     ("mindspore", "update_slots", False, "no counterpart", "always updates", {}),
     ("mindspore", "loss_scale", 1, "exact", "nothing to write", {}),
     ("mindspore", "loss_scale", 1000.0, "no counterpart", "grad_scale=1000.0", {}),
+    ("mindspore", "loss_scale", 1e-50, "no counterpart", "1e-50 lies outside float32", {}),
     ("mindspore", "weight_decay", 0, "exact", "", {"weight_decay": 0.0}),
     ("mindspore", "weight_decay", 0.1, "approximated", "`beta` or `gamma`", {"weight_decay": 0.1}),
     ("mindspore", "weight_decay", rate, "no counterpart", "= weight_decay(step)", {"weight_decay": 0.5}),

@@ -85,6 +85,13 @@ ERRORS: list[tuple[str, str, dict[str, Any], type[Exception], str]] = [
     (
         "mindspore",
         "torch",
+        {"learning_rate": []},
+        ValueError,
+        "learning_rate: expected a rate for each step, got none",
+    ),
+    (
+        "mindspore",
+        "torch",
         {"loss_scale": 0},
         ValueError,
         "For 'Adagrad', the 'loss_scale' must be float and must > 0, but got '0' with type 'int'.",

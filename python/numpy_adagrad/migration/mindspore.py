@@ -47,6 +47,8 @@ def describe(arguments: Mapping[str, Any]) -> Spec:
     """Describe arguments of `MindSporeAdagrad` or ``mindspore.nn.Adagrad``."""
     options = read_options(MindSporeAdagrad, RULE.library, arguments)
     rate = read_rate(options["learning_rate"])
+    if isinstance(rate, np.ndarray) and not rate.size:
+        raise ValueError("learning_rate: expected a rate for each step, got none")
     return Spec(
         rule=RULE,
         options=options,

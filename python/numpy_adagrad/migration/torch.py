@@ -10,7 +10,7 @@ import numpy as np
 from ..inputs.containers import read_names
 from ..inputs.tensors import identity, to_tensor
 from ..inputs.types import Array
-from ..inputs.validation import number, read_entry, step_count
+from ..inputs.validation import ABOVE_FLOAT32, BELOW_FLOAT32, number, read_entry, step_count
 from ..optimizers.torch import TorchAdagrad
 from .counterparts import Counterpart, collect, eps_text, rounding_text, steps_text, weight_decay
 from .error_bounds import matching_eps
@@ -155,6 +155,9 @@ def _updates(spec: Spec) -> Counterpart:
 def _loss_scale(spec: Spec) -> Counterpart:
     if spec.loss_scale == 1:
         return Counterpart("loss_scale", "exact", "1 scales nothing: nothing to write.")
+    if not BELOW_FLOAT32 < spec.loss_scale < ABOVE_FLOAT32:
+        text = f"{spec.loss_scale!r} lies outside float32, where grad_scale of TorchAdagrad is no counterpart."
+        return Counterpart("loss_scale", "no counterpart", text)
     text = (
         f"Give each step of TorchAdagrad grad_scale={spec.loss_scale!r}; divide the gradients of torch.optim.Adagrad "
         "by it."
