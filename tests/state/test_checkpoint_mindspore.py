@@ -81,6 +81,14 @@ def test_damage(saved: tuple[Any, Path], tmp_path: Path) -> None:
     raises_on_load(optimizer, path, "expected a checkpoint of MindSpore, got ")
 
 
+def test_a_name_in_upper_case(saved: tuple[Any, Path]) -> None:
+    path = saved[1].rename(saved[1].with_suffix(".CKPT"))
+    optimizer = MindSporeAdagrad(arrays(3), learning_rate=RATES)
+    raises_on_load(optimizer, path, "expected the ending .ckpt, as MindSpore reads no .CKPT")
+    message = f"{path}: expected a name without .ckpt, which is MindSpore's own format"
+    raises(ValueError, message, lambda: optimizer.save(path))
+
+
 def test_mismatches(saved: tuple[Any, Path]) -> None:
     path, optimizer = saved[1], MindSporeAdagrad(arrays(3))
     raises_on_load(optimizer, path, "learning_rate: expected shape (), got (4,)")

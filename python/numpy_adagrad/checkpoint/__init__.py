@@ -9,14 +9,19 @@ from .content import Content
 from .encoding import decode, encode
 from .safetensors_file import read, write
 
-__all__ = ["CKPT", "Content", "load", "naming", "save"]
+__all__ = ["CKPT", "Content", "is_ckpt", "load", "naming", "save"]
 
 CKPT = ".ckpt"  # the ending of MindSpore's own checkpoints
 
 
+def is_ckpt(path: str) -> bool:
+    """Tell whether a file has the name of a checkpoint of MindSpore, in any case."""
+    return path.lower().endswith(CKPT)
+
+
 def save(path: str, content: Content) -> None:
     """Write a checkpoint."""
-    if path.endswith(CKPT):
+    if is_ckpt(path):
         raise ValueError(f"{path}: expected a name without {CKPT}, which is MindSpore's own format")
     write(path, *encode(content))
 

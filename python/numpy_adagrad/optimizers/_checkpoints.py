@@ -95,7 +95,7 @@ class Checkpoints(SavedState):
         Parameters
         ----------
         path : str or os.PathLike
-            Any name that does not end in ``.ckpt``.
+            Any name that does not end in ``.ckpt``, in any case.
         parameters : bool, default False
             Also save the parameters.
         extra : dict, optional
@@ -191,7 +191,7 @@ class Checkpoints(SavedState):
             path = os.fsdecode(path)
             with checkpoint.naming(path):
                 extra = None
-                if path.endswith(checkpoint.CKPT):
+                if checkpoint.is_ckpt(path):
                     pairs = self._loading_ckpt_pairs(path, parameters=parameters)
                 else:
                     content = checkpoint.load(path, self._content([], parameters=parameters))

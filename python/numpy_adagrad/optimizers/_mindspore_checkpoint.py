@@ -224,6 +224,10 @@ def _with_rate(group: Group, rate: Array | None) -> Group:
 
 def read_ckpt(path: str) -> Mapping[str, Any]:
     """Read a file of ``mindspore.save_checkpoint`` with MindSpore."""
+    from ..checkpoint import CKPT
+
+    if not path.endswith(CKPT):
+        raise ValueError(f"expected the ending {CKPT}, as MindSpore reads no {path[-len(CKPT) :]}")
     with open(path, "rb"):  # MindSpore raises its own error if there is no file
         pass
     try:
