@@ -239,7 +239,7 @@ def _array(tensor: Any, label: str) -> Array:
     own = tensor.detach().as_subclass(torch.Tensor)
     check_shareable(label, own)
     # A second storage over the same memory: NumPy forbids to resize the one that it is given.
-    array: Array = to_array(torch.from_dlpack(torch.utils.dlpack.to_dlpack(own)))
+    array: Array = to_array(torch.from_dlpack(torch.utils.dlpack.to_dlpack(own)), label)
     return array
 
 

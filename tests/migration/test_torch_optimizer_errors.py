@@ -26,6 +26,11 @@ def wrong_optimizers() -> dict[str, tuple[Any, type[Exception], str]]:
             ValueError,
             "params[0]: expected a strided tensor on the CPU, got torch.strided on meta",
         ),
+        "no dtype of NumPy": (
+            torch.optim.Adagrad([torch.ones(2), torch.ones(2).to(torch.float8_e4m3fn)]),
+            TypeError,
+            "params[1]: expected an array that NumPy can read, got Tensor: Got unsupported ScalarType Float8_e4m3fn",
+        ),
         "conjugated": (
             torch.optim.Adagrad([conjugated]),
             ValueError,

@@ -220,6 +220,15 @@ def test_sums_are_cast_to_the_dtype_here(
     assert_same_bits(optimizer.state[0]["step"], np.float32(3))
 
 
+@pytest.mark.parametrize(("part", "key"), [("state", "sum"), ("state", "step"), ("param_groups", "lr")])
+def test_a_dtype_that_numpy_lacks_is_named(part: str, key: str) -> None:
+    optimizer = TorchAdagrad([np.ones(1)])
+    saved = copy.deepcopy(optimizer.state_dict())
+    saved[part][0][key] = torch.ones(1).to(torch.float8_e4m3fn)
+    text = "expected an array that NumPy can read, got Tensor: Got unsupported ScalarType Float8_e4m3fn"
+    raises_unchanged(optimizer, TypeError, f"{part}[0][{key!r}]: {text}", lambda: optimizer.load_state_dict(saved))
+
+
 def test_names_load_where_there_are_none() -> None:
     optimizer = TorchAdagrad([np.ones(3)])
     optimizer.load_state_dict(TorchAdagrad({"w": np.ones(3)}, lr=0.5).state_dict())

@@ -134,7 +134,7 @@ def _json_of(extra: Any) -> dict[str, Any]:
 
 def _plain(value: Any, label: str) -> Any:
     """Turn an option into an array or a value that JSON holds."""
-    value = to_array(value)
+    value = to_array(value, label)
     if isinstance(value, np.ndarray):
         return value
     if isinstance(value, np.generic):

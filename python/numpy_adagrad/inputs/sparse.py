@@ -211,7 +211,7 @@ class RowSparse:
         if tensor.sparse_dim() != 1:
             raise ValueError(f"tensor: expected one sparse dimension, got {tensor.sparse_dim()}")
         tensor = tensor.detach()
-        return cls(tensor._indices()[0].numpy(), to_array(tensor._values()))
+        return cls(tensor._indices()[0].numpy(), to_array(tensor._values(), "tensor"))
 
 
 def as_indices(indices: npt.ArrayLike, label: str = "indices") -> Array:

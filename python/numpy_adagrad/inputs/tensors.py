@@ -9,8 +9,21 @@ import numpy as np
 from .types import Array
 
 
-def to_array(value: Any) -> Any:
-    """Convert a tensor of torch or MindSpore to an array; return anything else unchanged."""
+def to_array(value: Any, label: str) -> Any:
+    """Convert a tensor of torch or MindSpore to an array; return anything else unchanged.
+
+    Raises
+    ------
+    TypeError
+        For a dtype that NumPy does not have.
+    """
+    try:
+        return _from_tensor(value)
+    except TypeError as error:
+        raise _unreadable(label, value, error) from None
+
+
+def _from_tensor(value: Any) -> Any:
     if hasattr(value, "asnumpy"):
         return value.asnumpy()
     if not type(value).__module__.startswith("torch") or not hasattr(value, "detach"):
@@ -26,6 +39,11 @@ def to_array(value: Any) -> Any:
     import torch
 
     return tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
+
+
+def _unreadable(label: str, value: Any, error: Exception) -> TypeError:
+    text = str(error).partition("\n")[0]
+    return TypeError(f"{label}: expected an array that NumPy can read, got {type(value).__name__}: {text}")
 
 
 def is_foreign(value: Any) -> bool:
@@ -55,12 +73,11 @@ def as_array(value: Any, label: str, *, from_devices: bool = True) -> Array | No
             raise TypeError(f"it lies on the device {value.device}")
         if str(getattr(value, "layout", "")) == "torch.sparse_coo":
             raise TypeError("it is sparse; convert it with RowSparse.from_torch")
-        array = to_array(value)
+        array = _from_tensor(value)
         if array is value:
             array = np.asarray(value) if hasattr(kind, "__array__") else np.from_dlpack(value)
     except Exception as error:
-        text = str(error).partition("\n")[0]
-        raise TypeError(f"{label}: expected an array that NumPy can read, got {kind.__name__}: {text}") from error
+        raise _unreadable(label, value, error) from error
     return array if isinstance(array, np.ndarray) else None
 
 

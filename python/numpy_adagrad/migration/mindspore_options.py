@@ -22,7 +22,7 @@ class FromCell:
 
         if self._compiled is None:
             self._compiled = mindspore.jit(self.cell)
-        return float(np.asarray(to_array(self._compiled(mindspore.Tensor([step], mindspore.int32)))).item())
+        return float(np.asarray(to_array(self._compiled(mindspore.Tensor([step], mindspore.int32)), "cell")).item())
 
     def __repr__(self) -> str:
         return f"FromCell({type(self.cell).__name__})"

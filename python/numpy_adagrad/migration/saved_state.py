@@ -56,7 +56,7 @@ def given_names(value: Any, label: str) -> list[str]:
 
 def read_array(label: str, value: Any) -> Array:
     """Return an array or tensor as an array."""
-    array = to_array(value)
+    array = to_array(value, label)
     if not isinstance(array, np.ndarray):
         raise TypeError(f"{label}: expected an array, got {type(array).__name__}")
     check_unmasked(label, array)

@@ -84,7 +84,7 @@ def from_torch(optimizer: Any) -> TorchAdagrad:
 
     given = iter(arrays)
     groups = [_group(group, [next(given) for _ in group["params"]]) for group in optimizer.param_groups]
-    defaults = {key: to_array(optimizer.defaults[key]) for key in DEFAULTS if key in optimizer.defaults}
+    defaults = {key: to_array(optimizer.defaults[key], key) for key in DEFAULTS if key in optimizer.defaults}
     initial = optimizer.defaults["initial_accumulator_value"]
     ours = TorchAdagrad(
         [{**group, "initial_accumulator_value": initial} for group in groups],
@@ -184,13 +184,16 @@ def torch_grads(optimizer: Any) -> list[Array | RowSparse | None]:
     """
     check_kind("optimizer", optimizer, "torch.optim", "Optimizer")
     grads = [tensor.grad for group in optimizer.param_groups for tensor in group["params"]]
-    return [RowSparse.from_torch(g) if g is not None and g.is_sparse else to_array(g) for g in grads]
+    return [
+        RowSparse.from_torch(g) if g is not None and g.is_sparse else to_array(g, f"grads[{i}]")
+        for i, g in enumerate(grads)
+    ]
 
 
 def shared(tensor: Any, label: str) -> Array:
     """Return an array over a tensor's memory."""
     check_shareable(label, tensor)
-    array: Array = to_array(tensor)
+    array: Array = to_array(tensor, label)
     return array
 
 
@@ -245,7 +248,7 @@ def own_state(optimizer: Any, tensor: Any) -> dict[str, Any]:
 
 def _group(group: dict[str, Any], arrays: list[Array]) -> dict[str, Any]:
     """Return a group of torch as one of ours, which has one path only."""
-    options = {key: to_array(value) for key, value in group.items() if key != "params"}
+    options = {key: to_array(value, key) for key, value in group.items() if key != "params"}
     return {"initial_accumulator_value": 0, **options, "params": arrays, "foreach": None}
 
 

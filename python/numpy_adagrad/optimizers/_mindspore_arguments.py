@@ -119,7 +119,7 @@ def read_rate(rate: Any) -> Any:
         return rate
     kind = type(rate).__name__
     if isinstance(rate, Iterable) and not hasattr(rate, "__array__"):
-        rate = [to_array(item) for item in rate]  # MindSpore takes any iterable
+        rate = [to_array(item, "learning_rate") for item in rate]  # MindSpore takes any iterable
     array = rate if isinstance(rate, (np.ndarray, np.generic)) else as_array(rate, "learning_rate")
     try:
         array = np.asarray(rate) if array is None else array

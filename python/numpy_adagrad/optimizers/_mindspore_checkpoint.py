@@ -191,7 +191,9 @@ def from_checkpoint(
     for key in state_dict:
         if key not in allowed:
             raise KeyError(f"state_dict: expected entries for the parameters here, got {key!r}")
-    values = {key: cast_like(to_array(state_dict[keys[key]]), array, keys[key]) for key, array in targets.items()}
+    values = {
+        key: cast_like(to_array(state_dict[keys[key]], keys[key]), array, keys[key]) for key, array in targets.items()
+    }
     step_count(state_dict["global_step"], "global_step", values["global_step"].dtype)
     rates = {key: values.pop(key) for key in {group["lr_name"] for group in groups} & set(values)}
     return values, [_with_rate(group, rates.get(group["lr_name"])) for group in groups]

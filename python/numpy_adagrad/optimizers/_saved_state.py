@@ -155,7 +155,7 @@ class SavedState(Copies):
             if key not in known:
                 raise ValueError(f"state: expected entries for the parameters of the groups, got {key!r}")
         last = {
-            (k, key): number(to_array(saved[key]), key)
+            (k, key): number(to_array(saved[key], key), key)
             for k, saved in enumerate(saved_groups)
             for key in self._scheduled_keys
         }
@@ -190,7 +190,11 @@ class SavedState(Copies):
             raise ValueError(
                 "loaded state dict contains a parameter group that doesn't match the size of optimizer's group"
             )
-        options = {key: to_array(value) for key, value in saved.items() if key not in self._kept_keys}
+        options = {
+            key: to_array(value, f"param_groups[{k}][{key!r}]")
+            for key, value in saved.items()
+            if key not in self._kept_keys
+        }
         for key in self._required_keys:
             if key not in options:
                 raise KeyError(f"param_groups[{k}]: expected an entry {key!r}")
@@ -209,7 +213,7 @@ class SavedState(Copies):
         """Check what is loaded into an array; return it in that array's shape and dtype."""
         if key == self._counter:
             return np.full_like(array, step_count(value, label, array.dtype))
-        return cast_like(to_array(value), array, label)
+        return cast_like(to_array(value, label), array, label)
 
     def _loaded_state(self, i: int, slot: Slot, saved: Mapping[str, Any]) -> dict[str, Array]:
         for key in slot.state:
