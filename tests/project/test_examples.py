@@ -2,6 +2,7 @@
 
 import importlib
 import re
+from argparse import ArgumentTypeError
 from pathlib import Path
 
 import numpy as np
@@ -124,6 +125,14 @@ def test_a_table_larger_than_memory_is_trained_in_files(tmp_path: Path) -> None:
     assert on_disk < int(mapped) < 400
     assert int(allocated) < 200 < int(limit) < 600
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("letters", ["1023", "0", "-5"])
+def test_a_table_needs_the_letters_of_a_batch(letters: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(EXAMPLES)
+    big_table = importlib.import_module("big_table")
+    with pytest.raises(ArgumentTypeError, match=f"^expected at least 1024, one batch, got {letters}$"):
+        big_table.letter_count(letters)
 
 
 def test_the_estimator_continues_with_other_data_and_another_rate(monkeypatch: pytest.MonkeyPatch) -> None:
