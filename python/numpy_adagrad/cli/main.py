@@ -4,6 +4,7 @@ import os
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from contextlib import suppress
 from io import StringIO, TextIOWrapper
 
 from .. import _core
@@ -46,8 +47,9 @@ def prepare_streams() -> None:
 
 
 def discard_output() -> None:
-    """Drop what is still to be written: Python flushes again when it exits."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    """Drop what is still to be written, if it has a file: Python flushes again when it exits."""
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def parse(words: Sequence[str] | None) -> Namespace:
