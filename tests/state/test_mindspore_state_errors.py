@@ -183,3 +183,26 @@ def test_no_dict() -> None:
 def test_names_that_a_checkpoint_uses_itself(name: str) -> None:
     message = f"params: expected names that a checkpoint does not use itself, got {name!r}"
     raises(ValueError, message, lambda: MindSporeAdagrad({"w": np.zeros(2), name: np.zeros(2)}))
+
+
+@pytest.mark.parametrize(
+    ("rate", "got"),
+    [(0.25, "0.25"), (as_rate, f"{as_rate!r:.60}"), (np.ones(50), f"{np.ones(50)!r:.60}")],
+    ids=["number", "callable", "sequence"],
+)
+def test_groups_that_share_the_name_of_their_rate(rate: Any, got: str) -> None:
+    """The last rate won, for all of them."""
+    optimizer, other = (
+        MindSporeAdagrad([{"params": {"a": np.ones(3)}}, {"params": {"b": np.ones(3)}}], learning_rate=0.5)
+        for _ in range(2)
+    )
+    optimizer.param_groups[1]["lr"] = rate
+    message = (
+        "param_groups[1]['lr']: expected 0.5, the rate of param_groups[0], which shares 'learning_rate' with it in "
+        f"MindSpore, got {got}; give each group its own lr in the constructor"
+    )
+    raises_unchanged(optimizer, ValueError, message, optimizer.state_dict)
+    if rate is not as_rate:
+        return
+    optimizer.load_state_dict({**other.state_dict(), "learning_rate": np.array(0.125, np.float32)})
+    assert [group["lr"] for group in optimizer.param_groups] == [0.125, as_rate]

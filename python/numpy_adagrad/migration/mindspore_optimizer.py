@@ -14,7 +14,7 @@ from ..inputs.rounding import ieee
 from ..inputs.types import Array, Group
 from ..inputs.validation import check_fit, check_kind, check_same, same_memory
 from ..optimizers._mindspore_arguments import SHARED_RATE
-from ..optimizers._mindspore_checkpoint import rate_array
+from ..optimizers._mindspore_checkpoint import check_shared_rates, rate_array
 from ..optimizers.mindspore import MindSporeAdagrad
 from .mindspore_options import ParameterOptions, default_rate, read_options, read_rate
 from .shared_memory import SharedMemory
@@ -214,14 +214,13 @@ def _check_options(opt: MindSporeAdagrad, optimizer: Any, options: list[Paramete
 
 def _fixed_rates(opt: MindSporeAdagrad, options: list[ParameterOptions]) -> list[tuple[Any, Array]]:
     """Return MindSpore's parameters that hold rates, and their new values; several groups may share one."""
-    rates: dict[int, tuple[Any, Array]] = {}
-    for group, each in zip(_group_of_each(opt), options, strict=True):
-        if not callable(group["lr"]):
-            rate = rate_array(group["lr"])
-            _, known = rates.setdefault(id(each.rate), (each.rate, rate))
-            if not np.array_equal(known, rate):
-                expected = "one rate for the groups that share it in MindSpore"
-                raise ValueError(f"{each.rate_name}: expected {expected}, got {known} and {rate}")
+    owners = [(k, group["lr"]) for k, group in enumerate(opt.param_groups) for _ in group["params"]]
+    check_shared_rates((each.rate_name, k, rate) for (k, rate), each in zip(owners, options, strict=True))
+    rates = {
+        id(each.rate): (each.rate, rate_array(rate))
+        for (_, rate), each in zip(owners, options, strict=True)
+        if not callable(rate)
+    }
     return list(rates.values())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -66,6 +66,11 @@ class MindSporeCheckpoints(Optimizer):
             for a callable), and ``accum.<name>`` for each parameter. Counter, parameters and accumulators are
             the arrays that the next step changes.
 
+        Raises
+        ------
+        ValueError
+            If groups without an ``lr`` of their own, which share ``learning_rate``, have different rates by now.
+
         Examples
         --------
         >>> import numpy as np
@@ -74,9 +79,9 @@ class MindSporeCheckpoints(Optimizer):
         ['accum.w', 'global_step', 'learning_rate']
         """
         with self._lock:
-            self._check_tensors()
-            self._refresh_plan()
-            return to_checkpoint(self.names, self._slots, self.param_groups, self.global_step, parameters=parameters)
+            targets = self._targets(parameters=parameters)
+            check_shared_rates((group["lr_name"], k, group["lr"]) for k, group in enumerate(self.param_groups))
+            return targets
 
     def load_state_dict(self, state_dict: Mapping[str, Any], *, parameters: bool = False) -> None:
         """Load state and rates from a state dict of this class, or from the result of ``mindspore.load_checkpoint``.
@@ -100,9 +105,15 @@ class MindSporeCheckpoints(Optimizer):
             self._prepare_transfer()
             _core.commit(self._checkpoint_pairs(state_dict, parameters=parameters))
 
+    def _targets(self, *, parameters: bool = False) -> dict[str, Array]:
+        """Return what loading writes to; groups that share a name for their rates may have different rates here."""
+        self._check_tensors()
+        self._refresh_plan()
+        return to_checkpoint(self.names, self._slots, self.param_groups, self.global_step, parameters=parameters)
+
     def _checkpoint_pairs(self, state_dict: Mapping[str, Any], *, parameters: bool) -> Pairs:
         """Check a state dict; return all that loading it writes."""
-        targets = self.state_dict(parameters=parameters)
+        targets = self._targets(parameters=parameters)
         values, groups = from_checkpoint(state_dict, targets, self.names, self.param_groups)
         return self._loading(groups, {}, [(targets[key], value) for key, value in values.items()])
 
@@ -130,7 +141,7 @@ class MindSporeCheckpoints(Optimizer):
     def _restoring_pairs(
         self, states: list[dict[str, Array]], options: list[Group], shared: Mapping[str, Array]
     ) -> Pairs:
-        targets = self.state_dict()
+        targets = self._targets()
         accums = {f"{ACCUM}{name}": state["accum"] for name, state in zip(self.names, states, strict=True)}
         # Groups that share a name for their rates may have different rates here, so the rates come from the groups.
         values, _ = from_checkpoint({**targets, **shared, **accums}, targets, self.names, self.param_groups)
@@ -167,6 +178,26 @@ def to_checkpoint(
         made.update((name, slot.param) for name, slot in zip(names, slots, strict=True))
     made.update((f"{ACCUM}{name}", slot.state["accum"]) for name, slot in zip(names, slots, strict=True))
     return made
+
+
+def check_shared_rates(owners: Iterable[tuple[str | None, int, Any]]) -> None:
+    """Raise ValueError for groups that share a rate in MindSpore, but have different ones here.
+
+    `owners` are triples of the rate's name in MindSpore, the number of a group, and its rate.
+    """
+    first: dict[str | None, tuple[int, Any]] = {}
+    for name, k, rate in owners:
+        j, known = first.setdefault(name, (k, rate))
+        if not _same_rate(known, rate):
+            expected = f"{known!r:.60}, the rate of param_groups[{j}], which shares {name!r} with it in MindSpore"
+            cure = "give each group its own lr in the constructor"
+            raise ValueError(f"param_groups[{k}]['lr']: expected {expected}, got {rate!r:.60}; {cure}")
+
+
+def _same_rate(one: Any, other: Any) -> bool:
+    if callable(one) or callable(other):  # MindSpore's checkpoints do not have callables
+        return callable(one) and callable(other)
+    return one is other or np.array_equal(rate_array(one), rate_array(other), equal_nan=True)
 
 
 def rate_array(rate: Any) -> Array:
@@ -216,7 +247,7 @@ def _saved_names(state_dict: Mapping[str, Any], names: Sequence[str]) -> Sequenc
 
 
 def _with_rate(group: Group, rate: Array | None) -> Group:
-    if rate is None:
+    if rate is None or callable(group["lr"]):
         return group
     if rate.ndim:
         return {**group, "lr": rate.copy()}
