@@ -111,7 +111,7 @@ def test_one_dimension_from_scipy() -> None:
 
 
 @pytest.mark.parametrize("shape", [(6, 4), (3, 9), (1, 5), (5, 1), (0, 3)])
-@pytest.mark.parametrize("kind", ["int32", "int64", "strided"])
+@pytest.mark.parametrize("kind", ["int32", "int64", "int16", "uint8", "uint32", "uint64", "strided"])
 def test_index_arrays(dialect: Dialect, shape: tuple[int, int], kind: str) -> None:
     """Each format gives the update of the stored elements; unusual index arrays take another way through the code."""
     rng = np.random.default_rng(1)
@@ -154,5 +154,5 @@ def test_index_arrays_of_another_length(dialect: Dialect) -> None:
     optimizer = dialect.optimizer({"t": table})
     matrix = sparse.csr_array(np.ones((4, 3)))
     matrix.data = matrix.data[:-1]
-    with pytest.raises(ValueError, match="same length"):
+    with pytest.raises(ValueError, match=r"\.indices: expected shape \(11,\), got \(12,\)"):
         optimizer.step([matrix])

@@ -28,6 +28,13 @@ def compressed(format: str, **parts: list[int]) -> Any:
     return matrix
 
 
+def set_to(format: str, name: str, values: Any) -> Any:
+    """Two stored entries, of which one part is set by hand."""
+    matrix = compressed(format)
+    setattr(matrix, name, values)
+    return matrix
+
+
 def with_indices(dtype: str) -> RowSparse:
     """With indices set later, which the constructor does not see."""
     grad = RowSparse([0, 1], ONES)
@@ -122,6 +129,41 @@ GRADIENTS = {
         ValueError,
         ".indptr: expected ascending values, got a descent",
     ),
+    "indices too few": (compressed("csr", indices=[0]), ValueError, ".indices: expected shape (2,), got (1,)"),
+    **{
+        f"{form} {name} of {dtype}": (
+            set_to(form, name, np.array(values, dtype)),
+            TypeError,
+            f".{name}: expected integers, got {dtype}",
+        )
+        for form, name, values in (("csr", "indices", [1, 2]), ("csc", "indptr", [0, 0, 1, 2]))
+        for dtype in ("float64", "bool", "object")
+    },
+    "coordinates of float32": (
+        set_to("coo", "coords", (np.zeros(2, np.int32), np.zeros(2, np.float32))),
+        TypeError,
+        ".coords[1]: expected integers, got float32",
+    ),
+    "coordinates of one axis": (
+        set_to("coo", "coords", (np.zeros(2, np.int32),)),
+        ValueError,
+        ".coords: expected 2 arrays, got 1",
+    ),
+    "coordinate beyond int64": (
+        set_to("coo", "coords", (np.array([0, 2**64 - 1], np.uint64), np.zeros(2, np.int32))),
+        IndexError,
+        f".coords[0]: expected indices in [0, 4), got {2**64 - 1} at position 1",
+    ),
+    "values of no dimension": (
+        set_to("csr", "data", np.array(1, np.float32)),
+        ValueError,
+        ".data: expected one dimension, got shape ()",
+    ),
+    "values of two dimensions": (
+        set_to("coo", "data", np.ones((2, 1), np.float32)),
+        ValueError,
+        ".data: expected one dimension, got shape (2, 1)",
+    ),
     "one dimension": (sparse.coo_array(np.ones(3, np.float32)), ValueError, ": expected shape (4, 3), got (3,)"),
     "matrix dtype": (
         CSR.astype(np.float64),
@@ -199,6 +241,11 @@ def test_from_scipy() -> None:
             sparse.coo_array(np.ones((2, 1, 3))),
             ValueError,
             "matrix: expected one or two dimensions, got shape (2, 1, 3)",
+        ),
+        (
+            sparse.coo_array((np.ones(1), ([2**61 + 1], [3])), (2**62, 8)),
+            ValueError,
+            f"matrix: expected fewer than 2**63 elements, got shape ({2**62}, 8)",
         ),
     ):
         raises(error, message, lambda: RowSparse.from_scipy(wrong))  # noqa: B023

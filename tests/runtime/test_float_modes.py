@@ -14,9 +14,10 @@ from helpers.bits import assert_same_bits
 from helpers.dialects import Dialect
 from helpers.interpreters import program
 from helpers.values import KINDS, bfloat16, draw
-from numpy_adagrad import TorchAdagrad, translate, translate_state
+from numpy_adagrad import RowSparse, TorchAdagrad, translate, translate_state
 from numpy_adagrad.functional import adagrad, apply_adagrad
 from numpy_adagrad.inputs.types import Array
+from scipy import sparse
 
 SHAPES = [(7,), (200_001,), (300, 304)]  # so large that threads share them
 DTYPES = ["float32", "float64", "float16", bfloat16]
@@ -169,6 +170,12 @@ def test_a_schedule_that_was_never_called_is_saved_in_any_mode(dialect: Dialect)
         return optimizer._saved_value(0, "lr")
 
     assert in_thread(lambda: (libm.fesetround(UPWARD), save())[1]) == save()
+
+
+def test_entries_of_scipy_are_summed_in_any_mode() -> None:
+    stored = sparse.coo_array((np.array([1.0, 2.0**-60]), ([0, 0], [0, 0])), (1, 1))
+    rows = in_thread(lambda: (libm.fesetround(UPWARD), RowSparse.from_scipy(stored))[1])
+    assert_same_bits(rows.values, np.ones((1, 1)))
 
 
 def test_translation_in_any_mode() -> None:

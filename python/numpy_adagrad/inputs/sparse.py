@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -153,9 +154,9 @@ class RowSparse:
         Raises
         ------
         TypeError
-            If `matrix` is not a SciPy sparse array, or has another format.
+            If `matrix` is not a SciPy sparse array, has another format, or indices that are no integers.
         ValueError
-            If it has more dimensions.
+            If it has more dimensions, 2**63 elements or more, or index arrays that do not fit.
 
         Examples
         --------
@@ -169,11 +170,14 @@ class RowSparse:
             raise TypeError(f"matrix: expected a sparse array of SciPy, got {type(matrix).__name__}")
         if len(matrix.shape) > 2:
             raise ValueError(f"matrix: expected one or two dimensions, got shape {matrix.shape}")
+        if math.prod(matrix.shape) >= 2**63:
+            raise ValueError(f"matrix: expected fewer than 2**63 elements, got shape {matrix.shape}")
         indices, values = scipy_elements(matrix, matrix.shape, "matrix")
         columns = matrix.shape[1] if len(matrix.shape) == 2 else 1
         rows, places = np.unique(indices // max(columns, 1), return_inverse=True)
         dense = np.zeros((len(rows), columns), values.dtype)
-        np.add.at(dense, (places, indices % max(columns, 1)), values)
+        with ieee():
+            np.add.at(dense, (places, indices % max(columns, 1)), values)
         return cls(rows, dense.reshape(len(rows), *matrix.shape[1:]))
 
     @classmethod

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 from .. import _core
 from .memmap import check_arrays
 from .types import Array
+from .validation import check_shape
 
 
 def is_scipy(grad: Any) -> bool:
@@ -26,6 +28,8 @@ def scipy_elements(matrix: Any, shape: tuple[int, ...], label: str) -> tuple[Arr
     if got != shape:
         raise ValueError(f"{label}: expected shape {shape}, got {got}")
     check_is_array(values, f"{label}.data")
+    if values.ndim != 1:
+        raise ValueError(f"{label}.data: expected one dimension, got shape {values.shape}")
     if values.base is not None:
         check_mapped(label, {"data": values})
     if form == "coo":
@@ -33,7 +37,7 @@ def scipy_elements(matrix: Any, shape: tuple[int, ...], label: str) -> tuple[Arr
     else:
         lines, size = (1, *shape)[-2:] if form == "csr" else shape[::-1]
         found = _core.compressed_elements(matrix.indptr, matrix.indices, lines, size, len(values), form == "csc")
-    return (_checked_elements(matrix, shape, label) if found is None else found), values
+    return (_checked_elements(matrix, shape, len(values), label) if found is None else found), values
 
 
 def check_is_array(array: Any, label: str) -> None:
@@ -47,7 +51,7 @@ def check_mapped(label: str, arrays: dict[str, Array]) -> None:
         check_arrays((f"{label}.{name}", array) for name, array in arrays.items())
 
 
-def _checked_elements(matrix: Any, shape: tuple[int, ...], label: str) -> Array:
+def _checked_elements(matrix: Any, shape: tuple[int, ...], count: int, label: str) -> Array:
     """Return the same flat indices for other kinds of index arrays; raise an error for those that do not fit."""
     if matrix.format == "coo":
         arrays = {f"coords[{axis}]": places for axis, places in enumerate(coordinates(matrix))}
@@ -55,18 +59,23 @@ def _checked_elements(matrix: Any, shape: tuple[int, ...], label: str) -> Array:
         arrays = {"indices": matrix.indices, "indptr": matrix.indptr}
     for name, array in arrays.items():
         check_is_array(array, f"{label}.{name}")
+        if array.dtype.kind not in "iu":
+            raise TypeError(f"{label}.{name}: expected integers, got {array.dtype}")
     check_mapped(label, arrays)
-    if matrix.format != "coo":
-        check_compressed(matrix, label)
-    entries = matrix.tocoo(copy=False)
-    indices = np.zeros(len(entries.data), np.int64)
-    for axis, (size, places) in enumerate(zip(shape, coordinates(entries), strict=True)):
-        if places.shape != indices.shape:
-            raise ValueError(f"{label}.coords[{axis}]: expected shape {indices.shape}, got {places.shape}")
-        check_range(places, size, f"{label}.coords[{axis}]")
-        indices *= size
-        indices += places
-    return indices
+    if matrix.format == "coo":
+        axes = list(arrays.values())
+        if len(axes) != len(shape):
+            raise ValueError(f"{label}.coords: expected {len(shape)} arrays, got {len(axes)}")
+        for (name, places), size in zip(arrays.items(), shape, strict=True):
+            check_shape(f"{label}.{name}", (count,), places.shape)
+            check_range(places, size, f"{label}.{name}")
+    else:
+        axes = _compressed_axes(arrays, shape, count, label, by_column=matrix.format == "csc")
+    elements = np.zeros(count, np.int64)
+    for size, places in zip(shape, axes, strict=True):
+        elements *= size
+        elements += places.astype(np.int64, copy=False)
+    return elements
 
 
 def coordinates(matrix: Any) -> tuple[Array, ...]:
@@ -74,18 +83,23 @@ def coordinates(matrix: Any) -> tuple[Array, ...]:
     return tuple(matrix.coords) if hasattr(matrix, "coords") else (matrix.row, matrix.col)
 
 
-def check_compressed(matrix: Any, label: str) -> None:
-    """Check the index arrays of a csr or csc array: where they are wrong, SciPy reads and writes beyond them."""
-    shape = matrix.shape if matrix.format == "csr" else matrix.shape[::-1]
-    lines, count = (shape[0] if len(shape) == 2 else 1), len(matrix.indices)
-    indptr = matrix.indptr
-    if indptr.shape != (lines + 1,):
-        raise ValueError(f"{label}.indptr: expected shape ({lines + 1},), got {indptr.shape}")
+def _compressed_axes(
+    arrays: dict[str, Array], shape: tuple[int, ...], count: int, label: str, *, by_column: bool
+) -> list[Array]:
+    """Check the index arrays of a csr or csc array; return the indices along each axis."""
+    indices, indptr = arrays["indices"], arrays["indptr"]
+    *lines, size = shape[::-1] if by_column else shape
+    check_shape(f"{label}.indices", (count,), indices.shape)
+    check_shape(f"{label}.indptr", (math.prod(lines) + 1,), indptr.shape)
     if (indptr[1:] < indptr[:-1]).any():
         raise ValueError(f"{label}.indptr: expected ascending values, got a descent")
     if indptr[0] != 0 or indptr[-1] != count:
         raise ValueError(f"{label}.indptr: expected values from 0 to {count}, got {indptr[0]} to {indptr[-1]}")
-    check_range(matrix.indices, shape[-1], f"{label}.indices")
+    check_range(indices, size, f"{label}.indices")
+    if not lines:
+        return [indices]
+    rows = np.repeat(np.arange(lines[0]), np.diff(indptr).astype(np.int64))
+    return [indices, rows] if by_column else [rows, indices]
 
 
 def check_range(places: Array, size: int, label: str) -> None:
