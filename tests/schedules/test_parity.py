@@ -145,3 +145,10 @@ def test_lists_of_mindspore(rate: Any, expected: list[float]) -> None:
     by_step = schedules.per_epoch(rate, steps_per_epoch=3)
     assert [by_step(step) for step in STEPS] == expected
     assert len(set(expected)) > 3
+
+
+@pytest.mark.parametrize("lr", [0.1, 0.3, LR, 1e-3])
+def test_warmup_of_any_length_beside_mindspore(lr: float) -> None:
+    for length in range(1, 30):
+        rate = schedules.warmup(lr, length, start_factor=0)
+        assert [rate(step) for step in STEPS] == nn.warmup_lr(lr, 40, 1, length)

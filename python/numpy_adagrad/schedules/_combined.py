@@ -16,7 +16,8 @@ class warmup(Schedule):
 
     The rate before is ``lr * (start_factor + (1 - start_factor) * t / total_iters)``, where `lr` is the number
     `schedule` or its first rate. That is torch's ``SequentialLR`` of ``LinearLR`` and another one. With
-    ``start_factor=0``, which torch does not allow, it is ``warmup_lr`` of MindSpore: ``lr * t / total_iters``.
+    ``start_factor=0``, which torch does not allow, it is ``warmup_lr`` of MindSpore: ``lr * t / total_iters``, and
+    after the rise of a number ``lr * total_iters / total_iters``, which may differ from `lr` in the last bit.
 
     Parameters
     ----------
@@ -45,7 +46,9 @@ class warmup(Schedule):
 
     def _rate(self, step: int) -> float:
         lr = _rate_of(self.schedule, max(step - self.total_iters, 0))
-        if step >= self.total_iters:
+        if self.start_factor == 0 and not callable(self.schedule):
+            step = min(step, self.total_iters)  # MindSpore computes lr * n / n after the rise, which may not be lr
+        elif step >= self.total_iters:
             return lr
         if self.start_factor == 0:
             return lr * step / self.total_iters
