@@ -9,7 +9,7 @@ import pytest
 import torch
 from helpers.bits import assert_same_bits
 from helpers.dialects import RATE, Dialect
-from helpers.errors import raises
+from helpers.errors import raises, raises_unchanged
 from helpers.mindspore_arrays import parameter
 from helpers.values import bfloat16
 from mindspore import nn
@@ -117,11 +117,31 @@ def test_masked_structured_and_absent_numbers(value: Any, message: str) -> None:
             TypeError,
             "expected a number, a sequence, a 1-dimensional array or a callable, got ndarray of dtype [('a', '<f4')]",
         ),
-        ([[1], [1, 2]], ValueError, "expected a sequence of numbers, got other sequences in it"),
     ],
 )
 def test_learning_rates_of_mindspore_that_are_none(rates: Any, error: type[Exception], message: str) -> None:
     raises(error, f"learning_rate: {message}", lambda: MindSporeAdagrad([np.ones(3)], learning_rate=rates))
+
+
+@pytest.mark.parametrize(
+    ("rates", "k", "got"),
+    [
+        (["0.1", "0.2"], 0, "str"),
+        ([0.1, None], 1, "NoneType"),
+        ([0.1, [1, 2]], 1, "list"),
+        ([[1, 2], [3, 4]], 0, "list"),
+    ],
+)
+def test_what_is_no_number_in_a_list_of_learning_rates(rates: Any, k: int, got: str) -> None:
+    message = f"learning_rate[{k}]: expected a number or a 1-element array, got {got}"
+    raises(TypeError, message, lambda: MindSporeAdagrad([np.ones(3)], learning_rate=rates))
+
+
+def test_text_as_learning_rate_in_a_group_of_mindspore() -> None:
+    optimizer = MindSporeAdagrad([np.ones(3)])
+    optimizer.param_groups[0]["lr"] = "a"
+    message = "learning_rate: expected a number, a sequence, a 1-dimensional array or a callable, got 'a'"
+    raises_unchanged(optimizer, ValueError, message, lambda: optimizer.step([np.ones(3)]))
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])

@@ -12,7 +12,7 @@ import numpy as np
 from ..inputs.containers import are_groups, members, read_group
 from ..inputs.hints import scheduler
 from ..inputs.rounding import ieee
-from ..inputs.tensors import as_array, to_array
+from ..inputs.tensors import as_array
 from ..inputs.types import Group
 from ..inputs.validation import check_unmasked, is_real, is_schedule, number
 
@@ -20,6 +20,7 @@ SHARED_RATE = "learning_rate"
 ACCUM = "accum."
 MAX_STEPS = 2**31 - 1
 """The largest number of MindSpore's int32 counter."""
+EXPECTED_RATE = "learning_rate: expected a number, a sequence, a 1-dimensional array or a callable, got"
 GROUP_RATE = re.compile(rf"{SHARED_RATE}_group_\d+")
 
 
@@ -112,26 +113,20 @@ def read_rate(rate: Any) -> Any:
     if is_schedule(rate, "learning_rate"):
         return rate
     if isinstance(rate, str):
-        raise ValueError(f"could not convert string to float: {rate!r}")
+        raise ValueError(f"{EXPECTED_RATE} {rate!r}")
     if isinstance(rate, (bool, int, float)):
         rate = number(rate, "learning_rate")
         check_range("learning rate", rate)
         return rate
-    kind = type(rate).__name__
-    if isinstance(rate, Iterable) and not hasattr(rate, "__array__"):
-        rate = [to_array(item, "learning_rate") for item in rate]  # MindSpore takes any iterable
     array = rate if isinstance(rate, (np.ndarray, np.generic)) else as_array(rate, "learning_rate")
-    try:
-        array = np.asarray(rate) if array is None else array
-    except ValueError:
-        raise ValueError("learning_rate: expected a sequence of numbers, got other sequences in it") from None
+    if array is None:
+        if not isinstance(rate, Iterable):
+            raise TypeError(f"{EXPECTED_RATE} {type(rate).__name__}{scheduler(rate)}")
+        # MindSpore takes any iterable.
+        array = np.array([number(item, f"learning_rate[{k}]") for k, item in enumerate(rate)])
     check_unmasked("learning_rate", array)
     if not is_real(array.dtype):
-        kind += f" of dtype {array.dtype}" if array is rate else ""
-        raise TypeError(
-            "learning_rate: expected a number, a sequence, a 1-dimensional array or a callable, "
-            f"got {kind}{scheduler(rate)}"
-        )
+        raise TypeError(f"{EXPECTED_RATE} {type(rate).__name__} of dtype {array.dtype}")
     if array.ndim > 1:
         raise ValueError(f"learning_rate: expected an array of 0 or 1 dimensions, got {array.ndim}")
     with ieee():
