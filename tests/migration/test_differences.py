@@ -13,7 +13,7 @@ from helpers.bits import assert_same_bits
 from helpers.mindspore_arrays import mindspore_adagrad, mindspore_step, parameter
 from helpers.torch_arrays import to_numpy, to_torch, torch_step
 from mindspore import Tensor, nn
-from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
+from numpy_adagrad import MindSporeAdagrad, TorchAdagrad, from_mindspore
 
 Array = npt.NDArray[Any]
 
@@ -198,6 +198,24 @@ def test_a_fixed_rate_beside_a_list_is_rounded_in_mindspore() -> None:
     assert str(rate) == "0.0123000145"
     assert_same_bits(params["a"].asnumpy(), -rate * (ONE / np.sqrt(singles(2))))
     assert_same_bits(ours["a"], params["a"].asnumpy())
+
+
+@pytest.mark.parametrize("rate", [-0.5, np.nan])
+def test_a_rate_out_of_range_in_a_tensor_or_list(rate: float) -> None:
+    theirs = mindspore_adagrad([("w", singles(0))], learning_rate=Tensor(rate))
+    mindspore_step(theirs, [singles(1)])
+    listed = mindspore_adagrad([("w", singles(0))], learning_rate=[rate])
+    mindspore_step(listed, [singles(1)])
+    ours = singles(0)
+    MindSporeAdagrad({"w": ours}, learning_rate=[rate]).step([singles(1)])
+    for optimizer in (theirs, listed):
+        assert_same_bits(ours, optimizer._parameters[0].asnumpy())
+    with pytest.raises(ValueError, match="learning rate"):
+        from_mindspore(theirs)
+    with pytest.raises(ValueError, match="learning rate"):
+        MindSporeAdagrad([singles(0)], learning_rate=Tensor(rate))
+    with pytest.raises(ValueError, match="Invalid learning rate"):
+        torch.optim.Adagrad([torch.zeros(1)], lr=torch.tensor(rate))
 
 
 def centralized(array: Array) -> None:
