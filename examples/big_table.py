@@ -110,18 +110,12 @@ def status(key: str) -> int:
     return int(kilobytes) // 1024
 
 
-def letter_count(text: str) -> int:
-    count = int(text)
-    if count < BATCH:
-        raise argparse.ArgumentTypeError(f"expected at least {BATCH}, one batch, got {text}")
-    return count
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    letters_help = "number of letters to train on (default: all, about 330,000)"
-    parser.add_argument("--letters", type=letter_count, help=letters_help)
+    parser.add_argument("--letters", type=int, help="number of letters to train on (default: all, about 330,000)")
     letters = parser.parse_args().letters
+    if letters is not None and letters < BATCH:
+        parser.error(f"argument --letters: expected at least {BATCH}, one batch, got {letters}")
 
     rng = np.random.default_rng(0)
     training, held_out = training_and_held_out(rng)

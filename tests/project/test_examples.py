@@ -2,7 +2,6 @@
 
 import importlib
 import re
-from argparse import ArgumentTypeError
 from pathlib import Path
 
 import numpy as np
@@ -128,11 +127,14 @@ def test_a_table_larger_than_memory_is_trained_in_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("letters", ["1023", "0", "-5"])
-def test_a_table_needs_the_letters_of_a_batch(letters: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_table_needs_the_letters_of_a_batch(
+    letters: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.syspath_prepend(EXAMPLES)
-    big_table = importlib.import_module("big_table")
-    with pytest.raises(ArgumentTypeError, match=f"^expected at least 1024, one batch, got {letters}$"):
-        big_table.letter_count(letters)
+    monkeypatch.setattr("sys.argv", ["big_table.py", "--letters", letters])
+    with pytest.raises(SystemExit):
+        importlib.import_module("big_table").main()
+    assert capsys.readouterr().err.endswith(f"--letters: expected at least 1024, one batch, got {letters}\n")
 
 
 def test_the_estimator_continues_with_other_data_and_another_rate(monkeypatch: pytest.MonkeyPatch) -> None:
