@@ -115,7 +115,7 @@ class Optimizer(Updates):
         with self._lock:
             if self._closures or self._scheduled:
                 self._check_reentry()
-                self._scheduled.clear()
+                self._scheduled.clear()  # of a step that failed
             bound = self._bound
             if bound.files:
                 check_files(bound.files)
