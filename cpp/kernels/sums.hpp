@@ -5,6 +5,24 @@
 namespace adagrad {
 namespace {
 
+// Adds a row of values to sums. Some cache lines of values are read before their sums are written, so that the next
+// reads do not wait for the writes.
+template <class Kernel, class G>
+inline void add_row(const Kernel &kernel, G *__restrict sum, const G *__restrict row, std::ptrdiff_t count) {
+    constexpr std::ptrdiff_t TOGETHER = 4 * 64 / sizeof(G);
+    std::ptrdiff_t i = 0;
+    for (; i + TOGETHER <= count; i += TOGETHER) {
+        G next[TOGETHER];
+#pragma omp simd
+        for (std::ptrdiff_t k = 0; k < TOGETHER; ++k) next[k] = row[i + k];
+#pragma omp simd
+        for (std::ptrdiff_t k = 0; k < TOGETHER; ++k)
+            sum[i + k] = narrow<G>(kernel.added(widen(sum[i + k]), widen(next[k])));
+    }
+#pragma omp simd
+    for (std::ptrdiff_t k = i; k < count; ++k) sum[k] = narrow<G>(kernel.added(widen(sum[k]), widen(row[k])));
+}
+
 // See Kernels::add_rows.
 template <class Kernel, class G>
 inline void add_columns(const Kernel &kernel, G *sums, std::ptrdiff_t sum_width, const G *values, std::ptrdiff_t width,
@@ -27,8 +45,7 @@ inline void add_columns(const Kernel &kernel, G *sums, std::ptrdiff_t sum_width,
             for (std::ptrdiff_t i = 0; i < count; ++i) sum[i] = row[i];
             continue;
         }
-#pragma omp simd
-        for (std::ptrdiff_t i = 0; i < count; ++i) sum[i] = narrow<G>(kernel.added(widen(sum[i]), widen(row[i])));
+        add_row(kernel, sum, row, count);
     }
 }
 
