@@ -126,7 +126,7 @@ class Optimizer(Updates):
                 grad_scale is None
                 and max_norm is None
                 and on_nonfinite == "propagate"
-                and bound.try_step(bound.groups, grads, self) == DONE
+                and bound.plan.try_step(bound.groups, grads, self) == DONE
             ):
                 if self._scheduled:
                     self._last_scheduled |= self._scheduled

@@ -35,8 +35,6 @@ class Bound:
     """The flat index of each parameter, by name; empty if the parameters have no names."""
     slots: list[Slot]
     plan: _core.Plan
-    try_step: Callable[[list[Group], Any, Any], int]
-    """The method of `plan`. To look it up in each step would take 3% of the time of a step of 1,000 elements."""
     files: list[MappedFile]
     removed: list[Slot]
     """Those of parameters that are in no group now: if they come back, they continue with their state."""

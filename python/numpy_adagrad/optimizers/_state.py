@@ -121,7 +121,7 @@ class OptimizerState(ABC):
                     raise KeyError(f"param_groups[{k}]: expected an entry {key!r}; add groups with add_param_group")
         roles = ("params", self._accumulator, "grads", self._counter)
         plan = _core.Plan(self._rule, roles, self._watched_keys)
-        bound = Bound([], {}, [], plan, plan.try_step, [], [])
+        bound = Bound([], {}, [], plan, [], [])
         self._add_groups(bound, groups, known_slots)
         current = {id(slot.param) for slot in bound.slots}
         removed = [slot for slot in known_slots if id(slot.param) not in current]
