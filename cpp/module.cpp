@@ -7,6 +7,7 @@
 #include "python/commit.hpp"
 #include "python/instances.hpp"
 #include "python/plan.hpp"
+#include "python/step_methods.hpp"
 #include "python/stored_elements.hpp"
 #include "python/tensor_plan.hpp"
 
@@ -51,47 +52,6 @@ std::unique_ptr<adagrad::Plan> make_plan(const std::string &rule, const py::tupl
 std::unique_ptr<adagrad::TensorPlan> make_tensor_plan(const std::string &rule, const py::tuple &roles,
                                                       const py::tuple &watched_keys, const py::type &tensor_type) {
     return std::make_unique<adagrad::TensorPlan>(rule, as_roles(roles, true), watched_keys, tensor_type);
-}
-
-int step(adagrad::Plan &plan, const py::list &groups, const py::object &grads, const py::object &optimizer,
-         double grad_scale, std::optional<double> max_norm, double norm_divisor, bool skip_nonfinite,
-         std::optional<double> total_norm, bool only_norm) {
-    return plan.step(groups, grads, optimizer,
-                     {grad_scale, max_norm, norm_divisor, skip_nonfinite, total_norm, only_norm});
-}
-
-int check_step(adagrad::Plan &plan, const py::list &groups, const py::object &grads, const py::object &optimizer,
-               double grad_scale, std::optional<double> max_norm, double norm_divisor, bool skip_nonfinite) {
-    return plan.step(groups, grads, optimizer,
-                     {grad_scale, max_norm, norm_divisor, skip_nonfinite, std::nullopt, false, true});
-}
-
-// Plan.try_step without pybind11, whose dispatch takes 0.1 us: the steps of small arrays take less than 1 us.
-PyObject *try_step(PyObject *self, PyObject *const *arguments, Py_ssize_t count) {
-    auto *const plan = adagrad::value_of<adagrad::Plan>(self);
-    if (plan == nullptr || count != 3 || !PyList_Check(arguments[0])) {
-        PyErr_SetString(PyExc_TypeError, "try_step: expected a list of groups, gradients and an optimizer");
-        return nullptr;
-    }
-    try {
-        const auto argument = [&](int i) { return py::reinterpret_borrow<py::object>(arguments[i]); };
-        return PyLong_FromLong(plan->try_step(py::list(argument(0)), argument(1), argument(2)));
-#ifdef __GLIBCXX__
-    } catch (abi::__forced_unwind &) {  // see without_gil.hpp
-        throw;
-#endif
-    } catch (...) {
-        py::detail::try_translate_exceptions();
-        return nullptr;
-    }
-}
-
-void add_try_step(const py::handle &plan_class) {
-    static PyMethodDef method = {"try_step", PyCFunction(reinterpret_cast<void (*)()>(try_step)), METH_FASTCALL,
-                                 nullptr};
-    PyObject *const function = PyDescr_NewMethod(reinterpret_cast<PyTypeObject *>(plan_class.ptr()), &method);
-    if (function == nullptr) throw py::error_already_set();
-    plan_class.attr("try_step") = py::reinterpret_steal<py::object>(function);
 }
 
 // A block in Python with IEEE arithmetic.
@@ -151,14 +111,10 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
         .def("add_groups", &Plan::add_groups, "groups"_a, "states"_a, "counters"_a, "names"_a, "group_index"_a,
              "pairs"_a = py::list())
         .def("is_current", &Plan::is_current, "groups"_a)
-        .def("step", &step, "groups"_a, "grads"_a, "optimizer"_a, "grad_scale"_a = 1.0, "max_norm"_a = py::none(),
-             "norm_divisor"_a = 1.0, "skip_nonfinite"_a = false, "total_norm"_a = py::none(), "only_norm"_a = false)
-        .def("check_step", &check_step, "groups"_a, "grads"_a, "optimizer"_a, "grad_scale"_a = 1.0,
-             "max_norm"_a = py::none(), "norm_divisor"_a = 1.0, "skip_nonfinite"_a = false)
         .def("guard", &Plan::guard, "function"_a)
         .def_property_readonly("is_stepping", &Plan::is_stepping)
         .def_property_readonly("grad_norm", &Plan::grad_norm);
-    add_try_step(m.attr("Plan"));
+    adagrad::add_step_methods(m.attr("Plan"));
 
     using adagrad::TensorPlan;
     adagrad::def_init(py::class_<TensorPlan, Plan>(m, "TensorPlan", adagrad::is_collectable<TensorPlan>()),

@@ -19,8 +19,10 @@ inline void add_row(const Kernel &kernel, G *__restrict sum, const G *__restrict
         for (std::ptrdiff_t k = 0; k < TOGETHER; ++k)
             sum[i + k] = narrow<G>(kernel.added(widen(sum[i + k]), widen(next[k])));
     }
+    const std::ptrdiff_t rest = count - i;
 #pragma omp simd
-    for (std::ptrdiff_t k = i; k < count; ++k) sum[k] = narrow<G>(kernel.added(widen(sum[k]), widen(row[k])));
+    for (std::ptrdiff_t k = 0; k < rest; ++k)
+        sum[i + k] = narrow<G>(kernel.added(widen(sum[i + k]), widen(row[i + k])));
 }
 
 // See Kernels::add_rows.

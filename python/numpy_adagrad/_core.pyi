@@ -65,31 +65,15 @@ class Plan:
     def is_stepping(self) -> bool: ...
     def is_current(self, groups: list[Group]) -> bool: ...
     # `optimizer` has the method `_hyperparameters(index, steps)` and the attribute `_check_shared`; it is None if the
-    # groups have all options.
-    def try_step(self, groups: list[Group], grads: Any, optimizer: Any, /) -> int: ...
-    # With `only_norm`, returns SKIPPED.
+    # groups have all options. The options of a step, in their order: grad_scale, max_norm, norm_divisor,
+    # skip_nonfinite, total_norm, only_norm. With `only_norm`, it returns SKIPPED.
     def step(
-        self,
-        groups: list[Group],
-        grads: Any,
-        optimizer: Any,
-        grad_scale: float = 1.0,
-        max_norm: float | None = None,
-        norm_divisor: float = 1.0,
-        skip_nonfinite: bool = False,
-        total_norm: float | None = None,
-        only_norm: bool = False,
+        self, groups: list[Group], grads: Any, optimizer: Any, /, *options: float | None
     ) -> int: ...
+    def try_step(self, groups: list[Group], grads: Any, optimizer: Any, /) -> int: ...
     # Checks all that a step would check, and reads the options. Returns SKIPPED or STALE.
     def check_step(
-        self,
-        groups: list[Group],
-        grads: Any,
-        optimizer: Any,
-        grad_scale: float = 1.0,
-        max_norm: float | None = None,
-        norm_divisor: float = 1.0,
-        skip_nonfinite: bool = False,
+        self, groups: list[Group], grads: Any, optimizer: Any, /, *options: float | None
     ) -> int: ...
 
 class TensorPlan(Plan):
