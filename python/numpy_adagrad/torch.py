@@ -224,7 +224,7 @@ class Adagrad(torch.optim.Adagrad):
         # torch adds equal rows in its own order, and negates before it adds.
         grad = -(-grad).coalesce() if group["maximize"] else grad.coalesce()
         indices = grad._indices()
-        if dims > 1:
+        if dims != 1:
             strides = torch.tensor(torch.empty(grad.shape, device="meta").stride(), device="cpu")
             indices = (indices * strides[:, None]).sum(0, keepdim=True)
         return _array(indices[0], label), _array(grad._values(), label), dims == grad.dim()

@@ -66,6 +66,10 @@ def decayed_sparse(params: Params, optimizer: Any) -> None:
     params[0].grad = torch.ones(3, 3).to_sparse(1)
 
 
+def sparse_scalar(params: Params, optimizer: Any) -> None:
+    params[3].grad = torch.tensor(2.0).to_sparse()
+
+
 def differentiable(params: Params, optimizer: Any) -> None:
     optimizer.param_groups[0]["differentiable"] = True
 
@@ -81,11 +85,12 @@ ERRORS: list[tuple[Callable[[Params, Any], None], type[Exception], str]] = [
     (alias_sum, ValueError, f"grads[1]: {SHARED} sum[1]"),
     (overlapping, ValueError, f"params[1]: {SHARED} params[0]"),
     (expanded, ValueError, "params[1]: expected its own memory for each element, got strides (0,)"),
-    (repeated, ValueError, f"params[3]: {SHARED} params[1]"),
+    (repeated, ValueError, f"params[4]: {SHARED} params[1]"),
     (meta_sum, ValueError, "sum[1]: expected a strided tensor on the CPU, got torch.strided on meta"),
     (sum_shape, ValueError, "sum[1]: expected shape (4,), got (5,)"),
     (sum_dtype, TypeError, "sum[1]: expected the dtype float32 of its parameter, got float64"),
     (hybrid, ValueError, "grads[2]: expected 1 sparse dimension or all 3, got 2"),
+    (sparse_scalar, ValueError, "grads[3]: expected an array, as the parameter has no rows"),
     (decayed_sparse, RuntimeError, "weight_decay option is not compatible with sparse gradients"),
     (
         differentiable,
@@ -101,7 +106,7 @@ ERRORS: list[tuple[Callable[[Params, Any], None], type[Exception], str]] = [
 def test_nothing_has_changed(
     change: Callable[[Params, Any], None], error: type[Exception], message: str, warm: bool
 ) -> None:
-    params = parameters([(3, 3), (4,), (2, 2, 2)])
+    params = parameters([(3, 3), (4,), (2, 2, 2), ()])
     optimizer = Adagrad(params, lr=0.1)
     set_grads(params, 0)
     if warm:
