@@ -193,6 +193,22 @@ def test_complex_and_strided_memory_is_shared(dtype: str) -> None:
         assert torch.equal(optimizer.state[tensor]["sum"], torch.full_like(tensor, 9 + 16j))
 
 
+def test_subclasses_of_tensors() -> None:
+    class Named(torch.Tensor):  # type: ignore[misc]
+        pass
+
+    tensor = torch.nn.Parameter(torch.ones(3).as_subclass(Named))
+    optimizer = torch.optim.Adagrad([tensor], lr=0.5)
+    tensor.grad = torch.ones(3, requires_grad=True).as_subclass(Named)
+    ours = from_torch(optimizer)
+    (grad,) = torch_grads(optimizer)
+    assert type(grad) is np.ndarray
+    ours.step([grad])
+    state = {"step": torch.tensor(7.0), "sum": torch.full((3,), 4.0).as_subclass(Named)}
+    ours.load_state_dict({**optimizer.state_dict(), "state": {0: state}})
+    assert (tensor.tolist(), optimizer.state[tensor]["sum"].tolist()) == ([0.5] * 3, [4.0] * 3)
+
+
 def test_tied_parameters_and_rates_in_tensors_stay_shared() -> None:
     rate = torch.tensor(0.5)
     tensor = torch.zeros(2, requires_grad=True)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad, from_torch, to_torch
+from torch.testing._internal.two_tensor import TwoTensor
 
 
 def wrong_optimizers() -> dict[str, tuple[Any, type[Exception], str]]:
@@ -30,6 +31,11 @@ def wrong_optimizers() -> dict[str, tuple[Any, type[Exception], str]]:
             torch.optim.Adagrad([torch.ones(2), torch.ones(2).to(torch.float8_e4m3fn)]),
             TypeError,
             "params[1]: expected an array that NumPy can read, got Tensor: Got unsupported ScalarType Float8_e4m3fn",
+        ),
+        "no memory of its own": (
+            torch.optim.Adagrad([TwoTensor(torch.ones(2), torch.ones(2))]),
+            TypeError,
+            "params[0]: expected an array that NumPy can read, got TwoTensor: .numpy() is not supported for tensor",
         ),
         "conjugated": (
             torch.optim.Adagrad([conjugated]),
@@ -79,6 +85,11 @@ def wrong_targets() -> dict[str, tuple[Any, type[Exception], str]]:
             adagrad(torch.ones(3), torch.ones(2).double()),
             TypeError,
             "params[1]: expected dtype float32, got float64",
+        ),
+        "rate": (
+            adagrad(torch.ones(3), torch.ones(2), lr=torch.tensor(1)),
+            ValueError,
+            "param_groups[0]['lr']: expected a tensor that holds 0.5, got int64",
         ),
     }
 

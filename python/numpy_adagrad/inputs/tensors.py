@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -15,18 +16,18 @@ def to_array(value: Any, label: str) -> Any:
     Raises
     ------
     TypeError
-        For a dtype that NumPy does not have.
+        For a dtype that NumPy does not have, and for a tensor without memory, as on the device meta.
     """
     try:
         return _from_tensor(value)
-    except TypeError as error:
+    except (TypeError, RuntimeError) as error:
         raise _unreadable(label, value, error) from None
 
 
 def _from_tensor(value: Any) -> Any:
     if hasattr(value, "asnumpy"):
         return value.asnumpy()
-    if not type(value).__module__.startswith("torch") or not hasattr(value, "detach"):
+    if not issubclass(type(value), getattr(sys.modules.get("torch"), "Tensor", ())):
         return value
     tensor = value.detach().cpu().resolve_conj().resolve_neg()
     if str(tensor.dtype) != "torch.bfloat16":

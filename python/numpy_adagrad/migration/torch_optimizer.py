@@ -152,7 +152,10 @@ def to_torch(opt: TorchAdagrad, optimizer: Any) -> None:
             rate = number(opt._saved_value(k, "lr"), "lr")
             if hasattr(group["lr"], "fill_"):  # a tensor, which a compiled step or a scheduler may hold
                 array = shared(group["lr"], "lr")
-                pairs.append((array, np.full_like(array, rate)))
+                value = np.full_like(array, rate)
+                if array.dtype.kind in "biu" and value.flat[0] != rate:
+                    raise ValueError(f"param_groups[{k}]['lr']: expected a tensor that holds {rate}, got {array.dtype}")
+                pairs.append((array, value))
             else:
                 options["lr"] = rate
             pairs.append((group, options))
