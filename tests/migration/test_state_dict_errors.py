@@ -50,6 +50,18 @@ FROM_TORCH: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
         "parameters: expected a sequence of arrays, got int",
     ),
     "no sum": ({"state": {0: {"step": 1}, 1: {}}}, {}, KeyError, "state[0]: expected an entry 'sum'"),
+    "a sum of text": (
+        {"state": {0: {"sum": np.array(["x"] * 3), "step": 0}, 1: TORCH["state"][1]}},
+        {},
+        TypeError,
+        "a: expected numbers, got <U1",
+    ),
+    "keys in a list": (
+        in_group(params=[[0], 1]),
+        {},
+        TypeError,
+        "param_groups[0]['params']: expected hashable entries, got [0]",
+    ),
     "no params": ({"param_groups": [{}]}, {}, KeyError, "param_groups[0]: expected an entry 'params'"),
     "no state": ({"state": None}, {}, TypeError, "state: expected a dict, got NoneType"),
     "no state of one": ({"state": {0: None, 1: None}}, {}, TypeError, "state[0]: expected a dict, got NoneType"),
@@ -65,6 +77,15 @@ FROM_TORCH: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
 RATE = "expected a number, a sequence, a 1-dimensional array or a callable, got NoneType"
 # Changes of MindSpore's state dict, and the same.
 FROM_MINDSPORE: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
+    **{
+        f"no option of a group: {name}": (
+            {},
+            {name: None},
+            TypeError,
+            f"{name}: expected an option of torch's groups, which have no such entry",
+        )
+        for name in ("params", "state_dtype", "allocate", "sparse_weight_decay")
+    },
     "names in a text": ({}, {"names": "ab"}, TypeError, "names: expected a sequence of names, got str"),
     "names that are no text": ({}, {"names": ["a", 1]}, TypeError, "names: expected names that are text, got 1"),
     "groups that are none": (

@@ -11,7 +11,7 @@ import numpy as np
 from ..inputs.memmap import check_arrays
 from ..inputs.tensors import to_array
 from ..inputs.types import Array
-from ..inputs.validation import check_list, check_unmasked, read_entry
+from ..inputs.validation import check_list, check_unmasked, is_real, read_entry
 
 Groups: TypeAlias = "Sequence[Sequence[str]] | None"
 """The names of the parameters in each group."""
@@ -60,6 +60,8 @@ def read_array(label: str, value: Any) -> Array:
     if not isinstance(array, np.ndarray):
         raise TypeError(f"{label}: expected an array, got {type(array).__name__}")
     check_unmasked(label, array)
+    if not (is_real(array.dtype) or array.dtype.kind == "c"):
+        raise TypeError(f"{label}: expected numbers, got {array.dtype}")
     check_arrays([(label, array)])
     return array
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..inputs.containers import read_names
 from ..inputs.tensors import identity, to_tensor
 from ..inputs.types import Array
-from ..inputs.validation import ABOVE_FLOAT32, BELOW_FLOAT32, number, read_entry, step_count
+from ..inputs.validation import ABOVE_FLOAT32, BELOW_FLOAT32, check_hashable, number, read_entry, step_count
 from ..optimizers.torch import TorchAdagrad
 from .counterparts import Counterpart, collect, eps_text, rounding_text, steps_text, weight_decay
 from .error_bounds import matching_eps
@@ -175,6 +175,9 @@ def read_state(
         raise TypeError("groups: expected None, as a state dict of torch has its own")
     saved_groups = read_list(state_dict, "param_groups", "state_dict")
     params = [read_list(group, "params", f"param_groups[{k}]") for k, group in enumerate(saved_groups)]
+    for k, group in enumerate(params):
+        for key in group:
+            check_hashable(f"param_groups[{k}]['params']", key)
     keys = [key for group in params for key in group]
     state = read_entry(state_dict, "state", "state_dict")
     entries = [read_entry(state, key, "state") for key in keys]
@@ -208,6 +211,9 @@ def write_state(
     """Make a state dict of torch, with groups of these options."""
     if parameters is not None:
         raise TypeError("parameters: expected None for torch, whose state dicts have none")
+    for name in ("params", "sparse_weight_decay", *PACKAGE_OPTIONS):
+        if name in options:
+            raise TypeError(f"{name}: expected an option of torch's groups, which have no such entry")
     convert = to_tensor if tensors else identity
     saved_groups: list[dict[str, Any]] = []
     start = 0
