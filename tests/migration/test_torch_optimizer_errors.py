@@ -116,6 +116,20 @@ def test_a_float32_accumulator_of_a_half_parameter_is_not_carried() -> None:
     assert tensor.tolist() == [0, 0, 0]
 
 
+def test_groups_that_share_the_tensor_of_their_rate() -> None:
+    rate = torch.tensor(0.5)
+    optimizer = torch.optim.Adagrad([{"params": [torch.ones(2)]}, {"params": [torch.ones(2)]}], lr=rate)
+    ours = from_torch(optimizer)
+    ours.param_groups[0]["lr"] = 0.25
+    message = r"^param_groups\[1\]\['lr'\]: expected 0\.25, the rate of another group with the same tensor, got 0\.5; "
+    with pytest.raises(ValueError, match=message):
+        to_torch(ours, optimizer)
+    assert rate == 0.5
+    ours.param_groups[1]["lr"] = 0.25
+    to_torch(ours, optimizer)
+    assert rate == 0.25
+
+
 def test_only_our_own_torch_rule_is_written() -> None:
     other: Any = MindSporeAdagrad([np.ones(2, np.float32)])
     with pytest.raises(TypeError, match=r"^opt: expected a numpy_adagrad\.TorchAdagrad, got numpy_adagrad\."):

@@ -146,17 +146,12 @@ def to_torch(opt: TorchAdagrad, optimizer: Any) -> None:
             pairs += _filled(f"params[{i}]", tensor, slot.param)
             pairs += _filled(f"sum[{i}]", state["sum"], slot.state["sum"])
             pairs += _filled(f"step[{i}]", state["step"], slot.state["step"])
-        for k, (own, group) in enumerate(zip(opt.param_groups, optimizer.param_groups, strict=True)):
+        rates = [number(opt._saved_value(k, "lr"), "lr") for k in range(len(opt.param_groups))]
+        pairs += _filled_rates(optimizer.param_groups, rates)
+        for own, group, rate in zip(opt.param_groups, optimizer.param_groups, rates, strict=True):
             options: dict[str, Any] = {key: number(own[key], key) for key in NUMBERS}
             options["maximize"] = bool(own["maximize"])
-            rate = number(opt._saved_value(k, "lr"), "lr")
-            if hasattr(group["lr"], "fill_"):  # a tensor, which a compiled step or a scheduler may hold
-                array = shared(group["lr"], "lr")
-                value = np.full_like(array, rate)
-                if array.dtype.kind in "biu" and value.flat[0] != rate:
-                    raise ValueError(f"param_groups[{k}]['lr']: expected a tensor that holds {rate}, got {array.dtype}")
-                pairs.append((array, value))
-            else:
+            if not _is_tensor(group["lr"]):
                 options["lr"] = rate
             pairs.append((group, options))
         optimizer.state.update(zip(tensors, states, strict=True))
@@ -267,3 +262,27 @@ def _filled(label: str, tensor: Any, value: Array) -> list[tuple[Array, Array]]:
     array = shared(tensor, label)
     check_fit(label, array, value)
     return [] if same_memory(array, value) else [(array, value)]
+
+
+def _is_tensor(rate: Any) -> bool:
+    return hasattr(rate, "fill_")
+
+
+def _filled_rates(groups: list[dict[str, Any]], rates: list[float]) -> list[Pair]:
+    """Check that rates fit the tensors of groups, which a compiled step or a scheduler may hold; return both."""
+    pairs: list[Pair] = []
+    first: dict[int, Array] = {}
+    for k, (group, rate) in enumerate(zip(groups, rates, strict=True)):
+        if not _is_tensor(group["lr"]):
+            continue
+        label = f"param_groups[{k}]['lr']"
+        array = shared(group["lr"], label)
+        value = np.full_like(array, rate)
+        if array.dtype.kind in "biu" and value.flat[0] != rate:
+            raise ValueError(f"{label}: expected a tensor that holds {rate}, got {array.dtype}")
+        known = first.setdefault(id(group["lr"]), value)
+        if not np.array_equal(known, value):
+            expected = f"{known.flat[0]}, the rate of another group with the same tensor"
+            raise ValueError(f"{label}: expected {expected}, got {rate}; give each group its own tensor")
+        pairs.append((array, value))
+    return pairs
