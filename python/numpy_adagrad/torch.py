@@ -171,6 +171,9 @@ class Adagrad(torch.optim.Adagrad):
             with torch.no_grad():
                 torch._foreach_div_([param.grad for param in updated], grad_scale.reshape(()))
 
+    # A step may lie in a function that torch compiles: it would trace the code below, and warn of what it cannot trace.
+
+    @torch.compiler.disable
     def _new_plan(self) -> _core.TensorPlan:
         """Check all tensors and make the plan of a step over their memory."""
         for k, group in enumerate(self.param_groups):
@@ -204,12 +207,14 @@ class Adagrad(torch.optim.Adagrad):
 
     # The core calls these two.
 
+    @torch.compiler.disable
     def _hyperparameters(self, index: int, steps: int) -> dict[str, Any]:
         group = self.param_groups[index]
         _check_path(group)
         options = {key: group[key] for key in WATCHED_KEYS if isinstance(group[key], torch.Tensor)}
         return {"decays_sparse": False, **{key: value.item() for key, value in options.items()}}
 
+    @torch.compiler.disable
     def _read_grad(self, index: int, group: dict[str, Any], grad: Any) -> Array | tuple[Array, Array, bool]:
         """Return a gradient as an array, or the indices and values of a sparse one and whether they are elements."""
         label = f"grads[{index}]"

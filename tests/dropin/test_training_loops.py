@@ -155,6 +155,26 @@ def test_the_optimizer_in_the_backward_pass() -> None:
         assert torch.equal(param, other)
 
 
+def test_a_compiled_training_step() -> None:
+    """torch runs the step outside its graph, and does not warn of code that it cannot trace."""
+    models = networks()
+    opts = optimizers(*models, lr_decay=0.1)
+
+    def train(model: Any, optimizer: Any, step: int) -> None:
+        optimizer.zero_grad()
+        loss_of(model, step).backward()
+        optimizer.step()
+
+    compiled = torch.compile(train, backend="eager")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        for step in range(3):
+            compiled(models[0], opts[0], step)
+            train(models[1], opts[1], step)
+    assert not [one for one in caught if "Dynamo does not know" in str(one.message)]
+    assert_same(*opts)
+
+
 def test_averaged_models() -> None:
     models = networks()
     averages = []
