@@ -132,7 +132,7 @@ def test_elements_that_are_not_finite_are_not_called_equal(diff: Call, tmp_path:
             ["mindspore", "learning_rate=[[1],[1,2]]"],
             "learning_rate[0]: expected a number or a 1-element array, got list",
         ),
-        (["mindspore", "loss_scale=1e300"], "grad_scale: expected a positive number within float32, got 1e+300"),
+        (["mindspore", "loss_scale=1e300"], "loss_scale: expected a positive number within float32, got 1e+300"),
         (["mindspore", "learning_rate=[0.1]"], "learning_rate: expected a rate for each of 300 steps, got 1"),
         (["--grads", "absent.npz"], "absent.npz: No such file or directory"),
         (["--grads", "empty.npz"], "empty.npz: expected an .npz file, got another or a damaged one"),

@@ -58,11 +58,11 @@ def is_schedule(value: Any, label: str) -> bool:
 BELOW_FLOAT32, ABOVE_FLOAT32 = 2.0**-150, (2 - 2.0**-24) * 2.0**127
 
 
-def positive_scale(value: Any) -> float:
-    """Check `grad_scale`. The kernels round it to float32, as torch does."""
-    scale = number(value, "grad_scale")
+def positive_scale(value: Any, label: str = "grad_scale") -> float:
+    """Check a scale of gradients. The kernels round it to float32, as torch does."""
+    scale = number(value, label)
     if not BELOW_FLOAT32 < scale < ABOVE_FLOAT32:
-        raise ValueError(f"grad_scale: expected a positive number within float32, got {value}")
+        raise ValueError(f"{label}: expected a positive number within float32, got {value}")
     return scale
 
 

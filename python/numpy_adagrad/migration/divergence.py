@@ -143,7 +143,7 @@ def runs(chosen: Settings, problem: Problem) -> Iterator[tuple[Floats, Floats]]:
     optimizers = [make(side, params) for side, params in zip(sides, (params, other_params), strict=True)]
     for side in sides:
         check_rates(side, problem.steps)
-    scale = rounded(positive_scale(chosen.loss_scale), np.float32)
+    scale = rounded(positive_scale(chosen.loss_scale, "loss_scale"), np.float32)
     yield flat, other_flat
     for unscaled in problem.grads():
         with ieee():
