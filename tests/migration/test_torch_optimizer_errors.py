@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from numpy_adagrad import MindSporeAdagrad, TorchAdagrad, from_torch, to_torch
+from numpy_adagrad import MindSporeAdagrad, TorchAdagrad, from_torch, to_torch, torch_grads
 from torch.testing._internal.two_tensor import TwoTensor
 
 
@@ -61,6 +61,13 @@ def test_errors_of_from_torch(case: str) -> None:
         from_torch(optimizer)
     assert message in str(caught.value)
     assert dict(getattr(optimizer, "state", {})) == states
+
+
+def test_errors_of_torch_grads() -> None:
+    params = [torch.ones(2, 2), torch.ones(2, 2)]
+    params[1].grad = torch.ones(2, 2).to_sparse()
+    with pytest.raises(ValueError, match=r"^grads\[1\]: expected one sparse dimension, got 2$"):
+        torch_grads(torch.optim.Adagrad(params))
 
 
 def wrong_targets() -> dict[str, tuple[Any, type[Exception], str]]:

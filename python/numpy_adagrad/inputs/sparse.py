@@ -209,13 +209,18 @@ class RowSparse:
         RowSparse(array([3, 1]), array([[1., 2.],
                [3., 4.]], dtype=float32))
         """
-        layout = str(getattr(tensor, "layout", type(tensor).__name__))
-        if layout != "torch.sparse_coo":
-            raise TypeError(f"tensor: expected a sparse COO tensor of torch, got {layout}")
-        if tensor.sparse_dim() != 1:
-            raise ValueError(f"tensor: expected one sparse dimension, got {tensor.sparse_dim()}")
-        tensor = tensor.detach()
-        return cls(tensor._indices()[0].numpy(), to_array(tensor._values(), "tensor"))
+        return cls(*tensor_rows(tensor, "tensor"))
+
+
+def tensor_rows(tensor: Any, label: str) -> tuple[Array, Array]:
+    """Return the indices and values of a sparse COO tensor of torch."""
+    layout = str(getattr(tensor, "layout", type(tensor).__name__))
+    if layout != "torch.sparse_coo":
+        raise TypeError(f"{label}: expected a sparse COO tensor of torch, got {layout}")
+    if tensor.sparse_dim() != 1:
+        raise ValueError(f"{label}: expected one sparse dimension, got {tensor.sparse_dim()}")
+    tensor = tensor.detach()
+    return tensor._indices()[0].numpy(), to_array(tensor._values(), label)
 
 
 def as_indices(indices: npt.ArrayLike, label: str = "indices") -> Array:

@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import _core
 from ..inputs.rounding import ieee
-from ..inputs.sparse import RowSparse
+from ..inputs.sparse import RowSparse, tensor_rows
 from ..inputs.tensors import to_array
 from ..inputs.types import Array
 from ..inputs.validation import check_fit, check_kind, check_same, number, same_memory
@@ -171,6 +171,11 @@ def torch_grads(optimizer: Any) -> list[Array | RowSparse | None]:
     list
         Arrays over torch's own memory, a `RowSparse` for a sparse COO gradient, None for a parameter without one.
 
+    Raises
+    ------
+    TypeError, ValueError
+        For a gradient that is no such array, or that is sparse in several dimensions.
+
     Examples
     --------
     >>> import torch
@@ -183,7 +188,7 @@ def torch_grads(optimizer: Any) -> list[Array | RowSparse | None]:
     check_kind("optimizer", optimizer, "torch.optim", "Optimizer")
     grads = [tensor.grad for group in optimizer.param_groups for tensor in group["params"]]
     return [
-        RowSparse.from_torch(g) if g is not None and g.is_sparse else to_array(g, f"grads[{i}]")
+        RowSparse(*tensor_rows(g, f"grads[{i}]")) if g is not None and g.is_sparse else to_array(g, f"grads[{i}]")
         for i, g in enumerate(grads)
     ]
 
