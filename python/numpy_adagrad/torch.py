@@ -167,7 +167,7 @@ class Adagrad(torch.optim.Adagrad):
                 raise RuntimeError("params: expected the same tensors throughout a step, got others")
         updated = plan.updated
         torch.autograd.graph.increment_version(updated)  # autograd raises its error for a graph that has saved them
-        if grad_scale is not None:  # torch's fused step leaves the unscaled gradients, too
+        if grad_scale is not None and updated:  # torch's fused step leaves the unscaled gradients, too
             with torch.no_grad():
                 torch._foreach_div_([param.grad for param in updated], grad_scale.reshape(()))
 
