@@ -195,7 +195,7 @@ class Adagrad(torch.optim.Adagrad):
                 sums.append(np.empty(0, np.float32))
                 steps.append(np.zeros((), np.float32))
                 continue
-            states[param] = state = own_state(self, param)
+            states[param] = state = own_state(self, param, f"state[{i}]")
             groups[k]["params"].append(_array(param, f"params[{i}]"))
             sums.append(_array(state["sum"], f"sum[{i}]"))
             steps.append(_array(state["step"], f"step[{i}]"))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad, from_torch, to_torch, torch_grads
+from numpy_adagrad.torch import Adagrad
 from torch.testing._internal.two_tensor import TwoTensor
 
 
@@ -68,6 +69,28 @@ def test_errors_of_torch_grads() -> None:
     params[1].grad = torch.ones(2, 2).to_sparse()
     with pytest.raises(ValueError, match=r"^grads\[1\]: expected one sparse dimension, got 2$"):
         torch_grads(torch.optim.Adagrad(params))
+
+
+@pytest.mark.parametrize(
+    ("state", "kind", "message"),
+    [
+        ({"step": 1}, KeyError, "\"state[0]: expected an entry 'sum'\""),
+        ({"sum": torch.ones(2)}, KeyError, "\"state[0]: expected an entry 'step'\""),
+        ({"sum": torch.ones(2), "step": None}, TypeError, "state[0]['step']: expected a number or a 1-element array"),
+        ({"sum": None, "step": torch.tensor(1.0)}, TypeError, "sum[0]: expected a tensor, got NoneType"),
+        (5, TypeError, "state[0]: expected a dict, got int"),
+    ],
+)
+def test_a_state_of_another_form(state: Any, kind: type[Exception], message: str) -> None:
+    for adagrad in (torch.optim.Adagrad, Adagrad):
+        param = torch.ones(2)
+        param.grad = torch.ones(2)
+        optimizer = adagrad([param])
+        optimizer.state[param] = state
+        with pytest.raises(kind) as caught:
+            optimizer.step() if adagrad is Adagrad else from_torch(optimizer)
+        assert str(caught.value).startswith(message)
+        assert (optimizer.state[param], param.tolist()) == (state, [1, 1])
 
 
 def wrong_targets() -> dict[str, tuple[Any, type[Exception], str]]:

@@ -11,7 +11,7 @@ from ..inputs.rounding import ieee
 from ..inputs.sparse import RowSparse, tensor_rows
 from ..inputs.tensors import to_array
 from ..inputs.types import Array
-from ..inputs.validation import check_fit, check_kind, check_same, number, same_memory
+from ..inputs.validation import check_fit, check_kind, check_same, number, read_entry, same_memory
 from ..optimizers.torch import TorchAdagrad
 from .shared_memory import SharedMemory
 
@@ -78,7 +78,7 @@ def from_torch(optimizer: Any) -> TorchAdagrad:
     check_kind("optimizer", optimizer, "torch.optim", "Adagrad")
     tensors = [tensor for group in optimizer.param_groups for tensor in group["params"]]
     arrays = [shared(tensor, f"params[{i}]") for i, tensor in enumerate(tensors)]
-    states = [own_state(optimizer, tensor) for tensor in tensors]
+    states = [own_state(optimizer, tensor, f"state[{i}]") for i, tensor in enumerate(tensors)]
     sums = [shared(state["sum"], f"sum[{i}]") for i, state in enumerate(states)]
     by_param = {id(array): state_sum for array, state_sum in zip(arrays, sums, strict=True)}
 
@@ -140,7 +140,7 @@ def to_torch(opt: TorchAdagrad, optimizer: Any) -> None:
         opt._prepare_transfer()
         _check_groups(opt, optimizer)
         tensors = [tensor for group in optimizer.param_groups for tensor in group["params"]]
-        states = [own_state(optimizer, tensor) for tensor in tensors]
+        states = [own_state(optimizer, tensor, f"state[{i}]") for i, tensor in enumerate(tensors)]
         pairs: list[Pair] = []
         for i, (slot, tensor, state) in enumerate(zip(opt._slots, tensors, states, strict=True)):
             pairs += _filled(f"params[{i}]", tensor, slot.param)
@@ -201,7 +201,9 @@ def shared(tensor: Any, label: str) -> Array:
 
 
 def check_shareable(label: str, tensor: Any) -> None:
-    """Raise ValueError for a tensor whose values are not an array in the memory of the CPU."""
+    """Raise an error for what is no tensor, or one whose values are not an array in the memory of the CPU."""
+    if not hasattr(tensor, "layout"):
+        raise TypeError(f"{label}: expected a tensor, got {type(tensor).__name__}")
     if tensor.device.type != "cpu" or str(tensor.layout) != "torch.strided":
         raise ValueError(f"{label}: expected a strided tensor on the CPU, got {tensor.layout} on {tensor.device}")
     if tensor.is_conj() or tensor.is_neg():
@@ -233,7 +235,7 @@ def _place(tensor: Any) -> Any:
     return tensor.data_ptr(), tensor.shape, tensor.stride(), tensor.dtype
 
 
-def own_state(optimizer: Any, tensor: Any) -> dict[str, Any]:
+def own_state(optimizer: Any, tensor: Any, label: str) -> dict[str, Any]:
     """Return torch's state of a parameter, or what torch would create for it."""
     import torch
 
@@ -243,9 +245,11 @@ def own_state(optimizer: Any, tensor: Any) -> dict[str, Any]:
         value = complex(initial, initial) if tensor.is_complex() else initial
         state_sum = torch.full_like(tensor, value, requires_grad=False, memory_format=torch.preserve_format)
         return {"step": torch.zeros((), dtype=torch.float32, device="cpu"), "sum": state_sum}
-    step = state["step"]
+    read_entry(state, "sum", label)
+    step = read_entry(state, "step", label)
     if not isinstance(step, torch.Tensor) or step.dtype != torch.float32 or step.dim() != 0:
-        return {**state, "step": torch.tensor(float(step), dtype=torch.float32, device="cpu")}
+        count = number(step.item() if isinstance(step, torch.Tensor) else step, f"{label}['step']")
+        return {**state, "step": torch.tensor(count, dtype=torch.float32, device="cpu")}
     return state
 
 
