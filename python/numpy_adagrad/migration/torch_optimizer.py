@@ -290,7 +290,7 @@ def _filled_rates(groups: list[dict[str, Any]], rates: list[float]) -> list[Pair
         if array.dtype.kind in "biu" and value.flat[0] != rate:
             raise ValueError(f"{label}: expected a tensor that holds {rate}, got {array.dtype}")
         known = first.setdefault(id(group["lr"]), value)
-        if not np.array_equal(known, value):
+        if not np.array_equal(known, value, equal_nan=True):
             expected = f"{known.flat[0]}, the rate of another group with the same tensor"
             raise ValueError(f"{label}: expected {expected}, got {rate}; give each group its own tensor")
         pairs.append((array, value))
