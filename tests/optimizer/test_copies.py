@@ -17,6 +17,7 @@ import pytest
 from helpers.bits import assert_same_bits
 from helpers.contents import contents
 from helpers.dialects import DIALECTS, Dialect
+from helpers.errors import raises
 from helpers.random_step import falling, members, step, step_elsewhere
 from helpers.values import bfloat16, draw
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
@@ -167,6 +168,24 @@ def test_layouts(dialect: Dialect, duplicate: Copier) -> None:
     step(optimizer, 1)
     step(twin, 1)
     assert contents(twin) == contents(optimizer)
+
+
+@each_copier
+def test_parameters_of_a_group_in_a_tuple(dialect: Dialect, duplicate: Copier) -> None:
+    optimizer = dialect.make([{"params": [np.ones(3), np.ones(2)]}])
+    optimizer.param_groups[0]["params"] = tuple(optimizer.param_groups[0]["params"])
+    step(optimizer)
+    twin = duplicate(optimizer)
+    step(optimizer, 1)
+    step(twin, 1)
+    assert contents(twin) == contents(optimizer)
+
+
+def test_a_copy_of_what_is_no_group(dialect: Dialect) -> None:
+    optimizer = dialect.make([np.ones(3)])
+    optimizer.param_groups[0]["params"] = np.ones(3)
+    message = "param_groups[0]['params']: expected a list, got ndarray"
+    raises(TypeError, message, lambda: copy.deepcopy(optimizer))
 
 
 @each_copier

@@ -9,7 +9,7 @@ import numpy as np
 from ..inputs.memmap import check_files
 from ..inputs.types import Array
 from ._slots import Slot
-from ._state import OptimizerState
+from ._state import OptimizerState, all_params
 
 
 class Copies(OptimizerState):
@@ -20,6 +20,7 @@ class Copies(OptimizerState):
             self._check_tensors()
             check_files(self._bound.files)
             own = ("_lock", "_closures", "_evaluated", "_bound", "_check_shared")
+            all_params(self.param_groups)  # raises an error for what is no group
             # Copies of dicts and lists, as another thread may change them while they are pickled.
             kept = {key: value for key, value in _copied(self.__dict__).items() if key not in own}
             groups = [_copied(group) for group in self.param_groups]
@@ -34,7 +35,7 @@ class Copies(OptimizerState):
         for options in (*groups, *(value for value in state.values() if isinstance(value, dict))):
             options.update({key: own(value) for key, value in options.items()})
         for group in groups:
-            group["params"][:] = map(own, group["params"])
+            group["params"] = [own(param) for param in group["params"]]
         params = [param for group in groups for param in group["params"]]
         slots = [
             Slot(param, {key: own(array) for key, array in arrays.items()})
