@@ -120,6 +120,14 @@ def test_a_name_like_an_automatic_one() -> None:
     raises_unchanged(optimizer, ValueError, message, lambda: optimizer.add_param_group(group))
 
 
+def test_automatic_names_after_a_group_was_removed() -> None:
+    optimizer = MindSporeAdagrad([{"params": [np.ones(3)]}, {"params": [np.ones(2)]}])
+    del optimizer.param_groups[0]
+    optimizer.step([np.ones(2)])
+    optimizer.add_param_group({"params": [np.ones(1), np.ones(4)]})
+    assert optimizer.names == ["param1", "param2", "param3"]
+
+
 def test_no_groups_without_groups() -> None:
     optimizer = MindSporeAdagrad([np.ones(3)])
     message = "add_param_group: expected an optimizer that was constructed with groups"

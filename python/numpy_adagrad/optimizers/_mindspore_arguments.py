@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from itertools import count, islice
 from typing import Any
 
 import numpy as np
@@ -50,12 +51,11 @@ def named_rate(group: Group, k: int) -> Group:
     return {**group, "lr_name": f"{SHARED_RATE}_group_{k}" if "lr" in group else SHARED_RATE}
 
 
-def name_all(groups: list[Group], start: int) -> list[Group]:
-    """Name the arrays without a name param0, param1, ..., where the first has the number `start`."""
+def name_all(groups: list[Group], start: int, taken: Collection[str] = ()) -> list[Group]:
+    """Name the arrays without a name param0, param1, ..., but for `taken` names, with the number `start` first."""
+    free = (name for i in count(start) if (name := f"param{i}") not in taken)
     for group in groups:
-        stop = start + len(group["params"])
-        group.setdefault("param_names", [f"param{i}" for i in range(start, stop)])
-        start = stop
+        group.setdefault("param_names", list(islice(free, len(group["params"]))))
     return groups
 
 

@@ -216,7 +216,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
         with self._lock:
             self._check_reentry()
             group = named_rate(read_group(param_group), self._next_group)
-            name_all([group], len(self._slots))
+            name_all([group], len(self._slots), self._bound.names)
             group = self._checked_group(group)
             length = list_length([group], self._list_length)
             own = {"_next_group": self._next_group + 1, "_list_length": length}
