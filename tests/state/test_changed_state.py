@@ -60,6 +60,14 @@ def test_state_of_no_parameter(dialect: Dialect, index: Any) -> None:
     assert index not in opt.state
 
 
+def test_state_by_the_parameter_as_in_torch(dialect: Dialect) -> None:
+    param: Any = normal(6)
+    opt = dialect.make([param])
+    message = "state: expected an index below 1 or the name of a parameter, got ndarray"
+    raises(KeyError, message, lambda: opt.state[param])
+    assert param not in opt.state
+
+
 def test_state_by_a_name_that_is_no_text() -> None:
     opt = TorchAdagrad({("layer", "w"): normal(6)})
     name: Any = ("layer", "w")

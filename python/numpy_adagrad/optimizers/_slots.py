@@ -51,9 +51,13 @@ class StateView(Mapping[int, Mapping[str, Array]]):
         if isinstance(index, (int, np.integer)):
             found = int(index)
         else:
-            found = {name: i for i, name in enumerate(self._names())}.get(index, -1)
+            try:
+                found = {name: i for i, name in enumerate(self._names())}.get(index, -1)
+            except TypeError:  # not hashable, as the parameter itself, by which torch finds a state
+                found = -1
         if not 0 <= found < len(slots):
-            raise KeyError(f"state: expected an index below {len(slots)} or the name of a parameter, got {index!r}")
+            got = type(index).__name__ if isinstance(index, np.ndarray) else repr(index)
+            raise KeyError(f"state: expected an index below {len(slots)} or the name of a parameter, got {got}")
         return MappingProxyType(slots[found].state)
 
     def __iter__(self) -> Iterator[int]:
