@@ -55,8 +55,9 @@ def test_errors() -> None:
         (RowSparse([0], np.ones((1, 2))), ValueError, "values: expected rows of shape (3,), got (2,)"),
     ):
         raises(error, message, lambda: grad + other)  # noqa: B023
-    with pytest.raises(TypeError, match="does not support ufuncs"):
-        grad + np.ones(3)  # type: ignore[operator]
+    message = "+: expected two RowSparse, got an array; add it to `.toarray(shape)`"
+    raises(TypeError, message, lambda: grad + np.ones((3, 3)))  # type: ignore[operator]
+    raises(TypeError, message, lambda: np.ones((3, 3)) + grad)  # type: ignore[operator]
     with pytest.raises(TypeError, match="unsupported operand"):
         1 + grad
     number, whole = "factor: expected a number", RowSparse([0], [[1, 2]])

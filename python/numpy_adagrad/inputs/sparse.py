@@ -72,6 +72,8 @@ class RowSparse:
 
     def __add__(self, other: RowSparse) -> RowSparse:
         """Add another gradient of the same parameter: its entries follow those here."""
+        if isinstance(other, np.ndarray):  # or NumPy raises errors about ufuncs and concatenation
+            raise TypeError("+: expected two RowSparse, got an array; add it to `.toarray(shape)`")
         if not isinstance(other, RowSparse):
             return NotImplemented
         if self.values.dtype != other.values.dtype:
@@ -86,7 +88,7 @@ class RowSparse:
 
     def __radd__(self, other: int) -> RowSparse:
         """Add to 0, with which `sum` begins."""
-        return self if type(other) is int and other == 0 else NotImplemented
+        return self if type(other) is int and other == 0 else self.__add__(other)  # type: ignore[operator]
 
     def __mul__(self, factor: Number) -> RowSparse:
         """Multiply all values by a number or an array of one element, which is rounded to their dtype first."""
