@@ -11,6 +11,7 @@ import pytest
 import torch
 from helpers.bits import assert_same_bits
 from helpers.contents import contents
+from helpers.errors import raises_unchanged
 from helpers.torch_arrays import to_numpy, to_torch, torch_step
 from helpers.values import bfloat16, draw
 from numpy_adagrad import TorchAdagrad
@@ -171,6 +172,25 @@ def test_torch_loads_a_file_of_a_state_dict(number: Any, tmp_path: Path) -> None
     theirs = torch.optim.Adagrad([torch.ones(3)])
     theirs.load_state_dict(torch.load(tmp_path / "a", weights_only=True))
     assert theirs.param_groups[0]["lr"] == theirs.param_groups[0]["weight_decay"] == 0.5
+
+
+def test_loading_no_entry_allocates_nothing(tmp_path: Path) -> None:
+    """`allocate` may make a file anew, and so clear an accumulator before a later entry raises an error."""
+
+    def allocate(param: Array, dtype: npt.DTypeLike, value: complex) -> Array:
+        made = np.memmap(tmp_path / f"{param.size}", dtype, "w+", shape=param.shape)
+        made[...] = value
+        return made
+
+    ours = TorchAdagrad([np.ones(3), np.ones(2)], initial_accumulator_value=0.1, allocate=allocate)
+    ours.step([np.ones(3), np.ones(2)])
+    saved = ours.state_dict()
+    wrong = {**saved, "state": {1: {"step": np.float32(1), "sum": np.ones(7)}}}
+    message = "state[1]['sum']: expected shape (2,), got (7,)"
+    raises_unchanged(ours, ValueError, message, lambda: ours.load_state_dict(wrong))
+    ours.load_state_dict({**saved, "state": {1: {"step": np.float32(4), "sum": np.full(2, 9.0)}}})
+    assert_same_bits(ours.state[0]["sum"], np.full(3, 0.1))
+    assert_same_bits(ours.state[1]["sum"], np.full(2, 9.0))
 
 
 def test_loaded_values_are_copies() -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from .. import _core
 from ..inputs.containers import read_names
-from ..inputs.rounding import ieee
+from ..inputs.rounding import ieee, rounded
 from ..inputs.tensors import identity, to_array, to_tensor
 from ..inputs.types import Array, Group
 from ..inputs.validation import cast_like, check_dict, check_hashable, check_list, flag, number, step_count
@@ -164,7 +164,7 @@ class SavedState(Copies):
         for i, (key, slot) in enumerate(zip(keys, self._slots, strict=True)):
             saved = {} if state.get(key) is None else state[key]
             check_dict(f"state[{i}]", saved)
-            loaded = self._loaded_state(i, slot, saved) if saved else self._new_state(slot.param)
+            loaded = self._loaded_state(i, slot, saved) if saved else self._new_state(slot.param, _repeated)
             pairs += [(slot.state[role], loaded[role]) for role in slot.state]
         return pairs
 
@@ -222,6 +222,11 @@ class SavedState(Copies):
         return {
             key: self._loaded_array(key, saved[key], array, f"state[{i}][{key!r}]") for key, array in slot.state.items()
         }
+
+
+def _repeated(param: Array, dtype: np.dtype[Any], value: complex) -> Array:
+    """Return one element for all, without a new array: `allocate` could clear the file of the accumulator in use."""
+    return np.broadcast_to(rounded(value, dtype), param.shape)
 
 
 def _copied(value: Any, label: str) -> Any:

@@ -55,8 +55,8 @@ class OptimizerState(ABC):
         """Fill in a group's defaults, and raise an error for what the rule does not allow."""
 
     @abstractmethod
-    def _new_state(self, param: Array) -> dict[str, Array]:
-        """Create the state of a parameter that has taken no step."""
+    def _new_state(self, param: Array, allocate: Allocate | None) -> dict[str, Array]:
+        """Create the state of a parameter that has taken no step; `allocate`, if given, returns the accumulator."""
 
     def _shared_arrays(self) -> dict[str, Array]:
         """Return the arrays that belong to no single parameter, by name."""
@@ -134,7 +134,7 @@ class OptimizerState(ABC):
         names = read_names(groups, bound.groups, bound.names)
         _core.check_params(self._rule, params, list(names), start)
         known = {id(slot.param): slot for slot in known_slots}
-        slots = [known.get(id(param)) or Slot(param, self._new_state(param)) for param in params]
+        slots = [known.get(id(param)) or Slot(param, self._new_state(param, self._allocate)) for param in params]
         accumulators = [slot.state[self._accumulator] for slot in slots]
         index = [self._group_index(k, group) for k, group in enumerate(groups, len(bound.groups))]
         group_index = np.concatenate([*index, np.zeros(0, np.int32)])
@@ -168,7 +168,7 @@ class OptimizerState(ABC):
         if self._check_shared is not None:
             self._check_shared()
 
-    def _new_accumulator(self, param: Array, value: complex, argument: str) -> Array:
+    def _new_accumulator(self, param: Array, value: complex, argument: str, allocate: Allocate | None) -> Array:
         """Create an accumulator in the layout of its parameter, so that both are walked in the same order.
 
         `argument` is the constructor's name of `value`.
@@ -181,8 +181,8 @@ class OptimizerState(ABC):
         filled = rounded(value, dtype)
         if np.isfinite(value) and not np.isfinite(filled):
             raise ValueError(f"{argument}: expected a number within {dtype}, got {value.real}")
-        if self._allocate is not None:
-            return self._allocate(param, dtype, value)
+        if allocate is not None:
+            return allocate(param, dtype, value)
         accumulator = empty_like(param, dtype)
         _core.fill(accumulator, filled)
         return accumulator

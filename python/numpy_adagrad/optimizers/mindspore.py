@@ -222,8 +222,8 @@ class MindSporeAdagrad(MindSporeCheckpoints):
             own = {"_next_group": self._next_group + 1, "_list_length": length}
             self._add_group(group, (self.__dict__, own))
 
-    def _new_state(self, param: Array) -> dict[str, Array]:
-        return {"accum": self._new_accumulator(param, self._accum, "accum")}
+    def _new_state(self, param: Array, allocate: Allocate | None) -> dict[str, Array]:
+        return {"accum": self._new_accumulator(param, self._accum, "accum", allocate)}
 
     def _add_groups(self, bound: Bound, groups: list[Group], known_slots: list[Slot], *pairs: tuple[Any, Any]) -> None:
         check_names(groups, bound.names, grouped=self._grouped)

@@ -178,11 +178,11 @@ class TorchAdagrad(Optimizer):
         check_path(filled)
         return filled
 
-    def _new_state(self, param: Array) -> dict[str, Array]:
+    def _new_state(self, param: Array, allocate: Allocate | None) -> dict[str, Array]:
         argument = "initial_accumulator_value"
         initial = number(self.defaults[argument], argument)
         value = complex(initial, initial) if param.dtype.kind == "c" else initial
-        return {"step": np.zeros((), np.float32), "sum": self._new_accumulator(param, value, argument)}
+        return {"step": np.zeros((), np.float32), "sum": self._new_accumulator(param, value, argument, allocate)}
 
     def _counters(self, slots: list[Slot]) -> list[Array]:
         return [slot.state["step"] for slot in slots]
