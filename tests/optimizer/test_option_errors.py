@@ -172,6 +172,14 @@ def test_a_class_raises_at_once(dialect: Dialect) -> None:
     raises(TypeError, f"weight_decay: {cure}", lambda: MindSporeAdagrad([np.ones(3)], weight_decay=cosine))
 
 
+def test_a_class_that_is_written_to_a_group(dialect: Dialect) -> None:
+    optimizer = dialect.make([np.ones(3)])
+    optimizer.param_groups[0][dialect.group_rate] = schedules.constant
+    cure = "expected a callable of the number of steps, got the class constant; give constant(...)"
+    message = f"{dialect.rate}: {cure}"
+    raises_unchanged(optimizer, TypeError, message, lambda: optimizer.step([np.ones(3)]))
+
+
 # Options of this package
 
 

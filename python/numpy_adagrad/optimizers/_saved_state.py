@@ -15,7 +15,7 @@ from ..inputs.containers import read_names
 from ..inputs.rounding import ieee, rounded
 from ..inputs.tensors import identity, to_array, to_tensor
 from ..inputs.types import Array, Group
-from ..inputs.validation import cast_like, check_dict, check_hashable, check_list, flag, number, step_count
+from ..inputs.validation import cast_like, check_dict, check_hashable, check_list, flag, is_schedule, number, step_count
 from ._copies import Copies
 from ._slots import Pairs, Slot
 from ._state import all_params
@@ -36,7 +36,7 @@ class SavedState(Copies):
         A callable that asks for its own first value gets NaN.
         """
         value, place = self._bound.groups[k][key], (k, key)
-        if not callable(value):
+        if not is_schedule(value, key):
             return value
         if place in self._last_scheduled:
             return self._last_scheduled[place]

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from .. import _core
 from ..inputs.memmap import check_files
 from ..inputs.types import Group
-from ..inputs.validation import norm_limit, number, positive_scale
+from ..inputs.validation import is_schedule, norm_limit, number, positive_scale
 from ._checkpoints import Checkpoints
 from ._slots import Allocate
 
@@ -57,7 +57,7 @@ class Updates(Checkpoints):
         group = self._bound.groups[index]
         for key in self._scheduled_keys:
             value = group[key]  # once: another thread may change it
-            if callable(value):
+            if is_schedule(value, key):
                 value = self._scheduled[index, key] = self._scheduled_value(index, key, steps, value, key)
             options[key] = value
         return options

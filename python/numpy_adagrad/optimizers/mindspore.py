@@ -13,7 +13,7 @@ from ..inputs.containers import read_group, read_once
 from ..inputs.hints import NoAttribute, nearest
 from ..inputs.rounding import ieee
 from ..inputs.types import Array, Group, Params
-from ..inputs.validation import check_dict, number
+from ..inputs.validation import check_dict, is_schedule, number
 from ._mindspore_arguments import (
     SHARED_RATE,
     check_names,
@@ -244,7 +244,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
         if is_scheduled:
             decay = self._value_in_step(k, "weight_decay", steps, decay, "weight_decay")
         scaled, decays = scaled_decay(decay, self._norm_divisor, is_scheduled)
-        if callable(rate):
+        if is_schedule(rate, "learning_rate"):
             rate = self._value_in_step(k, "lr", steps, rate, "learning_rate")
         else:
             rate = rate_at(rate, steps, self._shifts_rates)
