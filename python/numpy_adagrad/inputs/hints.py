@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Any, NoReturn
@@ -25,6 +26,15 @@ def nearest(name: Any, names: Iterable[str]) -> str:
 def scheduler(value: Any) -> str:
     """Return where to find schedules if `value` is a scheduler of torch, otherwise nothing."""
     return SCHEDULES if hasattr(type(value), "get_last_lr") else ""
+
+
+def level_of_user() -> int:
+    """Return the `stacklevel` of a warning in the calling function that shows the line of the user's own program."""
+    package, _, _ = __name__.partition(".")
+    frame, level = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+        frame, level = frame.f_back, level + 1
+    return level
 
 
 class NoAttribute:

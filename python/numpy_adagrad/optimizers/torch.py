@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..inputs.containers import are_groups, read_groups, read_once
-from ..inputs.hints import nearest
+from ..inputs.hints import level_of_user, nearest
 from ..inputs.types import Array, Group, Params, Rate
 from ..inputs.validation import is_schedule, number
 from ._base import Optimizer
@@ -164,7 +164,7 @@ class TorchAdagrad(Optimizer):
         for key in group:
             if key in HINTS:
                 text = f"param_groups: TorchAdagrad does not read the key {key!r}; {self._foreign_names[key]}"
-                warnings.warn(text, UserWarning, stacklevel=2)
+                warnings.warn(text, UserWarning, stacklevel=level_of_user())
             elif key not in known and (hint := nearest(key, known)):
                 raise KeyError(f"param_groups: expected the keys of an option, got {key!r}{hint}")
         filled = {**self.defaults, **group}
