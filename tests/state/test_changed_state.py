@@ -1,5 +1,7 @@
 """Accumulators, counters and gradients that change between two steps."""
 
+import copy
+import operator
 from collections.abc import Callable
 from typing import Any
 
@@ -66,6 +68,21 @@ def test_state_by_the_parameter_as_in_torch(dialect: Dialect) -> None:
     message = "state: expected an index below 1 or the name of a parameter, got ndarray"
     raises(KeyError, message, lambda: opt.state[param])
     assert param not in opt.state
+
+
+def test_state_arrays_are_written_to_and_stay(dialect: Dialect) -> None:
+    opt = dialect.make([normal(6)])
+    accumulator, key, state = dialect.accumulator(opt, 0), dialect.optimizer._accumulator, opt.state
+    before = accumulator.copy()
+    state[0][key] += 1  # an error after the sum would leave it changed
+    assert_same_bits(accumulator, before + 1)
+    message = f"state: expected the arrays to stay, got another; write into it: state[0][{key!r}][...] = ..."
+    raises_unchanged(opt, TypeError, message, lambda: operator.setitem(state[0], key, normal(6)))
+    message = "state: expected the arrays to stay, got others; write into them, or load_state_dict(...)"
+    raises_unchanged(opt, TypeError, message, lambda: operator.setitem(state, 0, {}))
+    kept = copy.deepcopy(state[0])
+    accumulator[...] = 7
+    assert_same_bits(kept[key], before + 1)
 
 
 def test_state_by_a_name_that_is_no_text() -> None:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, NoReturn, TypeAlias
 
 import numpy as np
 
@@ -40,13 +39,38 @@ class Bound:
     """Those of parameters that are in no group now: if they come back, they continue with their state."""
 
 
-class StateView(Mapping[int, Mapping[str, Array]]):
+class StateArrays(Mapping[str, Array]):
+    """The arrays of one parameter, read-only as a mapping; the arrays may be written to, also by ``+=``."""
+
+    def __init__(self, arrays: dict[str, Array]) -> None:
+        self._arrays = arrays
+
+    def __getitem__(self, key: str) -> Array:
+        return self._arrays[key]
+
+    def __setitem__(self, key: str, array: Array) -> None:
+        if array is not self._arrays.get(key):  # `+=` assigns the array that it has written to
+            raise TypeError(
+                f"state: expected the arrays to stay, got another; write into it: state[0][{key!r}][...] = ..."
+            )
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._arrays)
+
+    def __len__(self) -> int:
+        return len(self._arrays)
+
+    def __repr__(self) -> str:
+        return repr(self._arrays)
+
+
+class StateView(Mapping[int, StateArrays]):
     """The arrays of each parameter by its flat index or name, read-only as a mapping; the arrays may be written to."""
 
     def __init__(self, slots: Callable[[], Sequence[Slot]], names: Callable[[], list[str]]) -> None:
         self._slots, self._names = slots, names
 
-    def __getitem__(self, index: int | str) -> Mapping[str, Array]:
+    def __getitem__(self, index: int | str) -> StateArrays:
         slots = self._slots()
         if isinstance(index, (int, np.integer)):
             found = int(index)
@@ -58,7 +82,10 @@ class StateView(Mapping[int, Mapping[str, Array]]):
         if not 0 <= found < len(slots):
             got = type(index).__name__ if isinstance(index, np.ndarray) else repr(index)
             raise KeyError(f"state: expected an index below {len(slots)} or the name of a parameter, got {got}")
-        return MappingProxyType(slots[found].state)
+        return StateArrays(slots[found].state)
+
+    def __setitem__(self, index: int | str, state: Any) -> NoReturn:
+        raise TypeError("state: expected the arrays to stay, got others; write into them, or load_state_dict(...)")
 
     def __iter__(self) -> Iterator[int]:
         return iter(range(len(self._slots())))
