@@ -74,11 +74,7 @@ GROUPS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
         f"{KEYS}'accum'; all groups share it: give accum to the constructor",
     ),
     "nothing": ({"params": []}, ValueError, "group: expected at least one array in `params`, got none"),
-    "negative_rate": (
-        {"lr": -0.5},
-        ValueError,
-        NEGATIVE,
-    ),
+    "negative_rate": ({"lr": -0.5}, ValueError, NEGATIVE),
     "negative_decay": (
         {"weight_decay": -1.0},
         ValueError,
@@ -105,6 +101,10 @@ def test_options_of_a_group(options: dict[str, Any], error: type[Exception], mes
     raises(error, message, lambda: MindSporeAdagrad([group]))
     optimizer, _ = start(DIALECT)
     raises_unchanged(optimizer, error, message, lambda: optimizer.add_param_group(group))
+
+
+def test_a_negative_rate_in_an_array_raises_at_once() -> None:
+    raises(ValueError, NEGATIVE, lambda: MindSporeAdagrad([{"params": [np.ones(3)], "lr": np.array(-0.5)}]))
 
 
 def test_a_group_that_is_none() -> None:

@@ -130,7 +130,7 @@ def read_rate(rate: Any) -> Any:
     if array.ndim > 1:
         raise ValueError(f"learning_rate: expected an array of 0 or 1 dimensions, got {array.ndim}")
     with ieee():
-        return array.astype(np.float32) if array.ndim else float(array)
+        return array.astype(np.float32) if array.ndim else read_rate(float(array))
 
 
 def read_decay(decay: Any) -> Any:
