@@ -1,5 +1,6 @@
 """What an optimizer tells of its progress: rates, steps, state by name."""
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,23 @@ def test_last_rate_is_that_of_the_last_step_with_a_result(dialect: Dialect) -> N
         optimizer.step([ones()])
     optimizer.step([np.full(3, np.inf, np.float32)], on_nonfinite="skip")
     assert (optimizer.last_lr, optimizer.steps, optimizer.skipped_steps) == ([0.25], 2, 1)
+
+
+def test_last_rates_follow_their_groups(dialect: Dialect) -> None:
+    """So do those of state dicts and checkpoints. A callable that no step has called has no last rate."""
+    key = dialect.group_rate
+    optimizer = dialect.optimizer(
+        [{"params": [ones()], key: schedules.exponential(rate, 0.5)} for rate in (0.5, 0.25, 0.125)]
+    )
+    for _ in range(2):
+        optimizer.step([ones()] * 3)
+    optimizer.param_groups.reverse()
+    assert optimizer.last_lr == [0.0625, 0.125, 0.25]
+    del optimizer.param_groups[0]
+    assert optimizer.last_lr == [0.125, 0.25]
+    assert copy.deepcopy(optimizer).last_lr == [0.125, 0.25]
+    optimizer.param_groups[0][key] = schedules.constant(3)
+    assert optimizer.last_lr == [3, 0.25]
 
 
 def test_last_rate_of_a_list() -> None:

@@ -117,7 +117,7 @@ class MindSporeCheckpoints(Optimizer):
         values, groups = from_checkpoint(state_dict, targets, self.names, self.param_groups)
         return self._loading(groups, {}, [(targets[key], value) for key, value in values.items()])
 
-    def _loading(self, groups: list[Group], last: dict[tuple[int, str], float], arrays: Pairs) -> Pairs:
+    def _loading(self, groups: list[Group], last: dict[tuple[int, str], tuple[Any, float]], arrays: Pairs) -> Pairs:
         return [(self.__dict__, {"_bound": replace(self._bound, groups=groups), "_last_scheduled": last}), *arrays]
 
     def _loading_ckpt_pairs(self, path: str, *, parameters: bool) -> Pairs:
@@ -147,7 +147,7 @@ class MindSporeCheckpoints(Optimizer):
         values, _ = from_checkpoint({**targets, **shared, **accums}, targets, self.names, self.param_groups)
         groups = [self._restored_group(*pair) for pair in zip(self.param_groups, options, strict=True)]
         last = {
-            (k, key): number(saved[key], key)
+            (k, key): (groups[k][key], number(saved[key], key))
             for k, saved in enumerate(options)
             for key in self._scheduled_keys
             if not isinstance(saved[key], np.ndarray)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
+from itertools import chain
 from typing import Any, ClassVar
 
 import numpy as np
@@ -27,7 +28,7 @@ class SavedState(Copies):
     _scheduled_keys: ClassVar[tuple[str, ...]] = ()  # the options that may be callables
     _required_keys: ClassVar[tuple[str, ...]]  # the numbers that a saved group must have
     _kept_keys: ClassVar[tuple[str, ...]] = ("params", "param_names")  # of a group: loading leaves them alone
-    _last_scheduled: dict[tuple[int, str], float]  # the last value of each callable, by group and option
+    _last_scheduled: dict[tuple[int, str], tuple[Any, float]]  # each callable and its last value, by group and option
 
     @ieee()
     def _saved_value(self, k: int, key: str, now: Callable[[Any], float] = lambda schedule: schedule(0)) -> Any:
@@ -38,8 +39,10 @@ class SavedState(Copies):
         value, place = self._bound.groups[k][key], (k, key)
         if not is_schedule(value, key):
             return value
-        if place in self._last_scheduled:
-            return self._last_scheduled[place]
+        for known in chain([place], self._last_scheduled):  # groups may stand in another order now
+            schedule, last = self._last_scheduled.get(known, (None, math.nan))
+            if schedule is value and known[1] == key:
+                return last
         if place in self._evaluated:
             return math.nan
         self._evaluated.add(place)
@@ -155,7 +158,7 @@ class SavedState(Copies):
             if key not in known:
                 raise ValueError(f"state: expected entries for the parameters of the groups, got {key!r}")
         last = {
-            (k, key): number(to_array(saved[key], key), key)
+            (k, key): (groups[k][key], number(to_array(saved[key], key), key))
             for k, saved in enumerate(saved_groups)
             for key in self._scheduled_keys
         }

@@ -44,7 +44,7 @@ class Updates(Checkpoints):
         self._skipped_steps = 0
         self._rule_options = {}
         self._last_scheduled = {}
-        self._scheduled: dict[tuple[int, str], float] = {}  # the values of the step that is running
+        self._scheduled: dict[tuple[int, str], tuple[Any, float]] = {}  # the same of the step that is running
         self._checked_values: dict[tuple[int, str, int], float] | None = None  # see `_calling_schedules_once`
         super().__init__(groups, single_param=single_param, state_dtype=state_dtype, allocate=allocate)
 
@@ -58,7 +58,8 @@ class Updates(Checkpoints):
         for key in self._scheduled_keys:
             value = group[key]  # once: another thread may change it
             if is_schedule(value, key):
-                value = self._scheduled[index, key] = self._scheduled_value(index, key, steps, value, key)
+                schedule, value = value, self._scheduled_value(index, key, steps, value, key)
+                self._scheduled[index, key] = schedule, value
             options[key] = value
         return options
 

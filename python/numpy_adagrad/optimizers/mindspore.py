@@ -261,8 +261,8 @@ class MindSporeAdagrad(MindSporeCheckpoints):
         place = k, key
         found = self._scheduled.get(place)
         if found is None:
-            found = self._scheduled[place] = self._scheduled_value(k, key, steps, schedule, label)
-        return found
+            found = self._scheduled[place] = schedule, self._scheduled_value(k, key, steps, schedule, label)
+        return found[1]
 
     def _last_rate(self, rate: Any) -> float:
         if type(rate) is float:
