@@ -88,6 +88,15 @@ def test_assigned_options(dialect: Dialect) -> None:
     raises_unchanged(optimizer, AttributeError, message, lambda: setattr(optimizer, "param_groups", []))
 
 
+def test_groups_are_added_by_an_operator(dialect: Dialect) -> None:
+    """It changes the list before it assigns it."""
+    optimizer, _ = start(dialect)
+    groups, copies = optimizer.param_groups, list(optimizer.param_groups)
+    optimizer.param_groups += []
+    assert optimizer.param_groups is groups
+    assert groups == copies
+
+
 @pytest.mark.parametrize(
     ("rule", "name", "cure"),
     [

@@ -78,8 +78,9 @@ class OptimizerState(ABC):
         return self._bound.groups
 
     @param_groups.setter
-    def param_groups(self, groups: Any) -> NoReturn:
-        raise AttributeError("param_groups: expected the groups to stay, got others; change the list and its dicts")
+    def param_groups(self, groups: Any) -> None:
+        if groups is not self._bound.groups:  # `+=` assigns the list that it has changed
+            raise AttributeError("param_groups: expected the groups to stay, got others; change the list and its dicts")
 
     @property
     def names(self) -> list[str]:
