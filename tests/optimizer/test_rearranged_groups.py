@@ -1,5 +1,6 @@
 """Groups, parameters and names that are rearranged in place: the next step and the state follow them, as in torch."""
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
@@ -207,6 +208,39 @@ def test_a_parameter_that_comes_back_continues_with_its_state(dialect: Dialect) 
     alone.step([value("b", 3)])
     assert_same_bits(optimizer.param_groups[1]["params"][2], alone.param_groups[0]["params"][0], "b")
     assert_same_bits(dialect.accumulator(optimizer, 3), dialect.accumulator(alone, 0), "its accumulator")
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_a_parameter_moves_into_a_group_that_is_added(dialect: Dialect, late: bool) -> None:
+    """As in torch, at once or after steps without it."""
+    optimizer = dialect.make(two_groups(dialect.group_rate, value))
+    optimizer.step([value(name, 1) for name in NAMES])
+    held = dialect.accumulator(optimizer, 1)
+    aside: dict[str, list[Any]] = {"params": [], "param_names": []}
+    move(optimizer.param_groups[0], 1, aside)
+    if late:
+        optimizer.step([value(name, 2) for name in ("a", "c", "d")])
+    optimizer.add_param_group({"params": [("b", *aside["params"])], dialect.group_rate: 0.125})
+    assert dialect.accumulator(optimizer, 3) is held
+    before = held.copy()
+    optimizer.step([None, None, None, value("b", 3)])
+    assert (held != before).all()
+    message = "params[4] ('e'): expected its own memory, got the same array as params[3] ('b')"
+    group = {"params": [("e", *aside["params"])]}
+    raises_unchanged(optimizer, ValueError, message, lambda: optimizer.add_param_group(group))
+
+
+def test_a_copy_keeps_the_state_of_a_parameter_in_no_group(dialect: Dialect) -> None:
+    optimizer = dialect.make(two_groups(dialect.group_rate, value))
+    optimizer.step([value(name, 1) for name in NAMES])
+    held = dialect.accumulator(optimizer, 1).copy()
+    aside: dict[str, list[Any]] = {"params": [], "param_names": []}
+    move(optimizer.param_groups[0], 1, aside)
+    optimizer.step([value(name, 2) for name in ("a", "c", "d")])
+    twin, aside = copy.deepcopy((optimizer, aside))
+    move(aside, 0, twin.param_groups[1])
+    assert_same_bits(dialect.accumulator(copy.deepcopy(twin), 3), held)
+    assert_same_bits(dialect.accumulator(twin, 3), held)
 
 
 def test_renamed_parameters(dialect: Dialect) -> None:

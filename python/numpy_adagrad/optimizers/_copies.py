@@ -25,12 +25,13 @@ class Copies(OptimizerState):
             kept = {key: value for key, value in _copied(self.__dict__).items() if key not in own}
             groups = [_copied(group) for group in self.param_groups]
             # Each parameter once: joblib.dump writes an array as often as it is named.
-            known = {id(slot.param): slot.state for slot in self._slots}
-            states = [known.get(id(param)) for group in groups for param in group["params"]]
-            return {**kept, "groups": groups, "states": states}
+            removed = self._bound.known.copy()
+            slots = [removed.pop(id(param), None) for group in groups for param in group["params"]]
+            states = [slot and slot.state for slot in slots]
+            return {**kept, "groups": groups, "states": states, "removed": list(removed.values())}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        groups, states = state.pop("groups"), state.pop("states")
+        groups, states, removed = (state.pop(key) for key in ("groups", "states", "removed"))
         own = _Owned()
         for options in (*groups, *(value for value in state.values() if isinstance(value, dict))):
             options.update({key: own(value) for key, value in options.items()})
@@ -38,14 +39,14 @@ class Copies(OptimizerState):
             group["params"] = [own(param) for param in group["params"]]
         params = [param for group in groups for param in group["params"]]
         slots = [
-            Slot(param, {key: own(array) for key, array in arrays.items()})
-            for param, arrays in zip(params, states, strict=True)
+            Slot(own(param), {key: own(array) for key, array in arrays.items()})
+            for param, arrays in (*zip(params, states, strict=True), *removed)
             if arrays is not None
         ]
         self.__dict__.update({key: own(value) for key, value in state.items()})
         self._check_shared = None  # a copy has its own arrays
         self._renew_lock()
-        self._bind(groups, slots)
+        self._bind(groups, {id(slot.param): slot for slot in slots})
 
 
 def _copied(values: dict[str, Any]) -> dict[str, Any]:

@@ -35,8 +35,8 @@ class Bound:
     slots: list[Slot]
     plan: _core.Plan
     files: list[MappedFile]
-    removed: list[Slot]
-    """Those of parameters that are in no group now: if they come back, they continue with their state."""
+    known: dict[int, Slot]
+    """All slots by the id of the parameter, also of those in no group now: if they come back, they continue."""
 
 
 class StateArrays(Mapping[str, Array]):

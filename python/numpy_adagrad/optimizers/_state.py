@@ -20,7 +20,7 @@ from ..inputs.memmap import check_files, mapped_files
 from ..inputs.rounding import rounded
 from ..inputs.types import Array, Group
 from ..inputs.validation import check_dict, check_list
-from ._slots import Allocate, Bound, Slot, StateView, check_allocate, read_state_dtype
+from ._slots import Allocate, Bound, Pairs, Slot, StateView, check_allocate, read_state_dtype
 
 
 class OptimizerState(ABC):
@@ -48,7 +48,7 @@ class OptimizerState(ABC):
             self._steps: Array = np.zeros(1, self._counter_dtype)
         self._check_shared = None
         self._renew_lock()
-        self._bind([self._checked_group(group) for group in groups], [])
+        self._bind([self._checked_group(group) for group in groups], {})
 
     @abstractmethod
     def _checked_group(self, group: Group) -> Group:
@@ -102,7 +102,7 @@ class OptimizerState(ABC):
             bound = self._bound
             if bound.plan.is_current(bound.groups):
                 return bound.slots
-            known = {id(slot.param): slot for slot in (*bound.slots, *bound.removed)}
+            known = bound.known
             params = [id(param) for param in all_params(bound.groups)]
             if not known.keys() >= set(params):
                 self._rebind()  # creates the state of new parameters
@@ -113,7 +113,7 @@ class OptimizerState(ABC):
     def _slots(self) -> list[Slot]:
         return self._bound.slots
 
-    def _bind(self, groups: list[Group], known_slots: list[Slot]) -> None:
+    def _bind(self, groups: list[Group], known: dict[int, Slot]) -> None:
         """Check all parameters and make the plan of a step. A parameter without a known slot gets a new state."""
         all_params(groups)  # raises an error for what is no group
         for k, group in enumerate(groups):
@@ -122,20 +122,17 @@ class OptimizerState(ABC):
                     raise KeyError(f"param_groups[{k}]: expected an entry {key!r}; add groups with add_param_group")
         roles = ("params", self._accumulator, "grads", self._counter)
         plan = _core.Plan(self._rule, roles, self._watched_keys)
-        bound = Bound([], {}, [], plan, [], [])
-        self._add_groups(bound, groups, known_slots)
-        current = {id(slot.param) for slot in bound.slots}
-        removed = [slot for slot in known_slots if id(slot.param) not in current]
-        self._bound = replace(bound, groups=groups, removed=removed)  # the list itself: a user may hold it
+        bound = Bound([], {}, [], plan, [], known.copy())
+        self._add_groups(bound, groups)
+        self._bound = replace(bound, groups=groups)  # the list itself: a user may hold it
 
-    def _add_groups(self, bound: Bound, groups: list[Group], known_slots: list[Slot], *pairs: tuple[Any, Any]) -> None:
+    def _add_groups(self, bound: Bound, groups: list[Group], *pairs: tuple[Any, Any]) -> None:
         """Check groups and add them to all parts of `bound`, and commit `pairs`, as a whole or not at all."""
         start = len(bound.slots)
         params = all_params(groups, len(bound.groups))
         names = read_names(groups, bound.groups, bound.names)
         _core.check_params(self._rule, params, list(names), start)
-        known = {id(slot.param): slot for slot in known_slots}
-        slots = [known.get(id(param)) or Slot(param, self._new_state(param, self._allocate)) for param in params]
+        slots = [bound.known.get(id(param)) or Slot(param, self._new_state(param, self._allocate)) for param in params]
         accumulators = [slot.state[self._accumulator] for slot in slots]
         index = [self._group_index(k, group) for k, group in enumerate(groups, len(bound.groups))]
         group_index = np.concatenate([*index, np.zeros(0, np.int32)])
@@ -143,16 +140,20 @@ class OptimizerState(ABC):
         counters = [] if has_counter else self._counters(slots)
         labels = [f"{role}[{start + i}]" for role in ("params", self._accumulator) for i in range(len(params))]
         files = mapped_files(zip(labels, [*params, *accumulators], strict=True))
-        parts = [(bound.groups, groups), (bound.names, names), (bound.slots, slots), (bound.files, files)]
+        parts: Pairs = [(bound.groups, groups), (bound.names, names), (bound.slots, slots), (bound.files, files)]
+        parts.append((bound.known, {id(slot.param): slot for slot in slots}))
         bound.plan.add_groups(groups, accumulators, counters, list(names), group_index, [*parts, *pairs])
 
     def _add_group(self, group: Group, *pairs: tuple[Any, Any]) -> None:
-        self._bound.plan.guard(lambda: self._add_groups(self._bound, [group], [], *pairs))
+        if any(id(param) in self._bound.known for param in group["params"]):
+            self._refresh_plan()  # it may have left its group
+        bound = self._bound
+        bound.plan.guard(lambda: self._add_groups(bound, [group], *pairs))
 
     def _rebind(self) -> None:
         self._check_reentry(closures=False)
         bound = self._bound
-        bound.plan.guard(lambda: self._bind(bound.groups, [*bound.slots, *bound.removed]))
+        bound.plan.guard(lambda: self._bind(bound.groups, bound.known))
 
     def _refresh_plan(self) -> None:
         """Bind the parameters again if they are no longer what they were."""

@@ -31,7 +31,7 @@ from ._mindspore_arguments import (
     value_text,
 )
 from ._mindspore_checkpoint import OPTIONS, MindSporeCheckpoints
-from ._slots import Allocate, Bound, Slot
+from ._slots import Allocate, Bound
 
 GROUP_KEYS = ("params", *OPTIONS, "param_names", "lr_name")
 HINTS = {
@@ -225,9 +225,9 @@ class MindSporeAdagrad(MindSporeCheckpoints):
     def _new_state(self, param: Array, allocate: Allocate | None) -> dict[str, Array]:
         return {"accum": self._new_accumulator(param, self._accum, "accum", allocate)}
 
-    def _add_groups(self, bound: Bound, groups: list[Group], known_slots: list[Slot], *pairs: tuple[Any, Any]) -> None:
+    def _add_groups(self, bound: Bound, groups: list[Group], *pairs: tuple[Any, Any]) -> None:
         check_names(groups, bound.names, grouped=self._grouped)
-        super()._add_groups(bound, groups, known_slots, *pairs)
+        super()._add_groups(bound, groups, *pairs)
 
     def _group_index(self, k: int, group: Group) -> Array:
         """A group has an even index, and an odd one for parameters whose name excludes them from weight decay."""
