@@ -140,8 +140,8 @@ class OptimizerState(ABC):
         counters = [] if has_counter else self._counters(slots)
         labels = [f"{role}[{start + i}]" for role in ("params", self._accumulator) for i in range(len(params))]
         files = mapped_files(zip(labels, [*params, *accumulators], strict=True))
-        parts: Pairs = [(bound.groups, groups), (bound.names, names), (bound.slots, slots), (bound.files, files)]
-        parts.append((bound.known, {id(slot.param): slot for slot in slots}))
+        parts: Pairs = [(bound.known, {id(slot.param): slot for slot in slots}), (bound.names, names)]
+        parts += [(bound.groups, groups), (bound.slots, slots), (bound.files, files)]
         bound.plan.add_groups(groups, accumulators, counters, list(names), group_index, [*parts, *pairs])
 
     def _add_group(self, group: Group, *pairs: tuple[Any, Any]) -> None:
