@@ -102,10 +102,15 @@ template <class Size> void Executor::concatenate(Size size) {
 }
 
 // Divides the concatenation among the threads: body(slot, begin, end, scratch) for each part within one tensor.
-template <class Body> void Executor::for_each_part(Body body) {
-    if (starts_.back() == 0) return;
-    parallel_for(starts_.back(), elements_, [&](int thread, std::ptrdiff_t begin, std::ptrdiff_t end) {
+template <class Body> void Executor::for_each_part(Body body) { for_each_part(0, starts_.back(), body); }
+
+// The same for a stretch of it.
+template <class Body> void Executor::for_each_part(std::ptrdiff_t first, std::ptrdiff_t last, Body body) {
+    if (first == last) return;
+    parallel_for(last - first, elements_, [&](int thread, std::ptrdiff_t begin, std::ptrdiff_t end) {
         Scratch *const scratch = scratch_ == nullptr ? nullptr : &scratch_[static_cast<std::size_t>(thread)];
+        begin += first;
+        end += first;
         std::size_t slot = std::upper_bound(starts_.begin(), starts_.end(), begin) - starts_.begin() - 1;
         for (; begin < end; ++slot) {
             const std::ptrdiff_t start = starts_[slot], stop = std::min(end, starts_[slot + 1]);
@@ -136,7 +141,7 @@ bool Executor::step(const StepOptions &options) noexcept {
         if (!(factor >= 1))
             for (KernelArgs &args : args_) args.clip = factor;
     }
-    update();
+    update(options.stretch);
     return true;
 }
 
@@ -186,17 +191,20 @@ void Executor::take_row_means() {
     });
 }
 
-void Executor::update() {
+void Executor::update(const std::optional<Stretch> &stretch) {
     take_row_means();
     for_each_sparse_part([this](const Tensor &tensor, std::ptrdiff_t begin, std::ptrdiff_t end, Scratch *scratch) {
         tensor.sparse->update(begin, end, args_[tensor.args], tensor.mean_length != 0, tensor.preprocesses, scratch);
     });
     concatenate(dense_elements);
-    for_each_part([this](std::size_t slot, std::ptrdiff_t begin, std::ptrdiff_t end, Scratch *scratch) {
+    const std::ptrdiff_t last = stretch ? std::clamp<std::ptrdiff_t>(stretch->end, 0, starts_.back()) : starts_.back();
+    const std::ptrdiff_t first = stretch ? std::clamp<std::ptrdiff_t>(stretch->begin, 0, last) : 0;
+    if (stretch) elements_ = last - first;
+    for_each_part(first, last, [this](std::size_t slot, std::ptrdiff_t begin, std::ptrdiff_t end, Scratch *scratch) {
         const Tensor &tensor = tensors[active[slot]];
         update_dense(tensor, begin, end, args_[tensor.args], scratch);
     });
-    counters.advance(active);
+    if (!stretch || stretch->is_last) counters.advance(active);
 }
 
 }  // namespace adagrad

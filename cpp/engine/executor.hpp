@@ -12,6 +12,13 @@
 
 namespace adagrad {
 
+// What one of several calls updates in a step with dense gradients and without row means: a stretch of their elements,
+// laid end to end, whose ends are moved down to cache lines of the parameters.
+struct Stretch {
+    std::ptrdiff_t begin, end;
+    bool is_last;  // counts the step
+};
+
 // The options of a step, the same for every rule.
 struct StepOptions {
     double grad_scale = 1;
@@ -22,6 +29,7 @@ struct StepOptions {
     std::optional<double> total_norm = std::nullopt;
     bool only_norm = false;   // take the norm, and no step
     bool only_check = false;  // neither
+    std::optional<Stretch> stretch = std::nullopt;
 
     bool takes_norm() const { return !total_norm && (max_norm || skip_nonfinite || only_norm); }
 };
@@ -74,11 +82,12 @@ class Executor {
     void reserve_scratch(int threads);
     template <class Size> void concatenate(Size size);
     template <class Body> void for_each_part(Body body);
+    template <class Body> void for_each_part(std::ptrdiff_t first, std::ptrdiff_t last, Body body);
     template <class Body> void for_each_sparse_part(Body body);
     void order_rows();
     double grad_norm();
     void take_row_means();
-    void update();
+    void update(const std::optional<Stretch> &stretch);
 };
 
 }  // namespace adagrad

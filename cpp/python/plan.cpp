@@ -78,7 +78,8 @@ int Plan::step(const py::list &groups, const py::object &grads, const py::object
     const py::tuple own_grads = as_tuple(grads);
     other_grads_.clear();
     converted_.clear();
-    const bool same_options = group_options_.unchanged(groups);
+    const bool continues = options.stretch && options.stretch->begin != 0;
+    const bool same_options = continues || group_options_.unchanged(groups);
     std::vector<py::object> held = std::move(held_);
     if (!arrays_are_current(groups, held)) return STALE;
     find_active(own_grads);

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
@@ -17,6 +17,7 @@ from ._slots import Allocate
 
 ON_NONFINITE = ("propagate", "skip", "raise")
 DONE, SKIPPED, STALE = _core.DONE, _core.SKIPPED, _core.STALE
+CHANGED_PARAMS = "params: expected the same arrays throughout a step, got others from another thread"
 
 StepOptions: TypeAlias = (
     tuple[()]
@@ -126,6 +127,32 @@ class Updates(Checkpoints):
                 options = (*options, total_norm(self._bound.plan.grad_norm or 0.0))
             self._update(grads, on_nonfinite, options)
 
+    def _step_by_stretches(
+        self, grads: Sequence[Any], stretches: Iterable[tuple[int, int]], grad_scale: Any
+    ) -> Iterator[int]:
+        """Take the step that `_check_step` has checked, with dense gradients that become known by and by.
+
+        Each stretch of their elements, end to end, has an index, which is yielded when the parameters there are
+        updated, and a number of real elements. An error in between leaves the step half done.
+        """
+        scale = 1.0 if grad_scale is None else positive_scale(grad_scale)
+        bound, begin = self._bound, 0
+        self._scheduled.clear()
+
+        def update(end: int, *, is_last: bool) -> None:
+            with self._lock:
+                check_files(bound.files)
+                if bound.plan.step_stretch(bound.groups, grads, self, scale, begin, end, is_last) == STALE:
+                    raise RuntimeError(CHANGED_PARAMS)
+
+        for index, count in stretches:
+            update(begin + count, is_last=False)
+            begin += count
+            yield index
+        update(begin, is_last=True)
+        self._last_scheduled |= self._scheduled
+        self._scheduled = {}
+
     def _update(self, grads: Sequence[Any], on_nonfinite: str, options: StepOptions) -> None:
         outcome = self._plan_step(grads, options)
         if self._scheduled:
@@ -146,7 +173,7 @@ class Updates(Checkpoints):
             bound = self._bound
             outcome = getattr(bound.plan, method)(bound.groups, grads, self, *options)
             if outcome == STALE:
-                raise RuntimeError("params: expected the same arrays throughout a step, got others from another thread")
+                raise RuntimeError(CHANGED_PARAMS)
         return outcome
 
     @property

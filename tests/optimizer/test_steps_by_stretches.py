@@ -1,0 +1,82 @@
+"""A step whose gradients become known by stretches, as between machines, is one step."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.contents import contents
+from helpers.dialects import Dialect
+from helpers.errors import raises
+from helpers.values import normal
+from numpy_adagrad.inputs.types import Array
+from threadpoolctl import threadpool_limits
+
+CUTS = [0, 0, 1, 700, 40_001, 40_002, 75_000, 75_000]
+
+
+def arrays(dialect: Dialect, seed: int) -> list[Any]:
+    """Two of them do not begin at a cache line, and one is not contiguous."""
+    dtypes = ["f4", "f8", "f2", "c8" if dialect.takes_complex else "f4"]
+    found = [normal(20_003, dtype=dtype, seed=seed + i)[1:] for i, dtype in enumerate(dtypes)]
+    return [*found[:2], found[2][::2], found[3]]
+
+
+def stretches(grads: list[Any], whole: list[Any]) -> Iterator[tuple[int, int]]:
+    """Write the gradients of a stretch when it is asked for; the rest is NaN."""
+    pairs = zip(grads, whole, strict=True)
+    parts = [(grad.view(grad.real.dtype), other.view(other.real.dtype)) for grad, other in pairs]
+    places = [(part, other, at) for part, other in parts for at in range(part.size)]
+    cuts = [*CUTS, len(places)]
+    for i, (begin, end) in enumerate(zip([0, *cuts], cuts, strict=False)):
+        for part, other, at in places[begin:end]:
+            part[at] = other[at]
+        yield i, end - begin
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_the_bits_do_not_depend_on_how_it_is_divided(dialect: Dialect, threads: int) -> None:
+    calls: list[int] = []
+
+    def schedule(step: int) -> float:
+        calls.append(step)
+        return 0.5 / (1 + step)
+
+    options: dict[str, Any] = {dialect.rate: schedule}
+    divided, other = (dialect.make(arrays(dialect, 0), **options) for _ in range(2))
+    with threadpool_limits(threads, user_api="openmp"):
+        for step in range(2):
+            whole = [grad.copy() for grad in arrays(dialect, 100 + step)]
+            grads = [np.full_like(grad, np.nan) for grad in whole]
+            found: Any = [*grads[:3], None] if step == 1 else grads
+            calls.clear()
+            with divided._calling_schedules_once():
+                divided._check_step(found, None, None, "propagate")
+                numbers = divided._step_by_stretches(found, stretches(grads[: 4 - step], whole[: 4 - step]), 3.0)
+                assert [*numbers] == [*range(len(CUTS) + 1)]
+            assert calls == [step]
+            other.step([*whole[:3], None] if step == 1 else whole, grad_scale=3.0)
+            assert contents(divided) == contents(other)
+            assert divided.last_lr == other.last_lr
+
+
+def test_what_changes_meanwhile_counts_from_the_next_step(dialect: Dialect) -> None:
+    divided, other = (dialect.optimizer([normal(70)]) for _ in range(2))
+    grads: list[Array] = [normal(70, seed=2)]
+    for number in divided._step_by_stretches(grads, [(0, 32), (1, 38)], None):
+        divided.param_groups[0][dialect.group_rate] = 0.25 + number
+    other.step(grads)
+    other.param_groups[0][dialect.group_rate] = 1.25
+    assert contents(divided) == contents(other)
+    divided.step(grads)
+    other.step(grads)
+    assert contents(divided) == contents(other)
+
+
+def test_other_parameters_meanwhile_are_an_error(dialect: Dialect) -> None:
+    optimizer = dialect.optimizer([normal(70)])
+    parts = optimizer._step_by_stretches([normal(70)], [(0, 32), (1, 38)], None)
+    next(parts)
+    optimizer.param_groups[0]["params"][0] = normal(70)
+    message = "params: expected the same arrays throughout a step, got others from another thread"
+    raises(RuntimeError, message, lambda: next(parts))
