@@ -7,7 +7,7 @@ Rank 0 prints a list with the seconds of each round, those of the slowest rank, 
 import json
 import sys
 import time
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -25,21 +25,21 @@ Step = Callable[[], object]
 class InTurn(Averaging):
     """Each bucket travels when the one before it has been added."""
 
-    def average_slice(self, buffer: Array, skipped: Container[int] = ()) -> None:
-        for number in range(len(self._buckets)):
+    def average(self, buffer: Array, skipped: Container[int] = ()) -> Iterator[tuple[int, int]]:
+        for number in range(len(self.buckets)):
             self._start(buffer, number).Wait()
-            self._add(buffer, number, skipped)
+            yield number, self._add(buffer, number, skipped)
 
 
 class OnlyExchange(Averaging):
-    def _add(self, buffer: Array, number: int, skipped: Container[int]) -> None:
-        pass
+    def _add(self, buffer: Array, number: int, skipped: Container[int]) -> int:
+        return 0
 
 
 class OnlyAddition(Averaging):
-    def average_slice(self, buffer: Array, skipped: Container[int] = ()) -> None:
-        for number in range(len(self._buckets)):
-            self._add(buffer, number, skipped)
+    def average(self, buffer: Array, skipped: Container[int] = ()) -> Iterator[tuple[int, int]]:
+        for number in range(len(self.buckets)):
+            yield number, self._add(buffer, number, skipped)
 
 
 AVERAGING = {"overlapped": Averaging, "in turn": InTurn, "exchange": OnlyExchange, "addition": OnlyAddition}
@@ -74,7 +74,7 @@ def averaging(kind: str, elements: int, dtype: str) -> Step:
     for own in opt._layout.arrays(opt._grads):
         own[...] = np.random.default_rng(comm.rank).normal(size=elements)
     made = AVERAGING[kind](opt._comm, opt._layout, BUCKET_SIZE)
-    return lambda: made.average_slice(opt._grads)
+    return lambda: list(made.average(opt._grads))
 
 
 def random_rows(rows: int, batch: int, dim: int) -> RowSparse:

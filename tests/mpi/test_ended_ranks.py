@@ -56,6 +56,19 @@ def test_an_error_that_the_others_cannot_learn_of_ends_the_job(kind: str) -> Non
     assert "MemoryError: only here" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("action", "message"),
+    [
+        ("interrupt", "KeyboardInterrupt"),
+        ("save", "RuntimeError: save: called from inside a step, which is half done; call it after the step"),
+    ],
+)
+def test_what_stops_half_a_step_ends_the_job(action: str, message: str) -> None:
+    done = launch(2, PROGRAM, "stop_half_way", action, aborts=False, machines=2)
+    assert done.returncode != 0
+    assert message in done.stderr
+
+
 def test_a_killed_rank_ends_the_job() -> None:
     done = launch(3, PROGRAM, "die")
     assert done.returncode != 0

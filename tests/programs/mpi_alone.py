@@ -4,7 +4,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -14,7 +14,8 @@ from helpers import mpi_cases
 from helpers.errors import error_of
 from mpi4py import MPI
 from numpy_adagrad import TorchAdagrad
-from numpy_adagrad.mpi import Replicated, ShardedTable
+from numpy_adagrad.inputs.types import Array
+from numpy_adagrad.mpi import Replicated, Sharded, ShardedTable
 
 comm = MPI.COMM_WORLD
 is_last = comm.rank == comm.size - 1
@@ -51,6 +52,25 @@ def lack_memory(kind: str) -> None:
         vars(optimizer)["_update"] = lack
     with suppress(MemoryError):
         step(max_norm=1.0)
+    comm.Barrier()
+
+
+def stop_half_way(action: str) -> None:
+    """The last rank gets a signal between two parts of an update, and catches what that raises."""
+    sharded = Sharded(TorchAdagrad, [np.zeros(64 * comm.size)], comm, bucket_size=1)
+    add = sharded._averaging._add
+
+    def add_and_stop(buffer: Array, number: int, skipped: Container[int]) -> int:
+        if number == 2 and action == "interrupt":
+            raise KeyboardInterrupt
+        if number == 2:
+            sharded.save("never written")
+        return add(buffer, number, skipped)
+
+    if is_last:
+        vars(sharded._averaging)["_add"] = add_and_stop
+    with suppress(BaseException):
+        sharded.step([np.ones(64 * comm.size)])
     comm.Barrier()
 
 
@@ -142,6 +162,7 @@ if __name__ == "__main__":
         raise_alone,
         die,
         lack_memory,
+        stop_half_way,
         raise_later,
         leave,
         leave_later,

@@ -22,7 +22,7 @@ call, folder = sys.argv[1], Path(sys.argv[2])
 def sharded_of(rule: str) -> Sharded:
     case = exact_case(rule)
     options = case.dialect.common | case.options
-    return Sharded(case.dialect.optimizer, case.form(case.params()), comm, **options)
+    return Sharded(case.dialect.optimizer, case.form(case.params()), comm, bucket_size=1000, **options)
 
 
 def save() -> None:

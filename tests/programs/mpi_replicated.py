@@ -17,6 +17,7 @@ from helpers.mpi_cases import (
 )
 from mpi4py import MPI
 from numpy_adagrad.mpi import Replicated
+from numpy_adagrad.mpi.communicators import duplicate, has_links
 
 comm = MPI.COMM_WORLD
 SCALINGS: list[dict[str, Any]] = [{"max_norm": 0.5}, {"max_norm": 0.5, "grad_scale": 3.0}, {"on_nonfinite": "skip"}]
@@ -60,4 +61,4 @@ for case in dense_cases():
 assert count > 30
 comm.Barrier()
 if comm.rank == 0:
-    print(f"{comm.size} ranks: same bits")
+    print(f"{comm.size} ranks, {1 + has_links(duplicate(comm))} machines: same bits")

@@ -13,6 +13,7 @@ from helpers.values import normal
 from mpi4py import MPI
 from numpy_adagrad.inputs.types import Array
 from numpy_adagrad.mpi import Replicated, Sharded
+from numpy_adagrad.mpi.communicators import duplicate, has_links
 
 comm = MPI.COMM_WORLD
 
@@ -64,7 +65,7 @@ def check_schedules(dialect: Dialect) -> None:
         return 0.5 / (1 + step)
 
     options: dict[str, Any] = dialect.common | {dialect.rate: schedule}
-    sharded = Sharded(dialect.optimizer, [normal(9, 20), normal(70)], comm, **options)
+    sharded = Sharded(dialect.optimizer, [normal(9, 20), normal(70)], comm, bucket_size=1, **options)
     own = dialect.optimizer([normal(9, 20), normal(70)], **options)
     grads = [normal(9, 20), normal(70)]
     for step, optimizer in ((sharded.step, sharded), (Replicated(own, comm).step, own)):
@@ -103,7 +104,7 @@ def check_forms(dialect: Dialect) -> None:
     ]
     for form in forms:
         options: dict[str, Any] = {dialect.rate: 0.5}
-        sharded = Sharded(dialect.optimizer, form([normal(*shape) for shape in shapes]), comm, **options)
+        sharded = Sharded(dialect.optimizer, form([normal(*shape) for shape in shapes]), comm, bucket_size=1, **options)
         alone = dialect.optimizer(form([normal(*shape) for shape in shapes]), **options)
         for step in range(2):
             by_rank = [
@@ -144,4 +145,4 @@ for dialect in DIALECTS.values():
 check_shares()
 comm.Barrier()
 if comm.rank == 0:
-    print(f"{comm.size} ranks: same bits")
+    print(f"{comm.size} ranks, {1 + has_links(duplicate(comm))} machines: same bits")

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 DEFAULT_REPR: Any = object.__repr__  # it shows an address, which differs between processes
 
+_half_done: list[MPI.Intracomm] = []
+"""The communicators of the steps in which this process is, and which an interrupt would leave half done."""
+
 Facts: TypeAlias = dict[str, str]
 """What all ranks must have in common, as text by its name in messages."""
 
@@ -36,6 +39,8 @@ def agreement(comm: MPI.Intracomm, call: str) -> Iterator[Facts]:
 
     They agree if all are in the same call, no block has raised an error, and all have put the same facts into the dict.
     """
+    if comm in _half_done:
+        raise RuntimeError(f"{call}: called from inside a step, which is half done; call it after the step")
     facts: Facts = {"call": call}
     error: Exception | None = None
     try:
@@ -49,7 +54,7 @@ def agreement(comm: MPI.Intracomm, call: str) -> Iterator[Facts]:
 
 
 @contextmanager
-def past_agreement(comm: MPI.Intracomm) -> Iterator[None]:
+def past_agreement(comm: MPI.Intracomm, ending: type[BaseException] = Exception) -> Iterator[None]:
     """End the job at an error in the block, such as a lack of memory: the others have no call left to learn of it.
 
     A FloatingPointError is that of `on_nonfinite`, which all ranks raise.
@@ -58,12 +63,23 @@ def past_agreement(comm: MPI.Intracomm) -> Iterator[None]:
         yield
     except FloatingPointError:
         raise
-    except Exception:
+    except ending:
         if comm.size == 1:
             raise
         traceback.print_exc()
         sys.stdout.flush()
         comm.Abort(1)
+
+
+@contextmanager
+def half_done(comm: MPI.Intracomm) -> Iterator[None]:
+    """End the job also at an interrupt in the block, which does half a step; other calls meanwhile raise an error."""
+    _half_done.append(comm)
+    try:
+        with past_agreement(comm, BaseException):
+            yield
+    finally:
+        _half_done.remove(comm)
 
 
 def _agree(comm: MPI.Intracomm, error: Exception | None, facts: Facts) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Container
+from collections.abc import Container, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,18 +11,15 @@ import numpy as np
 from ..inputs.aligned import CACHE_LINE
 from ..inputs.rounding import ieee
 from ..inputs.types import Array
+from .communicators import has_links
 from .layout import Layout
+from .rows import reals
 
 if TYPE_CHECKING:
     from mpi4py import MPI
 
 BUCKET_SIZE = 4 << 20
 """The default number of bytes that a rank receives at a time."""
-
-
-def reals(array: Array) -> Array:
-    """Return a contiguous array as one of real numbers: complex ones are added and divided by their parts."""
-    return array.view(array.real.dtype)
 
 
 class Averaging:
@@ -32,41 +29,76 @@ class Averaging:
     the bits of their sums differ between libraries, numbers of ranks and sizes of messages; they have no bfloat16
     either. An exchange followed by the sum sends as many bytes as the reduce-scatter that it replaces.
 
-    The exchange is divided into buckets: while a bucket is added, the next one travels.
+    The exchange is divided into buckets: while a bucket is added, the next one travels. Between machines, so do the
+    means of the one before it, or the parameters that have been updated with them (`overlaps`). In shared memory the
+    processors carry the bytes, and to wait for other ranks at each bucket costs more than it saves.
     """
 
     def __init__(self, comm: MPI.Intracomm, layout: Layout, bucket_size: int) -> None:
         self._comm, self._layout = comm, layout
         share = max(bucket_size // comm.size // CACHE_LINE, 1) * CACHE_LINE
-        self._buckets = [(begin, min(begin + share, layout.slice_size)) for begin in range(0, layout.slice_size, share)]
-        self._received = np.empty((min(2, len(self._buckets)), comm.size * min(share, layout.slice_size)), np.uint8)
+        self.buckets = [(begin, min(begin + share, layout.slice_size)) for begin in range(0, layout.slice_size, share)]
+        self.overlaps = len(self.buckets) > 1 and has_links(comm)
+        self._received = np.empty((min(2, len(self.buckets)), comm.size * min(share, layout.slice_size)), np.uint8)
 
-    def average_slice(self, buffer: Array, skipped: Container[int] = ()) -> None:
-        """Replace this rank's slice by the mean over ranks. The arrays with an index in `skipped` become undefined."""
+    def average(self, buffer: Array, skipped: Container[int] = ()) -> Iterator[tuple[int, int]]:
+        """Replace this rank's slice by the mean over ranks. The arrays with an index in `skipped` become undefined.
+
+        Yields each bucket, as soon as it is averaged, with the number of real numbers that it has in this slice.
+        """
         requests = []
-        for number in range(len(self._buckets) + 1):
-            if number < len(self._buckets):
+        for number in range(len(self.buckets) + 1):
+            if number < len(self.buckets):
                 requests.append(self._start(buffer, number))
             if number > 0:
-                requests[number - 1].Wait()
-                self._add(buffer, number - 1, skipped)
+                requests.pop(0).Wait()
+                yield number - 1, self._add(buffer, number - 1, skipped)
+
+    def collect(self, buffer: Array, numbers: Iterable[int]) -> None:
+        """Send this rank's slice to all others, bucket by bucket as `numbers` yields them, and receive theirs."""
+        from mpi4py import MPI
+
+        if not self.overlaps:
+            for _ in numbers:
+                pass
+            self._comm.Allgather(MPI.IN_PLACE, [buffer, MPI.BYTE])
+            return
+        requests = []
+        for number in numbers:
+            requests.append(self._start_collecting(buffer, number))
+            if len(requests) > 2:
+                requests.pop(0).Wait()
+        for request in requests:
+            request.Wait()
 
     def _start(self, buffer: Array, number: int) -> Any:
         from mpi4py import MPI
 
-        begin, end = self._buckets[number]
+        begin, end = self.buckets[number]
         ranks = np.arange(self._comm.size)
         counts = np.full(self._comm.size, end - begin)
         sent = [buffer, (counts, ranks * self._layout.slice_size + begin), MPI.BYTE]
         received = [self._received[number % 2], (counts, ranks * (end - begin)), MPI.BYTE]
         return self._comm.Ialltoallv(sent, received)
 
+    def _start_collecting(self, buffer: Array, number: int) -> Any:
+        from mpi4py import MPI
+
+        # MPICH's Iallgatherv would wait for this program between its steps, so that less of it would overlap.
+        begin, end = self.buckets[number]
+        places = np.arange(self._comm.size) * self._layout.slice_size + begin
+        counts = np.full(self._comm.size, end - begin)
+        counts[self._comm.rank] = 0
+        sent = [buffer, (counts, np.full_like(places, places[self._comm.rank])), MPI.BYTE]
+        return self._comm.Ialltoallv(sent, [buffer, (counts, places), MPI.BYTE])
+
     @ieee()
-    def _add(self, buffer: Array, number: int, skipped: Container[int]) -> None:
+    def _add(self, buffer: Array, number: int, skipped: Container[int]) -> int:
         layout, size = self._layout, self._comm.size
-        begin, end = self._buckets[number]
+        begin, end = self.buckets[number]
         start = self._comm.rank * layout.slice_size
         received = self._received[number % 2][: size * (end - begin)].reshape(size, end - begin)
+        count = 0
         for i, (_, dtype) in enumerate(layout.forms):
             first, last = layout.bounds(i, start + begin, start + end)
             if first == last or i in skipped:
@@ -79,6 +111,8 @@ class Averaging:
                 np.add(total, other, out=total)
             mean = reals(buffer[start:][place].view(dtype))
             np.divide(total, total.dtype.type(size), out=mean)
+            count += mean.size
+        return count
 
 
 @ieee()

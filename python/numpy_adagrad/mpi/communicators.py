@@ -29,9 +29,17 @@ def duplicate(comm: Any) -> MPI.Intracomm:
         return kept
     own = comm.Dup()
     comm.Set_attr(_key(), own)
+    machine = own.Split_type(MPI.COMM_TYPE_SHARED)
+    own.Set_attr(_links_key(), machine.size < own.size)
+    machine.Free()
     _duplicates.append(own)
     _watch_the_end()
     return own
+
+
+def has_links(comm: MPI.Intracomm) -> bool:
+    """Return whether the ranks of a duplicate are on several machines: the same answer on each of them."""
+    return bool(comm.Get_attr(_links_key()))
 
 
 @cache
@@ -41,6 +49,14 @@ def _key() -> int:
 
     key: int = MPI.Comm.Create_keyval(delete_fn=lambda comm, key, own: own.Free())
     return key
+
+
+@cache
+def _links_key() -> int:
+    """Return the key under which a duplicate keeps the answer of `has_links`."""
+    from mpi4py import MPI
+
+    return MPI.Comm.Create_keyval()
 
 
 @cache

@@ -168,10 +168,8 @@ class Replicated:
             array[...] = grad
 
     def _average_dense(self) -> None:
-        from mpi4py import MPI
-
-        self._averaging.average_slice(self._buffer)
-        self._comm.Allgather(MPI.IN_PLACE, [self._buffer, MPI.BYTE])
+        averaged = self._averaging.average(self._buffer)
+        self._averaging.collect(self._buffer, (number for number, _ in averaged))
 
     def _means(self, grads: list[Grad], shapes: list[tuple[int, ...]], sparse_mean: SparseMean) -> list[Any]:
         """Return the arrays of the buffer, and what `sparse_mean` makes of the sparse gradients."""

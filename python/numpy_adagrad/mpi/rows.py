@@ -8,7 +8,6 @@ import numpy as np
 
 from ..inputs.rounding import ieee
 from ..inputs.types import Array
-from .averaging import reals
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -17,6 +16,11 @@ if TYPE_CHECKING:
 def as_bytes(array: Array) -> Array:
     """Return the bytes of an array in C order, without a copy if they are in that order."""
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+
+
+def reals(array: Array) -> Array:
+    """Return a contiguous array as one of real numbers: complex ones are added and divided by their parts."""
+    return array.view(array.real.dtype)
 
 
 def row_bytes(array: Array) -> int:

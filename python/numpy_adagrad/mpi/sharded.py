@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from ..inputs.types import Array, Group, Params
 from ..inputs.validation import positive_int
 from ..optimizers._base import Optimizer
 from . import checkpoints
-from .agreement import agreement, array_labels, optimizer_facts, option_facts, past_agreement, value_facts
+from .agreement import agreement, array_labels, half_done, optimizer_facts, option_facts, past_agreement, value_facts
 from .averaging import BUCKET_SIZE, Averaging, total_norm
 from .communicators import duplicate
 from .divided import Divided
@@ -197,13 +197,18 @@ class Sharded(Divided):
                 parts = self._layout.parts(self._grads, self._comm.rank)
                 means = [None if i in missing else part for i, part in enumerate(parts)]
                 local._check_step(means, **options)
-            with past_agreement(self._comm):
+            by_bucket = self._averaging.overlaps and max_norm is None and on_nonfinite == "propagate"
+            with half_done(self._comm) if by_bucket else past_agreement(self._comm):
                 for view, grad in zip(self._layout.arrays(self._grads), own, strict=True):
                     if grad is not None:
                         view[...] = grad
-                self._averaging.average_slice(self._grads, missing)
-                local._step_part(means, partial(total_norm, self._comm), **options)
-                self._collect()
+                averaged = self._averaging.average(self._grads, missing)
+                if by_bucket:
+                    updated: Iterable[int] = local._step_by_stretches(means, averaged, grad_scale)
+                else:
+                    updated = [number for number, _ in averaged]
+                    local._step_part(means, partial(total_norm, self._comm), **options)
+                self._averaging.collect(self._values, updated)
 
     def _read(self, grads: Grads | None) -> list[Grad]:
         names, forms = self._local.names, self._layout.forms
@@ -218,9 +223,7 @@ class Sharded(Divided):
 
     def _collect(self) -> None:
         """Send this rank's slice of the parameters to all others."""
-        from mpi4py import MPI
-
-        self._comm.Allgather(MPI.IN_PLACE, [self._values, MPI.BYTE])
+        self._averaging.collect(self._values, range(len(self._averaging.buckets)))
 
     def _divisions(self) -> list[checkpoints.Division]:
         layout = self._layout
