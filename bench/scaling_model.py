@@ -29,11 +29,11 @@ class Link:
 def messages(ranks: int, elements: int) -> int:
     """Return how many messages a rank sends one after another in a dense step.
 
-    The handshake goes through a tree. Each bucket of gradients goes to each other rank, and the parameters, or the
-    means, go around a ring.
+    The handshake goes through a tree. Each bucket of gradients goes to each other rank, and so do its means, or the
+    parameters that are updated with them.
     """
     buckets = max(math.ceil(FLOAT32 * elements / BUCKET), 1)
-    return math.ceil(math.log2(ranks)) + (buckets + 1) * (ranks - 1)
+    return math.ceil(math.log2(ranks)) + 2 * buckets * (ranks - 1)
 
 
 def bytes_sent(ranks: int, elements: int) -> float:

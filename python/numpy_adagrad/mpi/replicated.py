@@ -47,7 +47,8 @@ class Replicated:
     comm : mpi4py.MPI.Intracomm
         The optimizers use a duplicate of it. No two methods of optimizers on it may run at a time, as in two threads.
     bucket_size : int, default 4 MiB
-        The number of bytes that a rank receives at a time. While they are added, the next ones travel.
+        The number of bytes that a rank receives at a time. While they are added, the next ones travel; between
+        machines, the means of those before them, too.
     debug : bool, default False
         Compare options, numbers of steps, parameters and accumulators of all ranks at each step, not only here.
 
@@ -61,7 +62,7 @@ class Replicated:
     Notes
     -----
     A step needs memory for the gradients once more, and twice `bucket_size`. The update begins when all gradients have
-    been averaged: a step checks all of them, and clips by the norm of all of them, before it changes anything.
+    been averaged, and changes all parameters in one call: a signal handler may save `opt` at any time.
 
     Start programs with ``python -m mpi4py``: an exception on one rank then ends the job with its message. If the
     program of one rank ends while others call an optimizer, these raise an error. An error that a rank meets when the

@@ -52,7 +52,8 @@ class Sharded(Divided):
     comm : mpi4py.MPI.Intracomm
         The optimizers use a duplicate of it. No two methods of optimizers on it may run at a time, as in two threads.
     bucket_size : int, default 4 MiB
-        The number of bytes that a rank receives at a time. While they are added, the next ones travel.
+        The number of bytes that a rank receives at a time. While they are added, and between machines their parameters
+        updated, the next ones travel.
     debug : bool, default False
         Compare options and numbers of steps of all ranks at each step, not only here.
     **arguments
@@ -76,6 +77,9 @@ class Sharded(Divided):
     -----
     Of the memory of an optimizer, the accumulators take 1/n of their size on each of `n` ranks. A step needs memory for
     the gradients once more, and twice `bucket_size`.
+
+    Between machines, the update of one bucket overlaps the exchange of the next. An interrupt in a step, of which half
+    may be done, ends the job there. See the guide to several machines.
 
     References
     ----------
