@@ -32,4 +32,4 @@ def test_a_plan_without_init() -> None:
     with pytest.raises(TypeError, match=MESSAGE):
         _core.Plan.__new__(_core.Plan).try_step([], [], None)
     with pytest.raises(TypeError, match="doesn't apply to a 'list' object"):
-        _core.Plan.try_step([], [], [], None)  # type: ignore[call-arg, arg-type]
+        _core.Plan.try_step([], [], [], None)  # type: ignore[arg-type]
