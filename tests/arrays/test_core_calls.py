@@ -1,0 +1,121 @@
+"""What the functions of the core check themselves, whoever calls them. The package's own Python calls them rightly."""
+
+import gc
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers.bits import assert_same_bits
+from helpers.dialects import Dialect
+from helpers.errors import raises
+from helpers.values import normal, read_only, zeros
+from numpy_adagrad import _core
+
+ROLES = ("params", "states", "grads", "counters")
+
+
+def plan_of(group: Any, states: Any, index: Any, counters: Any = ()) -> Any:
+    plan = _core.Plan("memory_bound", ROLES)
+    plan.add_groups([group], list(states), list(counters), [], index)
+    return plan
+
+
+def test_a_rule_that_does_not_exist() -> None:
+    message = "rule: expected one of 'torch', 'mindspore', 'memory_bound', got 'adam'"
+    raises(ValueError, message, lambda: _core.Plan("adam", ROLES))
+
+
+def test_the_yardstick_of_the_benchmark_adds_the_gradient() -> None:
+    """It has neither options nor steps to count."""
+    w, s, grad = normal(6, 4), zeros((6, 4)), normal(6, 4, seed=2)
+    groups = [{"params": [w]}]
+    plan = plan_of(groups[0], [s], np.zeros(1, np.int32))
+    expected = w - grad
+    assert plan.try_step(groups, [grad], None) == _core.DONE
+    assert_same_bits(w, expected, "parameter")
+    assert_same_bits(s, grad, "accumulator")
+
+
+W = normal(6, 4)
+INDEX = np.zeros(1, np.int32)
+WRONG_INDEX = "group_index: expected a contiguous int32 array"
+
+
+@pytest.mark.parametrize(
+    ("group", "states", "index", "counters", "error", "message"),
+    [
+        (["params"], [W], INDEX, [], TypeError, "groups: expected dicts with a list 'params'"),
+        ({}, [W], INDEX, [], TypeError, "groups: expected dicts with a list 'params'"),
+        ({"params": W}, [W], INDEX, [], TypeError, "groups: expected dicts with a list 'params'"),
+        ({"params": [W]}, [], INDEX, [], ValueError, "states: expected an array for each parameter"),
+        ({"params": [W]}, [zeros((6, 4))], [0], [], TypeError, WRONG_INDEX),
+        ({"params": [W]}, [zeros((6, 4))], np.zeros(1, np.int64), [], TypeError, WRONG_INDEX),
+        ({"params": [W]}, [zeros((6, 4))], np.zeros(4, np.int32)[::2], [], TypeError, WRONG_INDEX),
+        (
+            {"params": [W]}, [zeros((6, 4))], np.zeros(2, np.int32), [],
+            ValueError, "group_index: expected an index for each parameter",
+        ),
+        ({"params": [W]}, [zeros((6, 4))], INDEX, [zeros(1)], ValueError, "counters: expected 0, got 1"),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_groups_of_other_forms(
+    group: Any, states: Any, index: Any, counters: Any, error: type[Exception], message: str
+) -> None:
+    raises(error, message, lambda: plan_of(group, states, index, counters))
+
+
+def test_other_groups_in_a_step() -> None:
+    groups = [{"params": [normal(3)]}]
+    plan = plan_of(groups[0], [zeros(3)], INDEX)
+    others: list[Any] = [[], ["text"], [{"params": zeros(3)}], [{"params": []}], [{"params": [zeros(3)]}], 2 * groups]
+    for other in others:
+        assert plan.try_step(other, [normal(3)], None) == _core.STALE
+    assert plan.try_step(groups, [normal(3)], None) == _core.DONE
+
+
+PAIRS: list[tuple[Any, type[Exception], str]] = [
+    ([zeros(3), zeros(3)], TypeError, "expected a tuple (target, value)"),
+    ((zeros(3),), TypeError, "expected a tuple (target, value)"),
+    ((zeros(3), [1, 2, 3]), TypeError, "expected two arrays, two dicts or two lists"),
+    ((1, 1), TypeError, "expected two arrays, two dicts or two lists"),
+    ((zeros(3), zeros(4)), ValueError, "expected shape (3,), got (4,)"),
+    ((zeros(3), np.zeros(3)), TypeError, "expected the dtype of the target"),
+    ((read_only(zeros(3)), zeros(3)), ValueError, "expected a writeable array, got a read-only one"),
+]
+
+
+@pytest.mark.parametrize(("pair", "error", "message"), PAIRS, ids=[f"{k}" for k in range(len(PAIRS))])
+def test_a_pair_that_cannot_be_committed_leaves_the_others_unwritten(
+    pair: Any, error: type[Exception], message: str
+) -> None:
+    target: list[int] = []
+    raises(error, f"pairs[1]: {message}", lambda: _core.commit([(target, [1]), pair]))
+    assert target == []
+
+
+@pytest.mark.parametrize(
+    ("array", "value"),
+    [(zeros(6)[::2], zeros(())), (zeros(6), zeros(2)), (zeros(6), np.zeros(()))],
+    ids=["gaps", "two values", "other dtype"],
+)
+def test_memory_that_cannot_be_filled(array: Any, value: Any) -> None:
+    message = "array: expected contiguous memory and a value of its dtype"
+    raises(ValueError, message, lambda: _core.fill(array, value))
+
+
+def test_negative_numbers_of_stored_elements() -> None:
+    none = np.zeros(0, np.int64)
+    assert _core.coordinate_elements((3,), (none,), -1) is None
+    assert _core.coordinate_elements((), (), 0) is None
+    assert _core.compressed_elements(none, none, 1, 1, -1, False) is None
+    assert _core.compressed_elements(none, none, -1, 1, 0, False) is None
+
+
+def test_the_garbage_collector_finds_the_arrays_of_a_plan(dialect: Dialect) -> None:
+    w, other = normal(3), normal(4)
+    optimizer = dialect.make([w, other])
+    plan = optimizer._bound.plan
+    accumulators = [slot.state[optimizer._accumulator] for slot in optimizer._slots]
+    for array in (type(plan), w, other, *accumulators):
+        assert any(found is plan for found in gc.get_referrers(array))
