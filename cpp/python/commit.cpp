@@ -30,15 +30,15 @@ void check_pair(const py::handle &target, const py::handle &value, const std::st
         throw py::type_error(label + ": expected the dtype of the target");
 }
 
-bool is_nonempty_array(const py::tuple &pair) {
-    return kind_of(pair[0]) == Kind::ARRAY && PyArray_SIZE(array_of(pair[0])) != 0;
+bool is_nonempty_array(const py::handle &object) {
+    return kind_of(object) == Kind::ARRAY && PyArray_SIZE(array_of(object)) != 0;
 }
 
 // The memory of all array targets, as bounds in order that do not meet.
 std::vector<arrays::Extent> target_bounds(const std::vector<py::tuple> &pairs) {
     std::vector<arrays::Extent> bounds;
     for (const py::tuple &pair : pairs)
-        if (is_nonempty_array(pair)) bounds.push_back(arrays::bounds_of(array_of(pair[0])));
+        if (is_nonempty_array(pair[0])) bounds.push_back(arrays::bounds_of(array_of(pair[0])));
     std::sort(bounds.begin(), bounds.end(), [](const auto &a, const auto &b) { return a.low < b.low; });
     std::vector<arrays::Extent> merged;
     for (const arrays::Extent &one : bounds) {
@@ -85,7 +85,7 @@ Commit::Commit(const py::list &pairs) {
 void Commit::copy_values_in_targets() {
     const std::vector<arrays::Extent> targets = target_bounds(pairs_);
     for (py::tuple &pair : pairs_) {
-        if (!is_nonempty_array(pair)) continue;
+        if (!is_nonempty_array(pair[0])) continue;
         const arrays::Extent value = arrays::bounds_of(array_of(pair[1]));
         // The first target that ends after the value begins.
         const auto target = std::upper_bound(targets.begin(), targets.end(), value.low,

@@ -1,5 +1,6 @@
 """Unusual arrays are accepted as they are, and give the numbers of ordinary ones."""
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -163,6 +164,15 @@ def test_units_are_ignored(dialect: Dialect) -> None:
     dialect.make([length]).step([mass])
     assert_same_bits(values, expected)
     assert (length.unit, mass.unit) == ("m", "kg")
+
+
+def test_a_subclass_where_nothing_is_a_masked_array(dialect: Dialect, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`numpy.ma` is imported only when it is used, and may have been changed."""
+    w = normal(3, 4).view(np.matrix)
+    monkeypatch.setattr(np.ma, "MaskedArray", None)
+    check_step(dialect, [w], like([w]))
+    monkeypatch.delitem(sys.modules, "numpy.ma")
+    check_step(dialect, [w], like([w]))
 
 
 def test_memmap(dialect: Dialect, tmp_path: Path) -> None:

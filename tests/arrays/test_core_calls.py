@@ -8,6 +8,7 @@ import pytest
 from helpers.bits import assert_same_bits
 from helpers.dialects import Dialect
 from helpers.errors import raises
+from helpers.interpreters import succeed
 from helpers.values import normal, read_only, zeros
 from numpy_adagrad import _core
 
@@ -119,3 +120,12 @@ def test_the_garbage_collector_finds_the_arrays_of_a_plan(dialect: Dialect) -> N
     accumulators = [slot.state[optimizer._accumulator] for slot in optimizer._slots]
     for array in (type(plan), w, other, *accumulators):
         assert any(found is plan for found in gc.get_referrers(array))
+
+
+def test_a_dtype_of_others_before_ml_dtypes_is_imported() -> None:
+    """NumPy's own tests have one. No number of a dtype is known for bfloat16 yet."""
+    lines = ("import sys, numpy as np", "from numpy._core._rational_tests import rational",
+             "from numpy_adagrad import _core", "assert 'ml_dtypes' not in sys.modules",
+             "try: _core.check_array(np.zeros(3, rational), 'w')", "except TypeError as error: print(error)")  # fmt: skip
+    expected = "expected a real or complex floating-point array of at most 64 bits a part, got rational"
+    assert succeed("-c", "\n".join(lines)) == f"w: {expected}\n"
