@@ -124,8 +124,13 @@ def test_the_garbage_collector_finds_the_arrays_of_a_plan(dialect: Dialect) -> N
 
 def test_a_dtype_of_others_before_ml_dtypes_is_imported() -> None:
     """NumPy's own tests have one. No number of a dtype is known for bfloat16 yet."""
-    lines = ("import sys, numpy as np", "from numpy._core._rational_tests import rational",
-             "from numpy_adagrad import _core", "assert 'ml_dtypes' not in sys.modules",
-             "try: _core.check_array(np.zeros(3, rational), 'w')", "except TypeError as error: print(error)")  # fmt: skip
+    lines = [
+        "import sys, numpy as np",
+        "from numpy._core._rational_tests import rational",
+        "from numpy_adagrad import _core",
+        "assert 'ml_dtypes' not in sys.modules",
+        "try: _core.check_array(np.zeros(3, rational), 'w')",
+        "except TypeError as error: print(error)",
+    ]
     expected = "expected a real or complex floating-point array of at most 64 bits a part, got rational"
     assert succeed("-c", "\n".join(lines)) == f"w: {expected}\n"
