@@ -68,7 +68,7 @@ void Plan::bind_grad(std::size_t index, py::handle object) {
         converted_.push_back(py::reinterpret_steal<py::object>(PyArray_FromScalar(object.ptr(), nullptr)));
         object = converted_.back();
         if (!object) throw py::error_already_set();
-    } else if (!PyArray_Check(object.ptr()) && !other_grads_.empty() && !other_grads_[index].is_none()) {
+    } else if (!PyArray_Check(object.ptr()) && !other_grads_[index].is_none()) {  // read before
         if (!PyArray_Check(other_grads_[index].ptr())) return bind_sparse(index, other_grads_[index]);
         object = other_grads_[index];
     }

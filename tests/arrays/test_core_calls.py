@@ -1,15 +1,16 @@
 """What the functions of the core check themselves, whoever calls them. The package's own Python calls them rightly."""
 
-import gc
+from collections.abc import Callable
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from helpers.bits import assert_same_bits
-from helpers.dialects import Dialect
 from helpers.errors import raises
 from helpers.interpreters import succeed
-from helpers.values import normal, read_only, zeros
+from helpers.values import misaligned, normal, read_only, zeros
 from numpy_adagrad import _core
 
 ROLES = ("params", "states", "grads", "counters")
@@ -52,6 +53,7 @@ WRONG_INDEX = "group_index: expected a contiguous int32 array"
         ({"params": [W]}, [zeros((6, 4))], [0], [], TypeError, WRONG_INDEX),
         ({"params": [W]}, [zeros((6, 4))], np.zeros(1, np.int64), [], TypeError, WRONG_INDEX),
         ({"params": [W]}, [zeros((6, 4))], np.zeros(4, np.int32)[::2], [], TypeError, WRONG_INDEX),
+        ({"params": [W]}, [zeros((6, 4))], np.zeros(1, np.dtype("i4").newbyteorder()), [], TypeError, WRONG_INDEX),
         (
             {"params": [W]}, [zeros((6, 4))], np.zeros(2, np.int32), [],
             ValueError, "group_index: expected an index for each parameter",
@@ -113,13 +115,64 @@ def test_negative_numbers_of_stored_elements() -> None:
     assert _core.compressed_elements(none, none, -1, 1, 0, False) is None
 
 
-def test_the_garbage_collector_finds_the_arrays_of_a_plan(dialect: Dialect) -> None:
-    w, other = normal(3), normal(4)
-    optimizer = dialect.make([w, other])
-    plan = optimizer._bound.plan
-    accumulators = [slot.state[optimizer._accumulator] for slot in optimizer._slots]
-    for array in (type(plan), w, other, *accumulators):
-        assert any(found is plan for found in gc.get_referrers(array))
+def test_interleaved_targets_are_written_from_each_other() -> None:
+    table = normal(4, 3)
+    expected = table[:, [1, 2, 0]]
+    _core.commit([(table[:, k], table[:, (k + 1) % 3]) for k in range(3)])
+    assert_same_bits(table, expected)
+
+
+@pytest.mark.parametrize(
+    "counter", [np.zeros((), np.float64), zeros(1), zeros((2, 0)), read_only(zeros(())), misaligned(zeros(()))]
+)
+def test_counters_of_another_form(counter: Any) -> None:
+    plan = _core.Plan("torch", ROLES)
+    message = "counters[0]: expected a writeable float32 array of shape ()"
+    raises(TypeError, message, lambda: plan.add_groups([{"params": [W]}], [zeros((6, 4))], [counter], [], INDEX))
+
+
+class Options:
+    """The part of an optimizer that the core calls."""
+
+    def __init__(self, result: Callable[[], Any], check: Any = None) -> None:
+        self.result, self._check_shared = result, check
+
+    def _hyperparameters(self, index: int, steps: int) -> Any:
+        return self.result()
+
+
+RIGHT = {"lr": 0.5, "lr_decay": 0.0, "weight_decay": 0.0, "eps": 1e-10, "maximize": False, "decays_sparse": False}
+
+
+def torch_plan(counter: Any) -> tuple[Any, list[Any]]:
+    groups: list[Any] = [{"params": [normal(3)]}]
+    plan = _core.Plan("torch", ROLES)
+    plan.add_groups(groups, [zeros(3)], [counter], [], INDEX)
+    return plan, groups
+
+
+def test_options_of_other_forms() -> None:
+    plan, groups = torch_plan(zeros(()))
+    step = partial(plan.try_step, groups, [normal(3, seed=2)])
+    raises(TypeError, "_hyperparameters: expected a dict", lambda: step(Options(lambda: None)))
+    raises(KeyError, "eps", lambda: step(Options(lambda: {"lr": 0.5, "lr_decay": 0.0, "weight_decay": 0.0})))
+    with pytest.raises(AttributeError, match="_check_shared"):
+        step(SimpleNamespace(_hyperparameters=lambda index, steps: RIGHT))
+    assert_same_bits(groups[0]["params"][0], normal(3))
+    assert step(Options(lambda: RIGHT)) == _core.DONE
+
+
+def test_groups_that_vanish_while_options_are_read() -> None:
+    plan, groups = torch_plan(zeros(()))
+    message = "param_groups: expected the same groups throughout a step"
+    raises(IndexError, message, lambda: plan.try_step(groups, [normal(3)], Options(lambda: groups.clear() or RIGHT)))
+
+
+@pytest.mark.parametrize("steps", [np.inf, np.nan])
+def test_steps_that_are_no_number(steps: float) -> None:
+    plan, groups = torch_plan(np.array(steps, np.float32))
+    message = f"steps[0]: expected a whole number of steps, got {steps}"
+    raises(ValueError, message, lambda: plan.try_step(groups, [normal(3)], Options(lambda: RIGHT)))
 
 
 def test_a_dtype_of_others_before_ml_dtypes_is_imported() -> None:

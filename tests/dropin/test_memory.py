@@ -50,6 +50,13 @@ def test_an_optimizer_to_which_its_parameters_refer_is_collected(refer: Callable
     assert found() is None
 
 
+def test_the_garbage_collector_finds_the_tensors_of_a_plan() -> None:
+    param, optimizer = stepped()
+    state = optimizer.state[param]
+    for held in (param, state, state["sum"], state["step"]):
+        assert any(found is optimizer._plan for found in gc.get_referrers(held))
+
+
 COLLECTS = """
 import gc
 import torch

@@ -1,5 +1,6 @@
 """Memory: how much a step takes beside the arrays, and on which pages accumulators lie."""
 
+import gc
 import json
 import tracemalloc
 from pathlib import Path
@@ -12,7 +13,7 @@ from helpers.bits import assert_same_bits
 from helpers.dialects import START, Dialect
 from helpers.errors import raises
 from helpers.interpreters import program
-from helpers.values import bfloat16
+from helpers.values import bfloat16, normal
 from numpy_adagrad import _core
 from numpy_adagrad.inputs.sparse import parts_of
 from numpy_adagrad.inputs.types import Array
@@ -105,3 +106,22 @@ def test_fill_raises(array: Array, value: Array, message: str) -> None:
     before = array.copy()
     raises(ValueError, message, lambda: _core.fill(array, value))
     assert_same_bits(array, before)
+
+
+def test_the_garbage_collector_finds_the_arrays_of_a_plan(dialect: Dialect) -> None:
+    w, other = normal(3), normal(4)
+    optimizer = dialect.make([w, other])
+    plan = optimizer._bound.plan
+    accumulators = [slot.state[optimizer._accumulator] for slot in optimizer._slots]
+    for array in (type(plan), w, other, *accumulators):
+        assert any(found is plan for found in gc.get_referrers(array))
+
+
+@pytest.mark.parametrize("kind", [_core.Plan, _core.TensorPlan])
+def test_the_garbage_collector_meets_a_plan_that_was_never_made(kind: type) -> None:
+    plan = kind.__new__(kind)
+    assert any(found is plan for found in gc.get_referrers(kind))
+    holder = [plan]
+    holder.append(holder)  # only the collector releases it
+    del plan, holder
+    gc.collect()
