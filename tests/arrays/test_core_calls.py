@@ -164,8 +164,13 @@ def test_options_of_other_forms() -> None:
 
 def test_groups_that_vanish_while_options_are_read() -> None:
     plan, groups = torch_plan(zeros(()))
+
+    def clear() -> dict[str, Any]:
+        groups.clear()
+        return RIGHT
+
     message = "param_groups: expected the same groups throughout a step"
-    raises(IndexError, message, lambda: plan.try_step(groups, [normal(3)], Options(lambda: groups.clear() or RIGHT)))
+    raises(IndexError, message, lambda: plan.try_step(groups, [normal(3)], Options(clear)))
 
 
 @pytest.mark.parametrize("steps", [np.inf, np.nan])

@@ -118,7 +118,7 @@ def test_the_garbage_collector_finds_the_arrays_of_a_plan(dialect: Dialect) -> N
 
 
 @pytest.mark.parametrize("kind", [_core.Plan, _core.TensorPlan])
-def test_the_garbage_collector_meets_a_plan_that_was_never_made(kind: type) -> None:
+def test_the_garbage_collector_meets_a_plan_that_was_never_made(kind: Any) -> None:
     plan = kind.__new__(kind)
     assert any(found is plan for found in gc.get_referrers(kind))
     holder = [plan]
