@@ -67,14 +67,10 @@ class Plan:
     # `optimizer` has the method `_hyperparameters(index, steps)` and the attribute `_check_shared`; it is None if the
     # groups have all options. The options of a step, in their order: grad_scale, max_norm, norm_divisor,
     # skip_nonfinite, total_norm, only_norm. With `only_norm`, it returns SKIPPED.
-    def step(
-        self, groups: list[Group], grads: Any, optimizer: Any, /, *options: float | None
-    ) -> int: ...
+    def step(self, groups: list[Group], grads: Any, optimizer: Any, /, *options: float | None) -> int: ...
     def try_step(self, groups: list[Group], grads: Any, optimizer: Any, /) -> int: ...
     # Checks all that a step would check, and reads the options. Returns SKIPPED or STALE.
-    def check_step(
-        self, groups: list[Group], grads: Any, optimizer: Any, /, *options: float | None
-    ) -> int: ...
+    def check_step(self, groups: list[Group], grads: Any, optimizer: Any, /, *options: float | None) -> int: ...
     # Updates a stretch of the dense elements, of all gradients end to end; the last call of a step counts it. The first
     # one reads the options for all. Returns DONE or STALE.
     def step_stretch(

@@ -11,7 +11,7 @@ from . import _core
 from .inputs.tensors import to_array
 from .inputs.types import Array
 from .inputs.validation import positive_scale
-from .migration.torch_optimizer import check_shareable, own_state
+from .migration.torch_tensors import check_shareable, own_state
 from .optimizers.torch import TorchAdagrad
 
 try:

@@ -8,8 +8,8 @@ import numpy as np
 
 from ..inputs.memmap import check_files
 from ..inputs.types import Array
-from ._slots import Slot
-from ._state import OptimizerState, all_params
+from ._slots import Slot, all_params
+from ._state import OptimizerState
 
 
 class Copies(OptimizerState):

@@ -18,8 +18,7 @@ from ..inputs.tensors import identity, to_array, to_tensor
 from ..inputs.types import Array, Group
 from ..inputs.validation import cast_like, check_dict, check_hashable, check_list, flag, is_schedule, number, step_count
 from ._copies import Copies
-from ._slots import Pairs, Slot
-from ._state import all_params
+from ._slots import Pairs, Slot, all_params
 
 
 class SavedState(Copies):

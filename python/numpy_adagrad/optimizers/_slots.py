@@ -11,7 +11,7 @@ import numpy as np
 from .. import _core
 from ..inputs.memmap import MappedFile
 from ..inputs.types import Array, Group
-from ..inputs.validation import check_callable
+from ..inputs.validation import check_callable, check_dict, check_list
 
 Allocate: TypeAlias = Callable[[Array, "np.dtype[Any]", complex], Array]
 Pairs: TypeAlias = list[tuple[Any, Any]]
@@ -109,3 +109,16 @@ def check_allocate(value: Any) -> None:
     """Raise TypeError unless `allocate` can be called or is None."""
     if value is not None:
         check_callable("allocate", value)
+
+
+def all_params(groups: Sequence[Group], start: int = 0) -> list[Any]:
+    """Return the parameters of groups that a user may have changed; the first group is number `start`.
+
+    Of saved groups, return their keys.
+    """
+    for k, group in enumerate(groups, start):
+        check_dict(f"param_groups[{k}]", group)
+        if "params" not in group:
+            raise KeyError(f"param_groups[{k}]: expected an entry 'params'")
+        check_list(f"param_groups[{k}]['params']", group["params"])
+    return [param for group in groups for param in group["params"]]

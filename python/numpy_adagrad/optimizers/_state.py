@@ -1,12 +1,9 @@
-"""The state of an optimizer: parameter groups, accumulators, the plan of a step, a lock."""
+"""The state of an optimizer: parameter groups, accumulators, the plan of a step."""
 
 from __future__ import annotations
 
-import os
-import threading
-import weakref
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, NoReturn
 
@@ -19,11 +16,11 @@ from ..inputs.containers import read_group, read_names
 from ..inputs.memmap import check_files, mapped_files
 from ..inputs.rounding import rounded
 from ..inputs.types import Array, Group
-from ..inputs.validation import check_dict, check_list
-from ._slots import Allocate, Bound, Pairs, Slot, StateView, check_allocate, read_state_dtype
+from ._lock import Locked
+from ._slots import Allocate, Bound, Pairs, Slot, StateView, all_params, check_allocate, read_state_dtype
 
 
-class OptimizerState(ABC):
+class OptimizerState(Locked, ABC):
     """Base of `Optimizer`. The class of a rule says how a group is read, and which arrays belong to a parameter."""
 
     _rule: ClassVar[str]  # its name in the core
@@ -33,7 +30,6 @@ class OptimizerState(ABC):
     _counter: ClassVar[str]  # the step counter's key in `state`, or its name if all parameters share it
     _counter_dtype: ClassVar[type[np.generic] | None] = None  # set if all parameters share a counter
     defaults: Group  # the options of a group that has none of its own
-    _bound: Bound
     # Raises an error if arrays lie in tensors of a framework, which have other memory now; set by `migration`.
     _check_shared: Callable[[], None] | None
 
@@ -217,46 +213,3 @@ class OptimizerState(ABC):
             self._check_reentry()
             group = self._checked_group(read_group(param_group))
             self._add_group(group)
-
-    # One call at a time
-
-    def _renew_lock(self) -> None:
-        self._lock = threading.RLock()
-        self._closures: set[int] = set()  # the threads that run a closure
-        self._evaluated: set[tuple[int, str]] = set()  # the options whose callables run for `_saved_value`
-        _optimizers[id(self)] = weakref.ref(self)
-
-    def _check_reentry(self, *, closures: bool = True) -> None:
-        """Raise RuntimeError inside a step, `allocate`, or a closure of this thread: none may change the optimizer."""
-        in_closure = closures and self._closures and threading.get_ident() in self._closures
-        if in_closure or self._bound.plan.is_stepping:
-            raise RuntimeError(f"{type(self).__name__}: called from inside its own step or allocate")
-
-
-def all_params(groups: Sequence[Group], start: int = 0) -> list[Any]:
-    """Return the parameters of groups that a user may have changed; the first group is number `start`.
-
-    Of saved groups, return their keys.
-    """
-    for k, group in enumerate(groups, start):
-        check_dict(f"param_groups[{k}]", group)
-        if "params" not in group:
-            raise KeyError(f"param_groups[{k}]: expected an entry 'params'")
-        check_list(f"param_groups[{k}]['params']", group["params"])
-    return [param for group in groups for param in group["params"]]
-
-
-# Not a WeakSet: it runs bytecode when an optimizer dies, and a Ctrl-C would be lost there. Addresses are reused, so
-# that dead references do not accumulate.
-_optimizers: dict[int, weakref.ref[OptimizerState]] = {}
-
-
-def _renew_locks() -> None:
-    # A thread that held a lock when the process forked does not exist in the child.
-    for reference in list(_optimizers.values()):
-        optimizer = reference()
-        if optimizer is not None:
-            optimizer._renew_lock()
-
-
-os.register_at_fork(after_in_child=_renew_locks)
