@@ -51,6 +51,8 @@ MESSAGES = {
     "overlapping": "ValueError: rank 0: params[1] ('b'): expected its own memory, got an overlap with params[0] ('a')",
     "sharded_option": differ("param_groups[0]['lr']", 0.25, 0.5),
     "sharded_argument": "ValueError: rank {last}: Invalid learning rate: -1",
+    "sharded_accum": differ("accum", 0.1, 0.2),
+    "table_accum": differ("accum", 0.1, 0.2),
     "sharded_centralization": "ValueError: rank {last}: param_groups[0]['grad_centralization']: expected False, "
     "as it needs whole rows, got True",
     "sharded_order": "KeyError: \"rank 0: params: expected groups with an entry 'params', got the keys "

@@ -195,6 +195,8 @@ CASES: dict[str, Callable[[], object]] = {
     "sharded_value": lambda: Sharded(TorchAdagrad, [np.full(3, float(is_wrong))], comm),
     "sharded_option": lambda: Sharded(TorchAdagrad, params(), comm, lr=0.5 if is_wrong else 0.25),
     "sharded_argument": lambda: Sharded(TorchAdagrad, params(), comm, lr=-1 if is_wrong else 0.25),
+    "sharded_accum": lambda: Sharded(MindSporeAdagrad, params(), comm, accum=0.2 if is_wrong else 0.1),
+    "table_accum": lambda: ShardedTable(8, 2, comm, MindSporeAdagrad, accum=0.2 if is_wrong else 0.1),
     "sharded_centralization": lambda: centralized(is_wrong),
     "sharded_order": lambda: Sharded(MindSporeAdagrad, [{"params": [RIGHT]}, {"order_params": [RIGHT]}], comm),
     "sharded_grad_shape": lambda: step_sharded(np.ones((4, 2), np.float32)),

@@ -132,8 +132,8 @@ def _difference(facts: list[Facts]) -> str:
 
 
 def option_facts(**options: Any) -> Facts:
-    """Return arguments as text, by name."""
-    return {name: repr(value) for name, value in options.items()}
+    """Return arguments as text, by name, without callables: `allocate` may open another file on each rank."""
+    return {name: _text(value) for name, value in options.items() if not callable(value)}
 
 
 def optimizer_facts(optimizer: Optimizer, params: Sequence[Array]) -> Facts:

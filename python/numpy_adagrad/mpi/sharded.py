@@ -118,7 +118,7 @@ class Sharded(Divided):
             self._check_groups()
             arrays = self._layout.arrays(self._values)
             facts |= {"bucket_size": str(bucket_size), **optimizer_facts(self._local, arrays)}
-            facts |= value_facts("params", arrays)
+            facts |= option_facts(**arguments) | value_facts("params", arrays)
 
     def _divide(self, optimizer_class: type[Optimizer], params: Params, arguments: Mapping[str, Any]) -> None:
         """Copy the parameters into the buffer, and make the optimizer of this rank's slice."""

@@ -92,7 +92,7 @@ class ShardedTable(Divided):
         self._comm = duplicate(comm)
         with agreement(self._comm, "ShardedTable") as facts:
             self._rows, self._dim = rows, dim = positive_int(rows, "rows"), positive_int(dim, "dim")
-            facts |= option_facts(rows=rows, dim=dim)
+            facts |= option_facts(rows=rows, dim=dim, **arguments)
             self._block = -(-rows // self._comm.size)
             self._bounds = np.minimum(np.arange(self._comm.size + 1) * self._block, rows)
             self.start, self.stop = (int(bound) for bound in self._bounds[self._comm.rank :][:2])
