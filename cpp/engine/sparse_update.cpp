@@ -39,10 +39,10 @@ class Prefetcher {
     const IndexedRow *next_;
 };
 
-// The first entry from `begin` on that begins a row.
-const IndexedRow *row_start(const RowGroups &groups, std::ptrdiff_t begin) {
-    const IndexedRow *entry = groups.begin() + begin;
-    while (entry != groups.begin() && entry != groups.end() && entry->row == entry[-1].row) ++entry;
+// The first of the entries [begin, end) that begins a row; `end` if none does. A long run goes through many such parts.
+const IndexedRow *row_start(const RowGroups &groups, std::ptrdiff_t begin, std::ptrdiff_t end) {
+    const IndexedRow *entry = groups.begin() + begin, *const stop = groups.begin() + end;
+    while (entry != groups.begin() && entry != stop && entry->row == entry[-1].row) ++entry;
     return entry;
 }
 
@@ -111,7 +111,7 @@ void SparseUpdate::order() noexcept {
 
 void SparseUpdate::sum_squares(std::ptrdiff_t begin, std::ptrdiff_t end, const KernelArgs &args, Scratch *scratch) {
     const Reduce reduce = square_sum_for(*kernels, args);
-    const IndexedRow *const start = row_start(groups, begin), *const stop = groups.begin() + end;
+    const IndexedRow *const start = row_start(groups, begin, end), *const stop = groups.begin() + end;
     groups.for_each_row(start, stop, [&](const IndexedRow *first, const IndexedRow *last) {
         double &sum = square_sums[static_cast<std::size_t>(first - groups.begin())];
         for_each_block(*this, [&](std::ptrdiff_t offset, std::ptrdiff_t count) {
@@ -123,7 +123,7 @@ void SparseUpdate::sum_squares(std::ptrdiff_t begin, std::ptrdiff_t end, const K
 
 void SparseUpdate::update(std::ptrdiff_t begin, std::ptrdiff_t end, const KernelArgs &args, bool takes_mean,
                           bool preprocesses, Scratch *scratch) const {
-    const IndexedRow *const start = row_start(groups, begin), *const stop = groups.begin() + end;
+    const IndexedRow *const start = row_start(groups, begin, end), *const stop = groups.begin() + end;
     const Update update = kernels->update[variant_for(args, preprocesses)];
     if (width <= MAX_NARROW && !takes_mean && kernels->accumulate == nullptr && param.contiguous() &&
         state.contiguous() && values.contiguous())

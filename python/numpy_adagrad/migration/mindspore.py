@@ -11,7 +11,7 @@ from ..inputs.tensors import to_parameter
 from ..inputs.types import Array
 from ..inputs.validation import check_shape, number, read_entry, step_count
 from ..optimizers._mindspore_arguments import ACCUM, MAX_STEPS, SHARED_RATE, check_names, read_decay, read_rate
-from ..optimizers._mindspore_checkpoint import rate_array
+from ..optimizers._mindspore_entries import rate_array
 from ..optimizers.mindspore import MindSporeAdagrad
 from .counterparts import Counterpart, collect, eps_text, rounding_text, steps_text, weight_decay
 from .notes import Note

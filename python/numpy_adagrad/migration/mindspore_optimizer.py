@@ -14,7 +14,7 @@ from ..inputs.rounding import ieee
 from ..inputs.types import Array, Group
 from ..inputs.validation import check_fit, check_kind, check_same, same_memory
 from ..optimizers._mindspore_arguments import SHARED_RATE
-from ..optimizers._mindspore_checkpoint import check_shared_rates, rate_array
+from ..optimizers._mindspore_entries import check_shared_rates, rate_array
 from ..optimizers.mindspore import MindSporeAdagrad
 from .mindspore_options import ParameterOptions, default_rate, read_options, read_rate
 from .shared_memory import SharedMemory
