@@ -194,7 +194,7 @@ def mutants(session: nox.Session) -> None:
 
 @nox.session
 def free_threaded(session: nox.Session) -> None:
-    """Build a free-threaded CPython from Debian's sources and run the tests that need no framework with it."""
+    """Build a free-threaded CPython; run the tests that need no framework, or with `-- --tsan` those in threads."""
     session.run(".ci/free-threaded", *session.posargs, external=True)
 
 
