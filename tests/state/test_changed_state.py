@@ -76,7 +76,7 @@ def test_state_arrays_are_written_to_and_stay(dialect: Dialect) -> None:
     before = accumulator.copy()
     state[0][key] += 1  # an error after the sum would leave it changed
     assert_same_bits(accumulator, before + 1)
-    message = f"state: expected the arrays to stay, got another; write into it: state[0][{key!r}][...] = ..."
+    message = f"state: expected the arrays to stay, got another; write into it, as state[0][{key!r}][...] = ... does"
     raises_unchanged(opt, TypeError, message, lambda: operator.setitem(state[0], key, normal(6)))
     message = "state: expected the arrays to stay, got others; write into them, or load_state_dict(...)"
     raises_unchanged(opt, TypeError, message, lambda: operator.setitem(state, 0, {}))

@@ -51,7 +51,7 @@ class StateArrays(Mapping[str, Array]):
     def __setitem__(self, key: str, array: Array) -> None:
         if array is not self._arrays.get(key):  # `+=` assigns the array that it has written to
             raise TypeError(
-                f"state: expected the arrays to stay, got another; write into it: state[0][{key!r}][...] = ..."
+                f"state: expected the arrays to stay, got another; write into it, as state[0][{key!r}][...] = ... does"
             )
 
     def __iter__(self) -> Iterator[str]:
