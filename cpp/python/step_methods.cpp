@@ -6,6 +6,8 @@
 namespace adagrad {
 namespace {
 
+enum : Py_ssize_t { FIRST_OPTION = 3, MAX_OPTIONS = 6 };
+
 // Arguments by position: the groups, the gradients, the optimizer, and options.
 struct Arguments {
     PyObject *const *given;
@@ -17,12 +19,12 @@ struct Arguments {
 
     // The number of an option; without it, or if it is None, nothing.
     std::optional<double> option(Py_ssize_t index) const {
-        if (3 + index >= count || given[3 + index] == Py_None) return std::nullopt;
-        const double value = PyFloat_AsDouble(given[3 + index]);
+        if (FIRST_OPTION + index >= count || given[FIRST_OPTION + index] == Py_None) return std::nullopt;
+        const double value = PyFloat_AsDouble(given[FIRST_OPTION + index]);
         if (value == -1 && PyErr_Occurred() != nullptr) throw py::error_already_set();
         return value;
     }
-    bool flag(Py_ssize_t index) const { return 3 + index < count && given[3 + index] == Py_True; }
+    bool flag(Py_ssize_t index) const { return FIRST_OPTION + index < count && given[FIRST_OPTION + index] == Py_True; }
     StepOptions options() const {
         StepOptions options;
         options.grad_scale = option(0).value_or(options.grad_scale);
@@ -34,8 +36,6 @@ struct Arguments {
         return options;
     }
 };
-
-enum : Py_ssize_t { MAX_OPTIONS = 6 };
 
 int try_step(Plan &plan, const Arguments &arguments) {
     return plan.try_step(arguments.groups(), arguments.grads(), arguments.optimizer());
@@ -54,7 +54,7 @@ int check_step(Plan &plan, const Arguments &arguments) {
 template <int (*METHOD)(Plan &, const Arguments &), Py_ssize_t OPTIONS>
 PyObject *call(PyObject *self, PyObject *const *given, Py_ssize_t count) {
     auto *const plan = adagrad::value_of<Plan>(self);
-    if (plan == nullptr || count < 3 || count > 3 + OPTIONS || !PyList_Check(given[0])) {
+    if (plan == nullptr || count < FIRST_OPTION || count > FIRST_OPTION + OPTIONS || !PyList_Check(given[0])) {
         PyErr_SetString(PyExc_TypeError, "Plan: expected a list of groups, gradients, an optimizer and options");
         return nullptr;
     }
