@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from . import _core, functional, schedules
 from .config import show_config
-from .inputs.sparse import RowSparse
+from .inputs.row_sparse import RowSparse
 from .optimizers.mindspore import MindSporeAdagrad
 from .optimizers.torch import TorchAdagrad
 

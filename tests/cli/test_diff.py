@@ -17,7 +17,8 @@ from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
 from numpy_adagrad.cli import diff_report
 from numpy_adagrad.cli.diff_plot import draw, draw_distances
 from numpy_adagrad.cli.main import main
-from numpy_adagrad.migration.divergence import Distance, settings
+from numpy_adagrad.migration.distance import Distance
+from numpy_adagrad.migration.divergence import settings
 
 
 @pytest.fixture

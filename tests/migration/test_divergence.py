@@ -8,20 +8,8 @@ import pytest
 from helpers.bits import assert_same_bits
 from helpers.errors import raises
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
-from numpy_adagrad.migration.divergence import (
-    Distance,
-    Floats,
-    Problem,
-    Settings,
-    Setup,
-    distance,
-    distances,
-    element_name,
-    first_beyond,
-    random_problem,
-    runs,
-    settings,
-)
+from numpy_adagrad.migration.distance import Distance, Floats, distance, element_name, first_beyond
+from numpy_adagrad.migration.divergence import Problem, Settings, Setup, distances, random_problem, runs, settings
 
 RULES = ("torch", "mindspore")
 

@@ -16,7 +16,7 @@ SHARED = {
     "__init__.py",
     "functional/__init__.py",
     "migration/__init__.py",
-    "inputs/sparse.py",
+    "inputs/row_sparse.py",
     "inputs/tensors.py",
     "benchmark/dense_candidates.py",
     "benchmark/dense_comparison.py",

@@ -9,23 +9,19 @@ Version 1 differs in two points: the digest is that of the whole file, and the d
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import re
-import shutil
-import stat
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping
 from io import BytesIO
 from reprlib import repr  # short, whatever the file holds
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 
 from ..inputs.types import Array
 from .digest import digest_of_arrays, digest_of_file, digest_of_version_1
+from .replacement import replacement
 
 FORMAT, VERSION, OLD_VERSION = "numpy-adagrad", "2", "1"
 START = b'{"__metadata__":'
@@ -33,19 +29,10 @@ METADATA = {"format", "version", "content", "complex", "sha256"}
 DTYPES = {"F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64"}
 DTYPES |= {f"{kind[0].upper()}{bits}": f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)}
 TAGS = {name: tag for tag, name in DTYPES.items()}
-KINDS = {stat.S_IFIFO: "a FIFO", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
-MOUNTED = (errno.EBUSY, errno.EXDEV)  # a file that is mounted by itself cannot be replaced
-NO_SYNC = (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EPERM)
 
 
 def write(path: str, arrays: Mapping[str, Array], content: Any) -> None:
-    """Write a file atomically: if the process or the machine stops meanwhile, the old file remains.
-
-    The new file is made in a temporary folder beside `path` and then replaces the old one. If the process is killed,
-    the folder ``.numpy-adagrad-*`` remains; nothing reads it. Only a file that cannot be replaced, because it is
-    mounted by itself, is overwritten. Modes and the synchronization of folders are left out where the file system
-    has none.
-    """
+    """Write a file atomically, as `replacement` does."""
     library = _library("save")
     metadata = {
         "format": FORMAT,
@@ -53,68 +40,13 @@ def write(path: str, arrays: Mapping[str, Array], content: Any) -> None:
         "content": json.dumps(content),
         "complex": json.dumps([key for key, array in arrays.items() if array.dtype.kind == "c"]),
     }
-    old_mode = _mode_of_old_file(path)
-    target = os.path.realpath(path)  # a symbolic link stays, and its target is replaced
-    folder = os.path.dirname(target)
-    named = folder if os.path.islink(path) else os.path.dirname(path) or os.curdir
-    with _temporary_folder(folder, named) as private:
-        temporary = os.path.join(private, "checkpoint")
-        with open(temporary, "xb") as file:
-            new_mode = os.fstat(file.fileno()).st_mode & 0o777  # as the umask sets it; safetensors sets 0600
+    with replacement(path) as temporary:
         try:
             # Copies take memory, so that arrays are copied only if the first file is wrong.
             if not _save(library, temporary, arrays, metadata, copy=False):
                 _save(library, temporary, arrays, metadata, copy=True)
         except library.SafetensorError as error:
             raise _system_error(error, path) from None
-        with suppress(OSError):
-            os.chmod(temporary, new_mode if old_mode is None else old_mode)
-        try:
-            _sync(temporary)
-        except OSError as error:
-            if error.errno not in NO_SYNC:
-                raise
-        try:
-            os.replace(temporary, target)
-        except OSError as error:
-            if error.errno not in MOUNTED or old_mode is None:
-                raise
-            shutil.copyfile(temporary, target)
-            with suppress(OSError):
-                _sync(target)
-        with suppress(OSError):  # the new file is in its place
-            _sync(folder)
-
-
-def _mode_of_old_file(path: str) -> int | None:
-    """Return the mode of a file that may be replaced, None if there is none; raise an error for anything else."""
-    try:
-        mode = os.stat(path).st_mode
-    except FileNotFoundError:
-        if os.path.basename(path) in ("", os.curdir, os.pardir):
-            raise ValueError(f"path: expected the name of a file, got {path!r}") from None
-        return None
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-    if not stat.S_ISREG(mode):
-        kind = KINDS.get(stat.S_IFMT(mode), "another kind")
-        raise ValueError(f"{path}: expected a regular file or a new name, got {kind}")
-    # The superuser may write to a read-only file, but should not by accident.
-    if not mode & 0o222:
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
-    os.close(os.open(path, os.O_WRONLY))  # raises the system's error if it cannot be written
-    return stat.S_IMODE(mode)
-
-
-@contextmanager
-def _temporary_folder(folder: str, named: str) -> Iterator[str]:
-    """Make a folder in `folder`; an error calls that `named`, as the user does."""
-    try:
-        temporary = TemporaryDirectory(prefix=".numpy-adagrad-", dir=folder, ignore_cleanup_errors=True)
-    except OSError as error:
-        raise OSError(error.errno, error.strerror, named) from None
-    with temporary as private:
-        yield private
 
 
 def _save(library: Any, path: str, arrays: Mapping[str, Array], metadata: dict[str, str], *, copy: bool) -> bool:
@@ -199,15 +131,6 @@ def _system_error(error: Exception, path: str) -> OSError:
     """Return the system's error, which safetensors reports as text alone."""
     code = re.search(r"(?:os error|code:) (\d+)", str(error))
     return OSError(int(code[1]), os.strerror(int(code[1])), path) if code else OSError(f"{path}: {error}")
-
-
-def _sync(path: str) -> None:
-    """Wait until a file or a folder is on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _stored(key: str, array: Array, *, copy: bool) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..migration.divergence import Distance, Distances, Floats, first_beyond
+from ..migration.distance import Distance, Distances, Floats, first_beyond
 from .plotting import COLORS, LABELS, style_axes, write_plot
 
 LARGEST, MEDIAN, MARK = "#24292f", "#8c959f", "#a3120a"

@@ -12,17 +12,8 @@ from rich.progress import track
 from rich.table import Table
 from rich.text import Text
 
-from ..migration.divergence import (
-    Distance,
-    Floats,
-    Problem,
-    Settings,
-    distances,
-    element_name,
-    first_beyond,
-    random_problem,
-    runs,
-)
+from ..migration.distance import Distance, Floats, element_name, first_beyond
+from ..migration.divergence import Problem, Settings, distances, random_problem, runs
 from ..migration.npz_file import read_problem
 from ..migration.registry import rule_module
 from ..migration.spec import Rule, defaults_of

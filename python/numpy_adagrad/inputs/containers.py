@@ -11,7 +11,8 @@ import numpy as np
 from .. import _core
 from .hints import nearest
 from .nested import check_same_arrays, children, leaves
-from .sparse import RowSparse, is_sparse
+from .row_sparse import RowSparse
+from .sparse import is_sparse
 from .tensors import is_foreign
 from .types import Array, Group
 from .validation import check_hashable, check_list

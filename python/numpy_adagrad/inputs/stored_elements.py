@@ -1,4 +1,4 @@
-"""The stored elements of sparse arrays of SciPy."""
+"""The indices of sparse gradients, and the stored elements of sparse arrays of SciPy."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import sys
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from .. import _core
 from .memmap import check_arrays
 from .types import Array
-from .validation import check_shape
+from .validation import check_shape, check_unmasked
 
 
 def is_scipy(grad: Any) -> bool:
@@ -100,6 +101,17 @@ def _compressed_axes(
         return [indices]
     rows = np.repeat(np.arange(lines[0]), np.diff(indptr).astype(np.int64))
     return [indices, rows] if by_column else [rows, indices]
+
+
+def as_indices(indices: npt.ArrayLike, label: str = "indices") -> Array:
+    """Return the indices of rows as an array; raise TypeError for another dtype or a mask."""
+    check_unmasked(label, indices)
+    array = np.asarray(indices)
+    if array.size == 0 and not isinstance(indices, np.ndarray):
+        array = array.astype(np.int64)
+    if array.dtype not in (np.int32, np.int64):
+        raise TypeError(f"{label}: expected int32 or int64, got {array.dtype}")
+    return array
 
 
 def check_range(places: Array, size: int, label: str) -> None:

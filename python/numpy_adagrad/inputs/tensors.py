@@ -82,6 +82,17 @@ def as_array(value: Any, label: str, *, from_devices: bool = True) -> Array | No
     return array if isinstance(array, np.ndarray) else None
 
 
+def tensor_rows(tensor: Any, label: str) -> tuple[Array, Array]:
+    """Return the indices and values of a sparse COO tensor of torch."""
+    layout = str(getattr(tensor, "layout", type(tensor).__name__))
+    if layout != "torch.sparse_coo":
+        raise TypeError(f"{label}: expected a sparse COO tensor of torch, got {layout}")
+    if tensor.sparse_dim() != 1:
+        raise ValueError(f"{label}: expected one sparse dimension, got {tensor.sparse_dim()}")
+    tensor = tensor.detach()
+    return tensor._indices()[0].numpy(), to_array(tensor._values(), label)
+
+
 def identity(array: Array | np.generic) -> Array | np.generic:
     """Return the array unchanged; takes the place of `to_tensor` if no tensors are requested."""
     return array

@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from .divergence import Floats, Problem
+from .distance import Floats
+from .divergence import Problem
 
 START = "start."
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from .. import _core
 from ..inputs.rounding import ieee
-from ..inputs.sparse import RowSparse, tensor_rows
-from ..inputs.tensors import to_array
+from ..inputs.row_sparse import RowSparse
+from ..inputs.tensors import tensor_rows, to_array
 from ..inputs.types import Array
 from ..inputs.validation import check_kind, check_same, number
 from ..optimizers.torch import TorchAdagrad

@@ -10,7 +10,8 @@ import numpy as np
 from .. import _core
 from ..inputs.containers import Grads, flat_grads
 from ..inputs.memmap import check_arrays
-from ..inputs.sparse import RowSparse, is_sparse
+from ..inputs.row_sparse import RowSparse
+from ..inputs.sparse import is_sparse
 from ..inputs.stored_elements import check_mapped, check_range, scipy_elements
 from ..inputs.tensors import as_gradient
 from ..inputs.types import Array

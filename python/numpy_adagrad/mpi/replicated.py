@@ -9,7 +9,7 @@ import numpy as np
 
 from ..inputs.containers import Grads
 from ..inputs.memmap import check_files
-from ..inputs.sparse import RowSparse
+from ..inputs.row_sparse import RowSparse
 from ..inputs.types import Array
 from ..inputs.validation import positive_int
 from ..optimizers._base import Optimizer

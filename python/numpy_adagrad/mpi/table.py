@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..inputs.memmap import check_files
-from ..inputs.sparse import RowSparse, as_indices
-from ..inputs.stored_elements import check_range
+from ..inputs.row_sparse import RowSparse
+from ..inputs.stored_elements import as_indices, check_range
 from ..inputs.types import Array
 from ..inputs.validation import check_shape, positive_int
 from ..optimizers._base import Optimizer

@@ -15,7 +15,7 @@ from ..inputs.containers import Grads, flat_grads
 from ..inputs.hints import NoAttribute
 from ..inputs.memmap import check_files
 from ..inputs.nested import is_plain
-from ..inputs.sparse import RowSparse
+from ..inputs.row_sparse import RowSparse
 from ..inputs.types import Array
 from ..inputs.validation import check_callable
 from ._text import long_text, short_text
