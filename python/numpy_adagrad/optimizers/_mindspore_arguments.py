@@ -134,6 +134,8 @@ def read_rate(rate: Any) -> Any:
 
 
 def read_decay(decay: Any) -> Any:
+    if type(decay) is float and 0 <= decay < math.inf:
+        return decay
     if is_schedule(decay, "weight_decay"):
         return decay
     decay = number(decay, "weight_decay")
