@@ -1,12 +1,15 @@
 // Rows so narrow that a call for each would take longer than its arithmetic: they are collected and updated together.
 #include <cstring>
 
+#include "engine/prefetch.hpp"
 #include "engine/sparse_update.hpp"
 
 namespace adagrad {
 namespace {
 
 constexpr std::ptrdiff_t BATCH = 512;  // elements
+// Rows ahead of the one in use that are fetched.
+constexpr std::ptrdiff_t ROWS_AHEAD = 16;
 
 // The rows that a batch has collected, one after another, from or to an array. Copies of a fixed number of bytes are
 // one instruction each; 0 stands for any number.
@@ -20,7 +23,7 @@ template <std::size_t BYTES> class RowCopier {
     void store(std::ptrdiff_t place, std::ptrdiff_t row) const {
         std::memcpy(data_ + row * size(), at(place), BYTES != 0 ? BYTES : bytes_);
     }
-    void fetch(std::ptrdiff_t row) const { __builtin_prefetch(data_ + row * size()); }
+    void fetch(std::ptrdiff_t row) const { prefetch(data_ + row * size()); }
     char *at(std::ptrdiff_t place) const { return rows_ + place * size(); }
 
   private:
@@ -51,9 +54,9 @@ void SparseUpdate::update_narrow(const IndexedRow *start, const IndexedRow *stop
     const bool in_order = groups.is_ascending();  // the processor itself fetches what lies in order
     const IndexedRow *const end = groups.end();
     groups.for_each_row(start, stop, [&](const IndexedRow *first, const IndexedRow *last) {
-        for (const IndexedRow *entry = first; entry < last && entry - first < PREFETCH_DISTANCE; ++entry) {
-            if (end - entry <= PREFETCH_DISTANCE) break;
-            const IndexedRow &ahead = entry[PREFETCH_DISTANCE];
+        for (const IndexedRow *entry = first; entry < last && entry - first < ROWS_AHEAD; ++entry) {
+            if (end - entry <= ROWS_AHEAD) break;
+            const IndexedRow &ahead = entry[ROWS_AHEAD];
             params.fetch(ahead.row);
             states.fetch(ahead.row);
             if (!in_order) grads.fetch(ahead.source);

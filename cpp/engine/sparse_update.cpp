@@ -3,20 +3,27 @@
 #include <algorithm>
 #include <cstring>
 
+#include "engine/prefetch.hpp"
+
 namespace adagrad {
 namespace {
 
 constexpr std::ptrdiff_t CACHE_LINE = 64;
-constexpr std::ptrdiff_t MAX_PREFETCH_LINES = 16;
+// Rows ahead of the one in use that are fetched.
+constexpr std::ptrdiff_t ROWS_AHEAD = 8;
+// Of a longer row only the first lines are fetched: the processor itself fetches those that follow.
+constexpr std::ptrdiff_t MAX_LINES = 12, FIRST_LINES = 2;
 
 void prefetch_row(const StridedView &view, std::ptrdiff_t row, std::ptrdiff_t width) {
     if (!view.contiguous()) return;
-    const char *const begin = view.data + row * width * view.itemsize;
-    const char *const end = begin + std::min(width * view.itemsize, MAX_PREFETCH_LINES * CACHE_LINE);
-    for (const char *line = begin; line < end; line += CACHE_LINE) __builtin_prefetch(line);
+    const std::ptrdiff_t row_bytes = width * view.itemsize;
+    const char *const begin = view.data + row * row_bytes;
+    const char *const end = begin + (row_bytes <= MAX_LINES * CACHE_LINE ? row_bytes : FIRST_LINES * CACHE_LINE);
+    for (const char *line = begin; line < end; line += CACHE_LINE) prefetch(line);
 }
 
-// Fetches the rows of entries a little before they are used, each once.
+// Fetches the rows of entries a little before they are used, each once: they lie anywhere, so that the processor cannot
+// predict the next one.
 class Prefetcher {
   public:
     Prefetcher(const SparseUpdate &update, const IndexedRow *first)
@@ -24,7 +31,7 @@ class Prefetcher {
 
     // `first` is used next. The values of a long run of equal rows are fetched by the kernel that adds them.
     void before(const IndexedRow *first) {
-        const IndexedRow *const stop = first + std::min(update_.groups.end() - first, PREFETCH_DISTANCE);
+        const IndexedRow *const stop = first + std::min(update_.groups.end() - first, ROWS_AHEAD);
         for (next_ = std::max(next_, first); next_ < stop; ++next_) {
             if (next_->source >= 0) prefetch_row(update_.values, next_->source, update_.width);
             if (next_ != first && next_->row == next_[-1].row) continue;
@@ -129,9 +136,9 @@ void SparseUpdate::update(std::ptrdiff_t begin, std::ptrdiff_t end, const Kernel
         state.contiguous() && values.contiguous())
         return update_narrow(start, stop, update, args, scratch);
     KernelArgs row_args = args;
-    Prefetcher prefetch(*this, start);
+    Prefetcher prefetcher(*this, start);
     groups.for_each_row(start, stop, [&](const IndexedRow *first, const IndexedRow *last) {
-        prefetch.before(first);
+        prefetcher.before(first);
         update_row(first, last, update, row_args, takes_mean, scratch);
     });
 }

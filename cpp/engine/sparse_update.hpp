@@ -13,8 +13,6 @@ namespace adagrad {
 
 // Rows of at most so many elements are updated together.
 constexpr std::ptrdiff_t MAX_NARROW = 16;
-// Rows of a table lie anywhere, so that the processor cannot predict the next one.
-constexpr std::ptrdiff_t PREFETCH_DISTANCE = 16;
 
 struct SparseUpdate {
     // In C order. A row has `width` elements; the accumulator has as many, or one for each row.

@@ -98,7 +98,7 @@ void TensorPlan::prefetch_after(std::size_t index) const {
     slot.param_seen.prefetch(slot.param);
     slot.sum_seen.prefetch(slot.sum);
     slot.counter_seen.prefetch(slot.counter);
-    if (slot.state) __builtin_prefetch(slot.state.ptr());
+    if (slot.state) prefetch(slot.state.ptr());
 }
 
 bool TensorPlan::is_current(const Slot &slot) const {

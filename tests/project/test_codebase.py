@@ -95,6 +95,14 @@ def test_only_kernels_are_compiled_for_an_instruction_set() -> None:
     assert all(line.strip().startswith("add_kernels(") for line in lines)
 
 
+@pytest.mark.parametrize("name", ["narrow_rows", "sparse_update"])
+def test_the_compiler_keeps_prefetches(name: str) -> None:
+    """GCC drops the calls of a function that only prefetches, unless it seems to have an effect."""
+    source = CPP / "engine" / f"{name}.cpp"
+    code = command_output(COMPILER, "-O3", "-std=c++20", "-fPIC", f"-I{CPP}", "-S", source, "-o", "-")
+    assert re.search(r"\t(prefetch|prfm)", code)
+
+
 def test_built_module_exports_its_initialisation_alone() -> None:
     lines = command_output(NM, "-D", "--defined-only", _core.__file__).splitlines()
     strong = [line.split()[-1] for line in lines if line.split()[-2] not in "wWvVu"]
