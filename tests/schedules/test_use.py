@@ -63,6 +63,15 @@ def test_numbers_of_numpy_become_python_floats() -> None:
     assert rate == schedules.exponential(0.5, 0.9)
 
 
+@pytest.mark.parametrize("rate", CASES, ids=NAMES)
+def test_steps_of_numpy(rate: Any) -> None:
+    """NumPy computes in the dtype of a scalar: in float32, rates were rounded, and in int64 they could overflow."""
+    for step in range(8):
+        for same in (np.int64(step), np.float32(step), np.array(step)):
+            assert type(rate(same)) is float
+            assert rate(same) == rate(step)
+
+
 def test_state_of_a_plateau_survives_json() -> None:
     rate = schedules.ReduceOnPlateau(0.5, patience=1)
     other = copy.deepcopy(rate)
@@ -140,6 +149,11 @@ ERRORS: dict[str, tuple[Any, type[Exception], str]] = {
         lambda: make.warmup(1e308, 2, 100)(0),
         OverflowError,
         "warmup: expected a rate within float64 for step 0, got inf",
+    ),
+    "steps": (
+        lambda: make.cosine(0.5, 3)(np.arange(3)),
+        TypeError,
+        "step: expected a number, got an array of shape (3,) and dtype int64",
     ),
     "epochs": (lambda: make.per_epoch(0.1, 3), TypeError, "schedule: expected a callable, got float"),
 }

@@ -5,11 +5,17 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 
+import numpy as np
+
+from ..inputs.validation import number
+
 
 class Schedule(ABC):
     """A callable of the number of steps. Its class gives the formula."""
 
     def __call__(self, step: int) -> float:
+        if type(step) is not int:  # NumPy would compute in the dtype of a scalar, and wrap or overflow silently
+            step = int(step) if isinstance(step, np.integer) else number(step, "step")  # type: ignore[assignment]
         try:
             rate = self._rate(step)
         except OverflowError:  # of `**`; other operators return infinity

@@ -15,6 +15,8 @@ from ._base import Schedule
 class constant(Schedule):
     """The rate ``lr``, times `factor` in the first `total_iters` steps, as ``ConstantLR`` of torch.
 
+    By default, it never changes; the defaults of torch are ``factor=1/3, total_iters=5``.
+
     Examples
     --------
     >>> from numpy_adagrad import schedules
