@@ -123,11 +123,18 @@ def test_interleaved_targets_are_written_from_each_other() -> None:
 
 
 @pytest.mark.parametrize(
-    "counter", [np.zeros((), np.float64), zeros(1), zeros((2, 0)), read_only(zeros(())), misaligned(zeros(()))]
+    ("counter", "got"),
+    [
+        (np.zeros((), np.float64), "float64 array of shape ()"),
+        (zeros(1), "float32 array of shape (1,)"),
+        (zeros((2, 0)), "float32 array of shape (2, 0)"),
+        (read_only(zeros(())), "a read-only float32 array of shape ()"),
+        (misaligned(zeros(())), "a misaligned float32 array of shape ()"),
+    ],
 )
-def test_counters_of_another_form(counter: Any) -> None:
+def test_counters_of_another_form(counter: Any, got: str) -> None:
     plan = _core.Plan("torch", ROLES)
-    message = "counters[0]: expected a writeable float32 array of shape ()"
+    message = f"counters[0]: expected a writeable float32 array of shape (), got {got}"
     raises(TypeError, message, lambda: plan.add_groups([{"params": [W]}], [zeros((6, 4))], [counter], [], INDEX))
 
 

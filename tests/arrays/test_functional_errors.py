@@ -15,7 +15,7 @@ Arguments: TypeAlias = dict[str, Any]
 Change: TypeAlias = Callable[[Arguments], Arguments]
 
 OWN = "expected its own memory, got "
-COUNTER = "expected a writeable float32 array of shape ()"
+COUNTER = "expected a writeable float32 array of shape (), got"
 
 
 def counter() -> Array:
@@ -74,6 +74,13 @@ def test_apply_adagrad(change: Change, error: type[Exception], message: str) -> 
 
 
 ADAGRAD: dict[str, tuple[Change, type[Exception], str]] = {
+    "params_none": (lambda a: {"params": None}, TypeError, "params: expected a sequence of arrays, got NoneType"),
+    "grads_number": (lambda a: {"grads": 1.0}, TypeError, "grads: expected a sequence of arrays, got float"),
+    "fused_array": (
+        lambda a: {"fused": np.ones(2)},
+        TypeError,
+        "fused: expected True or False, got ndarray of shape (2,)",
+    ),
     "params": (lambda a: {"params": [ones(), [1.0]]}, TypeError, "params[1]: expected a NumPy array, got list"),
     "params_number": (lambda a: {"params": [ones(), 1.0]}, TypeError, "params[1]: expected a NumPy array, got float"),
     "params_twice": (
@@ -124,20 +131,28 @@ ADAGRAD: dict[str, tuple[Change, type[Exception], str]] = {
         ValueError,
         "state_steps: expected 2 arrays, one for each parameter, got 1",
     ),
-    "step_number": (lambda a: {"state_steps": [counter(), 0.0]}, TypeError, f"state_steps[1]: {COUNTER}"),
-    "step_scalar": (lambda a: {"state_steps": [counter(), np.float32(0)]}, TypeError, f"state_steps[1]: {COUNTER}"),
+    "step_number": (lambda a: {"state_steps": [counter(), 0.0]}, TypeError, f"state_steps[1]: {COUNTER} float"),
+    "step_scalar": (
+        lambda a: {"state_steps": [counter(), np.float32(0)]},
+        TypeError,
+        f"state_steps[1]: {COUNTER} numpy.float32",
+    ),
     "step_shape": (
         lambda a: {"state_steps": [counter(), np.zeros(1, "f4")]},
         TypeError,
-        f"state_steps[1]: {COUNTER}",
+        f"state_steps[1]: {COUNTER} float32 array of shape (1,)",
     ),
-    "step_dtype": (lambda a: {"state_steps": [counter(), np.zeros(())]}, TypeError, f"state_steps[1]: {COUNTER}"),
+    "step_dtype": (
+        lambda a: {"state_steps": [counter(), np.zeros(())]},
+        TypeError,
+        f"state_steps[1]: {COUNTER} float64 array of shape ()",
+    ),
     "step_read_only": (
         lambda a: {"state_steps": [counter(), read_only(counter())]},
         TypeError,
-        f"state_steps[1]: {COUNTER}",
+        f"state_steps[1]: {COUNTER} a read-only float32 array of shape ()",
     ),
-    "first_step_number": (lambda a: {"state_steps": [0, 0]}, TypeError, f"state_steps[0]: {COUNTER}"),
+    "first_step_number": (lambda a: {"state_steps": [0, 0]}, TypeError, f"state_steps[0]: {COUNTER} int"),
     "sparse": (lambda a: {"has_sparse_grad": True}, RuntimeError, "`fused` does not support sparse grad"),
     "differentiable": (
         lambda a: {"fused": True, "differentiable": True},

@@ -33,12 +33,14 @@ def test_counter_changed_by_its_owner(dialect: Dialect) -> None:
     label = f"{dialect.optimizer._counter}[0]" if dialect.counts_each else dialect.optimizer._counter
     for counter in counters(opt):
         shape = counter.shape
-        message = f"{label}: expected a writeable {counter.dtype} array of shape {shape}"
+        right = f"{counter.dtype} array of shape {shape}"
+        message = f"{label}: expected a writeable {right}, got "
         counter.resize(10**5, refcheck=False)
-        raises_unchanged(opt, TypeError, message, lambda: opt.step([normal(6)]))
+        got = f"{counter.dtype} array of shape (100000,)"
+        raises_unchanged(opt, TypeError, message + got, lambda: opt.step([normal(6)]))
         counter.resize(shape, refcheck=False)
         counter.flags.writeable = False
-        raises_unchanged(opt, TypeError, message, lambda: opt.step([normal(6)]))
+        raises_unchanged(opt, TypeError, f"{message}a read-only {right}", lambda: opt.step([normal(6)]))
         counter.flags.writeable = True
     opt.step([normal(6)])
     assert set(dialect.steps(opt)) <= {1}
@@ -103,8 +105,9 @@ def test_counter_with_another_dtype(dialect: Dialect, change: Callable[[Any], An
     counter: Any
     for counter in counters(opt):
         right = counter.dtype
-        message = f"{label}: expected a writeable {right} array of shape {counter.shape}"
         counter.dtype = change(right)
+        message = f"{label}: expected a writeable {right} array of shape {counter.shape}, got "
+        message += f"{counter.dtype} array of shape {counter.shape}"
         for _ in range(2):
             raises_unchanged(opt, TypeError, message, lambda: opt.step([normal(6)]))
         counter.dtype = right

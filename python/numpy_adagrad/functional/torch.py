@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -82,17 +82,20 @@ def adagrad(
         "maximize": maximize,
         "decays_sparse": False,
     }
+    given = {"params": params, "grads": grads, "state_sums": state_sums, "state_steps": state_steps}
+    for name, arrays in given.items():
+        if not isinstance(arrays, Iterable):
+            raise TypeError(f"{name}: expected a sequence of arrays, got {type(arrays).__name__}")
     # Each is read once: a sequence may make a new view at every look-up.
-    params, grads, state_sums, state_steps = (list(arrays) for arrays in (params, grads, state_sums, state_steps))
-    names = {"grads": grads, "state_sums": state_sums, "state_steps": state_steps}
-    for name, arrays in names.items():
+    params, grads, state_sums, state_steps = (list(arrays) for arrays in given.values())
+    checked = {"params": params, "grads": grads, "state_sums": state_sums, "state_steps": state_steps}
+    for name, arrays in checked.items():
         if len(arrays) != len(params):
             raise ValueError(f"{name}: expected {len(params)} arrays, one for each parameter, got {len(arrays)}")
     for i, grad in enumerate(grads):
         if grad is None:
             raise TypeError(f"grads[{i}]: expected a NumPy array, got NoneType")
     groups = [{**options, "params": params}]
-    checked = {"params": params, **names}
     check_arrays((f"{name}[{i}]", array) for name, arrays in checked.items() for i, array in enumerate(arrays))
     roles = ("params", "state_sums", "grads", "state_steps")
     index = np.zeros(len(params), np.int32)
