@@ -151,8 +151,11 @@ DtypeCombo dtype_combo(PyArrayObject *param, PyArrayObject *state, PyArrayObject
         if (one.param == dtype_of(param) && one.state == dtype_of(state) && one.grad == dtype_of(grad))
             return one.combo;
     const std::string wanted = numpy_name(dtype_of(param));
-    throw py::type_error(label.text() + ": expected " + wanted + ", got " + dtype_name(grad) +
-                         "; cast it with .astype(" + (wanted == "bfloat16" ? "ml_dtypes." : "np.") + wanted + ")");
+    const char *const cast = label.of_tensor        ? ".to(torch."
+                             : wanted == "bfloat16" ? ".astype(ml_dtypes."
+                                                    : ".astype(np.";
+    throw py::type_error(label.text() + ": expected " + wanted + ", got " + dtype_name(grad) + "; cast it with " +
+                         cast + wanted + ")");
 }
 
 StridedView view_of(PyArrayObject *array, bool reversed) {

@@ -29,6 +29,7 @@ struct Label {
     const py::list *names;      // of the parameters; may be empty
     Py_ssize_t first_name = 0;  // the index to which the first name belongs
     std::string part = {};      // for example ".indices"
+    bool of_tensor = false;     // of torch, which is cast in another way
     std::string text() const;
 };
 

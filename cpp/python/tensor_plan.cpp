@@ -28,7 +28,9 @@ template <class Visit> void each_item(const py::dict &dict, Visit visit) {
 
 TensorPlan::TensorPlan(const std::string &rule, Roles roles, const py::tuple &watched_keys, const py::type &tensor_type)
     : Plan(rule, roles, watched_keys), sum_key_(interned(roles.state)), counter_key_(interned(roles.counter)),
-      reader_(tensor_type) {}
+      reader_(tensor_type) {
+    roles_.of_tensors = true;
+}
 
 void TensorPlan::add_tensors(const py::list &params, const py::list &param_states, const py::dict &states) {
     if (params.size() != entries_.size() || param_states.size() != entries_.size())

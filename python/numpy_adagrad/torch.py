@@ -11,7 +11,7 @@ from . import _core
 from .inputs.tensors import to_array
 from .inputs.types import Array
 from .inputs.validation import positive_scale
-from .migration.torch_tensors import check_shareable, own_state
+from .migration.torch_tensors import check_shareable, check_tensors, own_state
 from .optimizers.torch import TorchAdagrad
 
 try:
@@ -103,6 +103,7 @@ class Adagrad(torch.optim.Adagrad):
 
     _step_supports_amp_scaling = True  # GradScaler then sets `grad_scale` and `found_inf`
     _plan: _core.TensorPlan | None = None
+    param_groups: Any
 
     def add_param_group(self, param_group: dict[str, Any]) -> None:
         """Add a group of parameters, as torch does; ``differentiable=True`` raises ValueError."""
@@ -111,6 +112,7 @@ class Adagrad(torch.optim.Adagrad):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load the state dict of this optimizer or of ``torch.optim.Adagrad``."""
+        check_tensors(state_dict)
         super().load_state_dict(state_dict)
         self._plan = None  # it would keep the memory of the accumulators that are replaced
 
@@ -158,6 +160,8 @@ class Adagrad(torch.optim.Adagrad):
         return loss
 
     def _update(self, grad_scale: Any) -> None:
+        if not isinstance(self.param_groups, list):  # torch takes any sequence
+            self.param_groups = list(self.param_groups)
         scale = 1.0 if grad_scale is None else positive_scale(grad_scale.item())
         plan = self._plan
         if plan is None or plan.step_tensors(self.param_groups, self.state, self, scale) == _core.STALE:
@@ -169,6 +173,9 @@ class Adagrad(torch.optim.Adagrad):
         torch.autograd.graph.increment_version(updated)  # autograd raises its error for a graph that has saved them
         if grad_scale is not None and updated:  # torch's fused step leaves the unscaled gradients, too
             with torch.no_grad():
+                for param in updated:
+                    if param.grad.layout == torch.strided and 0 in param.grad.stride():  # a broadcast one
+                        param.grad = param.grad.contiguous()
                 torch._foreach_div_([param.grad for param in updated], grad_scale.reshape(()))
 
     # A step may lie in a function that torch compiles: it would trace the code below, and warn of what it cannot trace.

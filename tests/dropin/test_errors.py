@@ -218,6 +218,23 @@ def test_groups_that_are_no_dicts() -> None:
     raises(TypeError, "param_groups[0]: expected a dict, got UserDict", optimizer.step)
 
 
+def test_a_gradient_of_another_dtype() -> None:
+    (param,) = parameters([(4,)], torch.float64)
+    optimizer = Adagrad([param])
+    param.data = param.data.float()
+    param.grad = torch.ones(4)
+    param.data = param.data.double()
+    raises(TypeError, "grads[0]: expected float64, got float32; cast it with .to(torch.float64)", optimizer.step)
+
+
+def test_arrays_in_a_state_dict() -> None:
+    optimizer = Adagrad(parameters([(4,)]))
+    saved = optimizer.state_dict()
+    saved["state"][0] = {key: value.numpy() for key, value in saved["state"][0].items()}
+    text = "state[0]['step']: expected a tensor, got an array; state_dict(tensors=True) has tensors"
+    raises(TypeError, text, lambda: optimizer.load_state_dict(saved))
+
+
 def test_integers() -> None:
     param = torch.zeros(4, dtype=torch.int32)
     param.grad = torch.ones(4, dtype=torch.int32)

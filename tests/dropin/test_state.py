@@ -102,6 +102,16 @@ def test_a_later_group_under_another_default_device() -> None:
     assert optimizer.state[params[1]]["step"].device.type == "cpu"
 
 
+def test_groups_in_a_tuple() -> None:
+    ours, optimizer, theirs, reference = pair()
+    for step in range(2):
+        for params, opt in ((ours, optimizer), (theirs, reference)):
+            opt.param_groups = tuple(opt.param_groups)
+            set_grads(params, step)
+            opt.step()
+    assert_same(optimizer, reference)
+
+
 def test_a_later_group() -> None:
     ours, optimizer, theirs, reference = pair(**OPTIONS)
     for params, opt in ((ours, optimizer), (theirs, reference)):

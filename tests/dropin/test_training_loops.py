@@ -209,6 +209,18 @@ def test_scaled_gradients(scale: float, dtype: torch.dtype) -> None:
             assert param.grad is other.grad is None or torch.equal(param.grad, other.grad)
 
 
+def test_a_broadcast_gradient_that_is_scaled() -> None:
+    """The step was taken, and then torch's error was raised. torch's fused step writes beyond such a gradient."""
+    (param,) = parameters([(3,)])
+    start = param.detach().clone()
+    optimizer = Adagrad([param], lr=0.5, eps=0)
+    param.grad = torch.full((1,), 4.0).expand(3)
+    optimizer.grad_scale = torch.tensor(2.0)
+    optimizer.step()
+    assert torch.equal(param, start - 0.5)
+    assert torch.equal(param.grad, torch.full((3,), 2.0))
+
+
 @pytest.mark.parametrize("clips", [False, True])
 def test_a_grad_scaler(clips: bool) -> None:
     models = networks()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -29,6 +30,16 @@ def check_shareable(label: str, tensor: Any) -> None:
         raise ValueError(f"{label}: expected a strided tensor on the CPU, got {tensor.layout} on {tensor.device}")
     if tensor.is_conj() or tensor.is_neg():
         raise ValueError(f"{label}: expected a tensor with its own values, got a conjugated or negated view")
+
+
+def check_tensors(state_dict: Any) -> None:
+    """Raise TypeError for a state dict with arrays of NumPy in its state, which torch cannot copy."""
+    state = state_dict.get("state") if isinstance(state_dict, Mapping) else None
+    for key, entry in state.items() if isinstance(state, Mapping) else ():
+        for name, value in entry.items() if isinstance(entry, Mapping) else ():
+            if isinstance(value, np.ndarray):
+                label = f"state[{key!r}][{name!r}]"
+                raise TypeError(f"{label}: expected a tensor, got an array; state_dict(tensors=True) has tensors")
 
 
 def shared_memory(optimizer: Any) -> SharedMemory:
