@@ -140,6 +140,19 @@ def test_two_gradients_of_one_parameter(dialect: Dialect) -> None:
         raises_unchanged(optimizer, ValueError, message, lambda: optimizer.step(grads))  # noqa: B023
 
 
+def test_containers_that_contain_themselves(dialect: Dialect) -> None:
+    params: list[Any] = [normal(3)]
+    params.append({"layer": params})
+    message = "params: expected containers of arrays, got one that contains itself"
+    raises(ValueError, message, lambda: dialect.optimizer(params))
+    raises(ValueError, message, lambda: dialect.optimizer([{"params": params}]))
+    optimizer = dialect.optimizer({"a": {"b": normal(3)}})
+    grads: dict[str, Any] = {"b": normal(3)}
+    grads["a"] = grads
+    message = "grads: expected containers of arrays, got one that contains itself"
+    raises_unchanged(optimizer, ValueError, message, lambda: optimizer.step(grads))
+
+
 def test_groups_among_arrays(dialect: Dialect) -> None:
     message = "params: expected groups only or arrays only, got some of each"
     raises(TypeError, message, lambda: dialect.optimizer([{"params": [normal(3)]}, normal(3)]))

@@ -278,6 +278,29 @@ def test_a_learning_rate_is_any_iterable_as_in_mindspore(form: str) -> None:
             optimizer.step([np.ones(3, np.float32)])
 
 
+def test_an_iterator_that_is_written_to_a_group_of_mindspore() -> None:
+    """A step read it to its end, and the next one found nothing."""
+    optimizer = MindSporeAdagrad([np.ones(3)])
+    optimizer.param_groups[0]["lr"] = iter([0.5, 0.25])
+    message = (
+        "learning_rate: expected a number, a sequence, a 1-dimensional array or a callable, "
+        "got list_iterator, which can be read only once; give list(...)"
+    )
+    raises_unchanged(optimizer, TypeError, message, lambda: optimizer.step([np.ones(3)]))
+    raises(TypeError, message, lambda: optimizer.last_lr)
+
+
+# Flags
+
+
+@pytest.mark.parametrize("name", ["maximize", "foreach", "differentiable", "fused"])
+def test_flags_without_a_truth_value(name: str) -> None:
+    option: dict[str, Any] = {name: np.array([True, False])}
+    message = f"{name}: expected True or False, got ndarray of shape (2,)"
+    raises(TypeError, message, lambda: TorchAdagrad([np.ones(3)], **option))
+    raises(TypeError, message, lambda: TorchAdagrad([{"params": [np.ones(3)], **option}]))
+
+
 # Steps
 
 

@@ -42,10 +42,12 @@ def _is_plain_value(value: Any) -> bool:
     return isinstance(value, (int, float, complex, str, bytes)) and not isinstance(value, np.generic)
 
 
-def leaves(items: Iterable[tuple[Any, Any]], role: str | None = None, prefix: str = "") -> Iterator[tuple[Any, Any]]:
+def leaves(
+    items: Iterable[tuple[Any, Any]], role: str | None = None, prefix: str = "", outer: tuple[Any, ...] = ()
+) -> Iterator[tuple[Any, Any]]:
     """Return the names and values of all that is no container in `items`, the keys and values of a container.
 
-    With `role`, the arrays in a mapping must be the same at each look-up.
+    With `role`, the arrays in a mapping must be the same at each look-up. `outer` are the containers around `items`.
 
     Examples
     --------
@@ -58,19 +60,24 @@ def leaves(items: Iterable[tuple[Any, Any]], role: str | None = None, prefix: st
         if inner is None:
             yield f"{prefix}{key}" if prefix else key, value
             continue
+        if any(value is one for one in outer):
+            raise ValueError(f"{role or 'grads'}: expected containers of arrays, got one that contains itself")
         if role is not None and isinstance(value, Mapping):
             check_same_arrays([array for _, array in inner], (value[name] for name in value), value, role)
-        yield from leaves(inner, role, f"{prefix}{key}.")
+        yield from leaves(inner, role, f"{prefix}{key}.", (*outer, value))
 
 
 def is_plain(value: Any) -> bool:
     """Return whether no code of others runs to read a container."""
     if type(value) in (np.ndarray, str):
         return True
-    if type(value) is dict:
-        return all(map(is_plain, value.values()))
-    if type(value) in (list, tuple):
-        return all(map(is_plain, value))
+    try:
+        if type(value) is dict:
+            return all(map(is_plain, value.values()))
+        if type(value) in (list, tuple):
+            return all(map(is_plain, value))
+    except RecursionError:  # it contains itself
+        return False
     return not isinstance(value, (Mapping, list, tuple)) and not is_dataclass(value)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import count, islice
 from typing import Any
 
@@ -106,6 +106,11 @@ def list_length(groups: list[Group], known: int | None) -> int | None:
     return next(iter(lengths), None)
 
 
+def given_rate(rate: Any) -> Any:
+    """Return a learning rate as `read_rate` does, also one that an iterator gives."""
+    return read_rate(list(rate) if isinstance(rate, Iterator) else rate)
+
+
 def read_rate(rate: Any) -> Any:
     """Return a learning rate as a float, as a float32 array with one value for each step, or as a callable."""
     if type(rate) is float and 0 <= rate < math.inf:
@@ -122,6 +127,8 @@ def read_rate(rate: Any) -> Any:
     if array is None:
         if not isinstance(rate, Iterable):
             raise TypeError(f"{EXPECTED_RATE} {type(rate).__name__}{scheduler(rate)}")
+        if isinstance(rate, Iterator):  # written to a group, which each step reads
+            raise TypeError(f"{EXPECTED_RATE} {type(rate).__name__}, which can be read only once; give list(...)")
         # MindSpore takes any iterable.
         array = np.array([number(item, f"learning_rate[{k}]") for k, item in enumerate(rate)])
     check_unmasked("learning_rate", array)

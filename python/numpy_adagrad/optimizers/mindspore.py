@@ -18,6 +18,7 @@ from ._mindspore_arguments import (
     SHARED_RATE,
     check_names,
     check_range,
+    given_rate,
     list_length,
     name_all,
     named_rate,
@@ -159,7 +160,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
         loss_scale = number(loss_scale, "loss_scale")
         check_range("loss_scale", loss_scale)
         self._accum, self._update_slots, self._norm_divisor = float(accum), update_slots, loss_scale
-        self.defaults = {"lr": read_rate(learning_rate), "weight_decay": read_decay(weight_decay)}
+        self.defaults = {"lr": given_rate(learning_rate), "weight_decay": read_decay(weight_decay)}
         given = read_once(params)
         groups, self._grouped = read_groups(given)
         self._next_group = len(given) if self._grouped else 1  # the number of the next group
@@ -180,7 +181,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
             raise ValueError("group: expected at least one array in `params`, got none")
         return {
             **group,
-            "lr": read_rate(group.get("lr", self.defaults["lr"])),
+            "lr": given_rate(group.get("lr", self.defaults["lr"])),
             "weight_decay": read_decay(group.get("weight_decay", self.defaults["weight_decay"])),
             "grad_centralization": read_centralization(group.get("grad_centralization", False)),
         }

@@ -13,7 +13,7 @@ import numpy.typing as npt
 from ..inputs.containers import are_groups, read_groups, read_once
 from ..inputs.hints import level_of_user, nearest
 from ..inputs.types import Array, Group, Params, Rate
-from ..inputs.validation import is_schedule, number
+from ..inputs.validation import flag, is_schedule, number
 from ._base import Optimizer
 from ._slots import Allocate, Slot
 
@@ -175,6 +175,7 @@ class TorchAdagrad(Optimizer):
                 f"{self.defaults['initial_accumulator_value']}, got {initial}"
             )
         is_schedule(filled["lr"], "lr")
+        flag(filled["maximize"], "maximize")
         check_path(filled)
         return filled
 
@@ -235,12 +236,13 @@ def _check_rate(lr: Any) -> None:
 
 def check_path(group: Group) -> None:
     """Raise an error for a path of torch's that does not exist here."""
-    if group["fused"] and group["differentiable"]:
+    flags = {name: flag(group[name], name) for name in ("fused", "foreach", "differentiable")}
+    if flags["fused"] and flags["differentiable"]:
         raise RuntimeError("`fused` does not support `differentiable`")
-    if group["fused"] and group["foreach"]:
+    if flags["fused"] and flags["foreach"]:
         raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
     for name in ("foreach", "differentiable"):
-        if group[name]:
+        if flags[name]:
             raise ValueError(
                 f"{name}: expected {None if name == 'foreach' else False}, as the path is the fused one, got True"
             )
