@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -9,9 +10,17 @@ from .content import Content
 from .encoding import decode, encode
 from .safetensors_file import read, write
 
-__all__ = ["CKPT", "Content", "is_ckpt", "load", "naming", "save"]
+__all__ = ["CKPT", "Content", "file_name", "is_ckpt", "load", "naming", "save"]
 
 CKPT = ".ckpt"  # the ending of MindSpore's own checkpoints
+
+
+def file_name(path: str | os.PathLike[str]) -> str:
+    """Return the name of a file as text; raise TypeError for what is no path."""
+    try:
+        return os.fsdecode(path)
+    except TypeError:
+        raise TypeError(f"path: expected a str or os.PathLike, got {type(path).__name__}") from None
 
 
 def is_ckpt(path: str) -> bool:

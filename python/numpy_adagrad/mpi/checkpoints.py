@@ -43,7 +43,7 @@ def save(
     """Gather parameters and state on one rank, which writes them as `Optimizer.save` does."""
     with optimizer._lock:
         with agreement(comm, "save") as facts:
-            facts["path"] = os.fsdecode(path)
+            facts["path"] = checkpoint.file_name(path)
             content = optimizer._saved_content(parameters=True, extra=extra)
             key, slots = optimizer._accumulator, optimizer._slots
             divided = list(zip(slots, divisions, strict=True))
@@ -56,7 +56,7 @@ def save(
         with agreement(comm, "save"):
             if comm.rank == ROOT:
                 states = [{**slot.state, key: whole} for slot, whole in zip(slots, sums, strict=True)]
-                checkpoint.save(os.fsdecode(path), replace(content, states=states, parameters=params))
+                checkpoint.save(checkpoint.file_name(path), replace(content, states=states, parameters=params))
 
 
 def load(
@@ -66,15 +66,15 @@ def load(
     whole: Content | None = None
     with optimizer._lock:
         with agreement(comm, "load") as facts:
-            facts["path"] = os.fsdecode(path)
+            facts["path"] = checkpoint.file_name(path)
             optimizer._check_reentry()
             optimizer._prepare_transfer()
             if comm.rank == ROOT:
-                whole = _read(optimizer, divisions, os.fsdecode(path))
+                whole = _read(optimizer, divisions, checkpoint.file_name(path))
         with past_agreement(comm):
             content = _scatter_content(optimizer, comm, divisions, whole)
         pairs: Pairs = []
-        with agreement(comm, "load"), checkpoint.naming(os.fsdecode(path)):
+        with agreement(comm, "load"), checkpoint.naming(checkpoint.file_name(path)):
             pairs = optimizer._restore(content)
         with past_agreement(comm):
             _core.commit(pairs)

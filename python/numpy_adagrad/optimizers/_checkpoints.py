@@ -136,7 +136,7 @@ class Checkpoints(SavedState):
 
         with self._lock:
             content = self._saved_content(parameters=parameters, extra=extra)
-            checkpoint.save(os.fsdecode(path), content)
+            checkpoint.save(checkpoint.file_name(path), content)
 
     def load(self, path: str | os.PathLike[str], *, parameters: bool = False) -> dict[str, Any] | None:
         """Load state and options from a file that `save` wrote for the same rule.
@@ -188,7 +188,7 @@ class Checkpoints(SavedState):
         with self._lock:
             self._check_reentry()
             self._prepare_transfer()
-            path = os.fsdecode(path)
+            path = checkpoint.file_name(path)
             with checkpoint.naming(path):
                 extra = None
                 if checkpoint.is_ckpt(path):
