@@ -121,8 +121,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=10, help="(default: %(default)s)")
     epochs = parser.parse_args().epochs
-    if epochs < 1:
-        parser.error(f"argument --epochs: expected at least 1, got {epochs}")
 
     train_split, test_split = read_digits()
     rng = np.random.default_rng(0)

@@ -71,8 +71,6 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=20, help="(default: %(default)s)")
     parser.add_argument("--out", default="word_vectors.png", help="file for the plot (default: %(default)s)")
     arguments = parser.parse_args()
-    if arguments.epochs < 1:
-        parser.error(f"argument --epochs: expected at least 1, got {arguments.epochs}")
 
     corpus = read_corpus()
     tables = train(corpus, arguments.epochs)

@@ -167,8 +167,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=20, help="(default: %(default)s)")
     epochs = parser.parse_args().epochs
-    if epochs < 1:
-        parser.error(f"argument --epochs: expected at least 1, got {epochs}")
 
     corpus = read_corpus()
     print(f"{len(corpus.text):,} words, {len(corpus.words):,} of them different")

@@ -126,17 +126,6 @@ def test_a_table_larger_than_memory_is_trained_in_files(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("epochs", ["0", "-1"])
-def test_word_vectors_need_an_epoch(
-    epochs: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.syspath_prepend(EXAMPLES)
-    monkeypatch.setattr("sys.argv", ["word_vectors.py", "--epochs", epochs])
-    with pytest.raises(SystemExit):
-        importlib.import_module("word_vectors").main()
-    assert capsys.readouterr().err.endswith(f"--epochs: expected at least 1, got {epochs}\n")
-
-
 @pytest.mark.parametrize("letters", ["1023", "0", "-5"])
 def test_a_table_needs_the_letters_of_a_batch(
     letters: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
