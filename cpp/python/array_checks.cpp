@@ -151,7 +151,8 @@ DtypeCombo dtype_combo(PyArrayObject *param, PyArrayObject *state, PyArrayObject
         if (one.param == dtype_of(param) && one.state == dtype_of(state) && one.grad == dtype_of(grad))
             return one.combo;
     const std::string wanted = numpy_name(dtype_of(param));
-    const char *const cast = label.of_tensor        ? ".to(torch."
+    const std::string library = label.library == nullptr ? "" : *label.library;
+    const std::string cast = !library.empty()       ? ".to(" + library + "."
                              : wanted == "bfloat16" ? ".astype(ml_dtypes."
                                                     : ".astype(np.";
     throw py::type_error(label.text() + ": expected " + wanted + ", got " + dtype_name(grad) + "; cast it with " +

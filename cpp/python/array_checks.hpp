@@ -25,11 +25,11 @@ enum class Dtype { F16, BF16, F32, F64, C64, C128, OTHER };
 // What messages call an array: "grads[3] ('b2')".
 struct Label {
     std::string role;
-    Py_ssize_t index;           // negative for an argument that is a single array
-    const py::list *names;      // of the parameters; may be empty
-    Py_ssize_t first_name = 0;  // the index to which the first name belongs
-    std::string part = {};      // for example ".indices"
-    bool of_tensor = false;     // of torch, which is cast in another way
+    Py_ssize_t index;                      // negative for an argument that is a single array
+    const py::list *names;                 // of the parameters; may be empty
+    Py_ssize_t first_name = 0;             // the index to which the first name belongs
+    std::string part = {};                 // for example ".indices"
+    const std::string *library = nullptr;  // of tensors, which are cast in another way than arrays
     std::string text() const;
 };
 

@@ -55,7 +55,7 @@ bool is_flat(const py::object &grads) {
 }
 
 arrays::Label Plan::label(const std::string &role, std::size_t index) const {
-    return {role, roles_.indexed ? static_cast<Py_ssize_t>(index) : -1, &names_, 0, {}, roles_.of_tensors};
+    return {role, roles_.indexed ? static_cast<Py_ssize_t>(index) : -1, &names_, 0, {}, &roles_.library};
 }
 
 Plan::Plan(const std::string &rule, Roles roles, const py::tuple &watched_keys)

@@ -20,7 +20,7 @@ namespace adagrad {
 struct Roles {
     std::string param, state, grad, counter;
     bool indexed;
-    bool of_tensors = false;
+    std::string library = {};  // of tensors; empty for arrays
 };
 
 // Checks parameters alone, also that they do not overlap, before their accumulators exist. `first` is the flat index

@@ -29,7 +29,7 @@ template <class Visit> void each_item(const py::dict &dict, Visit visit) {
 TensorPlan::TensorPlan(const std::string &rule, Roles roles, const py::tuple &watched_keys, const py::type &tensor_type)
     : Plan(rule, roles, watched_keys), sum_key_(interned(roles.state)), counter_key_(interned(roles.counter)),
       reader_(tensor_type) {
-    roles_.of_tensors = true;
+    roles_.library = tensor_type.attr("__module__").cast<std::string>();
 }
 
 void TensorPlan::add_tensors(const py::list &params, const py::list &param_states, const py::dict &states) {
