@@ -150,6 +150,11 @@ ERRORS: dict[str, tuple[Any, type[Exception], str]] = {
         OverflowError,
         "warmup: expected a rate within float64 for step 0, got inf",
     ),
+    "flag": (
+        lambda: make.cosine(0.5, 3, hold=np.array([True, False])),
+        TypeError,
+        "hold: expected True or False, got ndarray of shape (2,)",
+    ),
     "steps": (
         lambda: make.cosine(0.5, 3)(np.arange(3)),
         TypeError,

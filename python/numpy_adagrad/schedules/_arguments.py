@@ -26,9 +26,9 @@ def count(value: Any, label: str, least: int = 1) -> int:
 
 def choice(value: Any, label: str, allowed: tuple[str, str]) -> str:
     """Return one of two words."""
-    if value not in allowed:
+    if not (isinstance(value, str) and value in allowed):
         raise ValueError(f"{label}: expected {allowed[0]!r} or {allowed[1]!r}, got {value!r}")
-    return str(value)
+    return value
 
 
 def assign(schedule: object, /, **values: Any) -> None:

@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ..inputs.validation import flag
 from ._arguments import assign, count, nonnegative
 from ._base import Schedule
 
@@ -162,7 +163,7 @@ class cosine(Schedule):
 
     def __post_init__(self) -> None:
         assign(self, lr=nonnegative(self.lr, "lr"), eta_min=nonnegative(self.eta_min, "eta_min"))
-        assign(self, T_max=count(self.T_max, "T_max"), hold=bool(self.hold))
+        assign(self, T_max=count(self.T_max, "T_max"), hold=flag(self.hold, "hold"))
 
     def _rate(self, step: int) -> float:
         now = min(step, self.T_max) if self.hold else step
