@@ -107,6 +107,11 @@ def test_rules_that_never_differ(diff: Call) -> None:
     assert "They never differ by more than 0.\nThey end at the same values.\n" in output
 
 
+def test_a_terminal_without_a_width(diff: Call) -> None:
+    """rich printed nothing."""
+    assert printed(diff("--steps", "3", COLUMNS="0")) == printed(diff("--steps", "3"))
+
+
 def test_elements_that_are_not_finite_are_not_called_equal(diff: Call, tmp_path: Path) -> None:
     lines = printed(diff("torch", "lr=1e300", "--steps", "3", "--size", "4")).splitlines()
     assert lines[-2] == "4 of 4 elements are not finite, from step 1."
