@@ -92,6 +92,8 @@ def test_a_single_array(dialect: Dialect, convert: Callable[[Array], Any]) -> No
     message = "grads: expected a sequence with an array for each parameter, got one array"
     raises_unchanged(optimizer, TypeError, message, lambda: optimizer.step(foreign))
     message = f"params: expected a NumPy array, got {type(foreign).__name__}"
+    if isinstance(foreign, torch.Tensor):
+        message += "; numpy_adagrad.torch.Adagrad takes tensors of torch"
     raises(TypeError, message, lambda: dialect.optimizer(foreign))
 
 

@@ -21,6 +21,7 @@ LONG, LONG_COMPLEX = np.dtype(np.longdouble).name, np.dtype(np.clongdouble).name
 SWAPPED = np.dtype(np.float32).newbyteorder("S").str
 OWN_ELEMENTS = "expected its own memory for each element, got strides "
 READ_ONLY = "expected a writeable array, got a read-only one"
+DROPIN = "numpy_adagrad.torch.Adagrad takes tensors of torch"
 MISALIGNED = "expected an array aligned to its elements, got a misaligned one"
 
 # How to make the parameter, the exception, the message.
@@ -29,7 +30,7 @@ PARAMETERS = {
     "number": (lambda: 1.0, TypeError, "expected a NumPy array, got float"),
     "scalar": (lambda: np.float32(1), TypeError, "expected a NumPy array, got numpy.float32"),
     "none": (lambda: None, TypeError, "expected a NumPy array, got NoneType"),
-    "tensor": (lambda: torch.zeros(3), TypeError, "expected a NumPy array, got Tensor"),
+    "tensor": (lambda: torch.zeros(3), TypeError, f"expected a NumPy array, got Tensor; {DROPIN}"),
     "masked": (lambda: np.ma.zeros(3), TypeError, "expected an array without a mask, got MaskedArray"),
     "object": (lambda: zeros(dtype=object), TypeError, NO_FLOATS + "object"),
     "int": (lambda: zeros(dtype=np.int64), TypeError, NO_FLOATS + "int64"),

@@ -13,7 +13,7 @@ from .hints import nearest
 from .nested import check_same_arrays, children, leaves
 from .row_sparse import RowSparse
 from .sparse import is_sparse
-from .tensors import is_foreign
+from .tensors import is_foreign, tensor_hint
 from .types import Array, Group
 from .validation import check_hashable, check_list
 
@@ -71,7 +71,7 @@ def members(params: Any, role: str = "params") -> tuple[list[Any], list[Any] | N
     if isinstance(params, np.ndarray):
         return [params], None
     if not isinstance(params, Mapping) and is_foreign(params):
-        raise TypeError(f"{role}: expected a NumPy array, got {type(params).__name__}")
+        raise TypeError(f"{role}: expected a NumPy array, got {type(params).__name__}{tensor_hint([params])}")
     if isinstance(params, (set, frozenset)):
         raise TypeError(f"{role}: expected an ordered collection, got a set, whose order changes between runs")
     if isinstance(params, Mapping) or _has_fields(params):

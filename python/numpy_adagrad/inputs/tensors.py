@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,13 @@ def is_foreign(value: Any) -> bool:
     """Return whether a value is a single array of another library, or a scalar of NumPy."""
     kind = type(value)
     return not isinstance(value, np.ndarray) and any(hasattr(kind, name) for name in ("__array__", "__dlpack__"))
+
+
+def tensor_hint(values: Iterable[Any]) -> str:
+    """Return the end of a message that says what takes tensors of torch if one is among `values`."""
+    kind = getattr(sys.modules.get("torch"), "Tensor", ())
+    is_any = any(isinstance(value, kind) for value in values)
+    return "; numpy_adagrad.torch.Adagrad takes tensors of torch" if is_any else ""
 
 
 def as_gradient(value: Any, label: str) -> Array | None:

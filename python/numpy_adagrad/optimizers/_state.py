@@ -15,6 +15,7 @@ from ..inputs.aligned import empty_like
 from ..inputs.containers import read_group, read_names
 from ..inputs.memmap import check_files, mapped_files
 from ..inputs.rounding import rounded
+from ..inputs.tensors import tensor_hint
 from ..inputs.types import Array, Group
 from ._lock import Locked
 from ._slots import Allocate, Bound, Pairs, Slot, StateView, all_params, check_allocate, read_state_dtype
@@ -127,7 +128,12 @@ class OptimizerState(Locked, ABC):
         start = len(bound.slots)
         params = all_params(groups, len(bound.groups))
         names = read_names(groups, bound.groups, bound.names)
-        _core.check_params(self._rule, params, list(names), start)
+        try:
+            _core.check_params(self._rule, params, list(names), start)
+        except TypeError as error:
+            if hint := tensor_hint(params):
+                raise TypeError(f"{error}{hint}") from None
+            raise
         slots = [bound.known.get(id(param)) or Slot(param, self._new_state(param, self._allocate)) for param in params]
         accumulators = [slot.state[self._accumulator] for slot in slots]
         index = [self._group_index(k, group) for k, group in enumerate(groups, len(bound.groups))]
