@@ -140,6 +140,15 @@ def test_two_gradients_of_one_parameter(dialect: Dialect) -> None:
         raises_unchanged(optimizer, ValueError, message, lambda: optimizer.step(grads))  # noqa: B023
 
 
+def test_names_that_are_texts_of_numpy(dialect: Dialect) -> None:
+    names = list(np.array(["W", "b"]))
+    optimizer = dialect.optimizer(zip(names, [normal(3), normal(2)], strict=True))
+    assert optimizer.names == ["W", "b"]
+    for keys in (names, ["W", "b"]):
+        optimizer.step([(keys[0], normal(3)), (keys[1], None)])
+    assert optimizer.steps == 2
+
+
 def test_containers_that_contain_themselves(dialect: Dialect) -> None:
     params: list[Any] = [normal(3)]
     params.append({"layer": params})

@@ -2,6 +2,7 @@
 
 import copy
 import operator
+import pickle
 from collections.abc import Callable
 from typing import Any
 
@@ -85,6 +86,17 @@ def test_state_arrays_are_written_to_and_stay(dialect: Dialect) -> None:
     kept = copy.deepcopy(state[0])
     accumulator[...] = 7
     assert_same_bits(kept[key], before + 1)
+
+
+def test_copies_of_the_whole_state(dialect: Dialect) -> None:
+    opt = dialect.optimizer({"w": normal(6)})
+    opt.step([normal(6)])
+    key = dialect.optimizer._accumulator
+    kept = opt.state[0][key].copy()
+    copies = pickle.loads(pickle.dumps(opt.state)), copy.deepcopy(opt.state)
+    opt.step([normal(6)])
+    for state in copies:
+        assert_same_bits(state["w"][key], kept)
 
 
 def test_state_by_a_name_that_is_no_text() -> None:

@@ -164,13 +164,17 @@ def _single(grad: Any, single_param: bool) -> tuple[Any]:
 def _in_sequence(items: Sequence[Any], names: Collection[Any]) -> Sequence[Any]:
     if not names or _core.is_flat(items):
         return items
-    kinds = {type(name) for name in names}
-    if all(isinstance(item, tuple) and len(item) == 2 and type(item[0]) in kinds for item in items):
+    kinds = {_kind(name) for name in names}
+    if all(isinstance(item, tuple) and len(item) == 2 and _kind(item[0]) in kinds for item in items):
         named = _unique(items)
         return _by_name(named if _core.is_flat(named) else _unique(leaves(items)), names)
     if any(children(item) is not None for item in items):
         return _by_name(_unique(leaves((str(i), item) for i, item in enumerate(items))), names)
     return items
+
+
+def _kind(name: Any) -> type:
+    return str if isinstance(name, str) else type(name)  # also for texts of NumPy
 
 
 def _unique(items: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:

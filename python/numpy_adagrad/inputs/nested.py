@@ -39,7 +39,9 @@ def children(value: Any) -> list[tuple[Any, Any]] | None:
 
 
 def _is_plain_value(value: Any) -> bool:
-    return isinstance(value, (int, float, complex, str, bytes)) and not isinstance(value, np.generic)
+    if isinstance(value, np.generic):  # a number of NumPy may be a gradient
+        return isinstance(value, np.character)
+    return isinstance(value, (int, float, complex, str, bytes))
 
 
 def leaves(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar, NoReturn
 
 import numpy as np
@@ -87,7 +88,7 @@ class OptimizerState(Locked, ABC):
     @property
     def state(self) -> StateView:
         """The rule's arrays for each parameter, by its flat index or its name; change them in place."""
-        return StateView(self._current_slots, lambda: self.names)
+        return StateView(self._current_slots, partial(getattr, self, "names"))
 
     @state.setter
     def state(self, state: Any) -> NoReturn:
