@@ -145,9 +145,14 @@ void Plan::raise_out_of_range(const IndexOutOfRange &found) const {
 
 void Plan::check_sparse_allowed() const {
     for (const std::size_t index : executor_.active) {
+        const Tensor &tensor = executor_.tensors[index];
+        if (!tensor.has_sparse_grad) continue;
         const Hyperparameters &group = group_options_.hyperparameters[group_options_.group_index[index]];
-        if (executor_.tensors[index].has_sparse_grad && group.sparse_error != nullptr)
-            throw std::runtime_error(group.sparse_error);
+        if (group.sparse_error != nullptr) throw std::runtime_error(group.sparse_error);
+        if (group.takes_row_mean && tensor.row_length != 0 && tensor.sparse->elementwise)
+            throw py::value_error(label(roles_.grad, index).text() +
+                                  ": expected an array or a RowSparse, as "
+                                  "grad_centralization takes whole rows; convert it with RowSparse.from_scipy");
     }
 }
 

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from helpers.bits import assert_same_bits
+from helpers.errors import raises_unchanged
 from helpers.sparse_batches import (
     HALVES,
     KINDS,
@@ -19,6 +20,7 @@ from helpers.sparse_oracle import mindspore_rows, scaled_totals, total_rows
 from helpers.values import draw, normal, real_type
 from numpy_adagrad import MindSporeAdagrad, RowSparse
 from numpy_adagrad.inputs.types import Array
+from scipy.sparse import csr_array
 
 START = 0.1
 DEFAULTS: dict[str, Any] = {"rate": 0.037}
@@ -99,3 +101,18 @@ def test_rows_decay_once_however_often_they_occur() -> None:
     optimizer.step([RowSparse([1, 1], np.zeros((2, 1), np.float32))])
     assert w.tolist() == [[2], [1], [2]]
     assert optimizer.state[0]["accum"].tolist() == [[0], [1], [0]]
+
+
+def test_single_elements_have_no_mean() -> None:
+    """Each was its own mean, so that the step did nothing."""
+    grad = csr_array(normal(4, 16))
+    w = np.ones((4, 16), np.float32)
+    optimizer = make(w, DEFAULTS | {"centralize": True})
+    message = "grads[0] ('param0'): expected an array or a RowSparse, as grad_centralization takes whole rows; "
+    message += "convert it with RowSparse.from_scipy"
+    raises_unchanged(optimizer, ValueError, message, lambda: optimizer.step([grad]))
+    optimizer.step([RowSparse.from_scipy(grad)])
+    expected = np.ones((4, 16), np.float32)
+    make(expected, DEFAULTS | {"centralize": True}).step([grad.toarray()])
+    assert_same_bits(w, expected)
+    make(np.ones((4, 15), np.float32), DEFAULTS | {"centralize": True}).step([csr_array(normal(4, 15))])
