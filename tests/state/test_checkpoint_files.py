@@ -112,14 +112,6 @@ def test_a_path_without_the_name_of_a_file_raises(path: str, tmp_path: Path, mon
     assert files(tmp_path) == {}
 
 
-@pytest.mark.parametrize("path", [None, 5, ["a"]])
-def test_what_is_no_path_raises(path: Any) -> None:
-    optimizer = stepped(TorchAdagrad)
-    message = f"path: expected a str or os.PathLike, got {type(path).__name__}"
-    raises(TypeError, message, lambda: optimizer.save(path))
-    raises(TypeError, message, lambda: optimizer.load(path))
-
-
 def test_an_error_names_the_folder_that_is_missing(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError) as caught:
         stepped(TorchAdagrad).save(tmp_path / "none" / "a")

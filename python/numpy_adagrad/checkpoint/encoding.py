@@ -18,7 +18,7 @@ import numpy as np
 from .. import _core
 from ..inputs.tensors import to_array
 from ..inputs.types import Array
-from ..inputs.validation import check_dict
+from ..inputs.validation import check_dict, check_unmasked
 from .content import Content, match
 from .safetensors_file import check_texts
 
@@ -38,6 +38,7 @@ def encode(content: Content) -> tuple[dict[str, Array], dict[str, Any]]:
     groups, remaining = [], iter(names)
     for k, (size, options) in enumerate(zip(content.sizes, content.options, strict=True)):
         plain = {key: _plain(value, f"param_groups[{k}][{key!r}]") for key, value in options.items()}
+        _check_keys(plain, f"param_groups[{k}]")
         array_keys = [key for key, value in plain.items() if isinstance(value, np.ndarray)]
         arrays |= {f"group.{k}.{key}": plain.pop(key) for key in array_keys}
         groups.append({"params": list(islice(remaining, size)), "options": plain, "arrays": array_keys})
@@ -119,23 +120,29 @@ def _json_of(extra: Any) -> dict[str, Any]:
         copied = dict(json.loads(json.dumps(dict(extra))))
     except (TypeError, ValueError, RecursionError) as error:
         raise TypeError(f"extra: expected what JSON holds, got another value: {error}") from None
-    waiting: list[Any] = [extra]
+    _check_keys(extra, "extra")
+    return copied
+
+
+def _check_keys(content: Any, label: str) -> None:
+    """Raise TypeError for a key that is no text: JSON would turn it into text, which may be a key already."""
+    waiting: list[Any] = [content]
     while waiting:
         value = waiting.pop()
         if isinstance(value, Mapping):
             for key in value:
-                if not isinstance(key, str):  # JSON would turn it into text, which may be a key already
-                    raise TypeError(f"extra: expected keys that are text, got {key!r}")
+                if not isinstance(key, str):
+                    raise TypeError(f"{label}: expected keys that are text, got {key!r}")
             waiting += value.values()
         elif isinstance(value, (list, tuple)):
             waiting += value
-    return copied
 
 
 def _plain(value: Any, label: str) -> Any:
     """Turn an option into an array or a value that JSON holds."""
     value = to_array(value, label)
     if isinstance(value, np.ndarray):
+        check_unmasked(label, value)
         return value
     if isinstance(value, np.generic):
         value = value.item()
