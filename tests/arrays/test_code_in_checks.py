@@ -154,3 +154,22 @@ def test_a_released_dtype_that_changes_an_earlier_gradient(dialect: Dialect) -> 
     expected.step([first, second])
     assert first[100:].any() == np.False_
     assert contents(optimizer) == contents(expected)
+
+
+@pytest.mark.parametrize("part", ["array", "indices", "values"])
+def test_a_released_dtype_that_shortens_an_earlier_gradient(dialect: Dialect, part: str) -> None:
+    """The step must not read beyond the new end, whichever gradients follow."""
+    sparse, dense = RowSparse(np.arange(3), normal(3, 4, seed=2)), normal(6, 4)
+    array = dense if part == "array" else getattr(sparse, part)
+
+    class Shortens:
+        def __del__(self) -> None:
+            array.resize((2, *array.shape[1:]), refcheck=False)
+
+    second: Array = normal(6, seed=3)
+    marked: Array = second.view(np.dtype(np.float32, metadata={"object": Shortens()}))
+    optimizer = dialect.make([normal(6, 4), normal(6), normal(5)])
+    optimizer.step([None, marked, normal(5)])
+    del marked
+    with pytest.raises(ValueError, match=r"grads\[0\].*: expected shape"):
+        optimizer.step([dense if part == "array" else sparse, second, normal(5)])

@@ -77,26 +77,6 @@ def test_other_groups_in_a_step() -> None:
     assert plan.try_step(groups, [normal(3)], None) == _core.DONE
 
 
-PAIRS: list[tuple[Any, type[Exception], str]] = [
-    ([zeros(3), zeros(3)], TypeError, "expected a tuple (target, value)"),
-    ((zeros(3),), TypeError, "expected a tuple (target, value)"),
-    ((zeros(3), [1, 2, 3]), TypeError, "expected two arrays, two dicts or two lists"),
-    ((1, 1), TypeError, "expected two arrays, two dicts or two lists"),
-    ((zeros(3), zeros(4)), ValueError, "expected shape (3,), got (4,)"),
-    ((zeros(3), np.zeros(3)), TypeError, "expected the dtype of the target"),
-    ((read_only(zeros(3)), zeros(3)), ValueError, "expected a writeable array, got a read-only one"),
-]
-
-
-@pytest.mark.parametrize(("pair", "error", "message"), PAIRS, ids=[f"{k}" for k in range(len(PAIRS))])
-def test_a_pair_that_cannot_be_committed_leaves_the_others_unwritten(
-    pair: Any, error: type[Exception], message: str
-) -> None:
-    target: list[int] = []
-    raises(error, f"pairs[1]: {message}", lambda: _core.commit([(target, [1]), pair]))
-    assert target == []
-
-
 @pytest.mark.parametrize(
     ("array", "value"),
     [(zeros(6)[::2], zeros(())), (zeros(6), zeros(2)), (zeros(6), np.zeros(()))],
@@ -113,13 +93,6 @@ def test_negative_numbers_of_stored_elements() -> None:
     assert _core.coordinate_elements((), (), 0) is None
     assert _core.compressed_elements(none, none, 1, 1, -1, False) is None
     assert _core.compressed_elements(none, none, -1, 1, 0, False) is None
-
-
-def test_interleaved_targets_are_written_from_each_other() -> None:
-    table = normal(4, 3)
-    expected = table[:, [1, 2, 0]]
-    _core.commit([(table[:, k], table[:, (k + 1) % 3]) for k in range(3)])
-    assert_same_bits(table, expected)
 
 
 @pytest.mark.parametrize(

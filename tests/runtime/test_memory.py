@@ -115,6 +115,7 @@ def test_the_garbage_collector_finds_the_arrays_of_a_plan(dialect: Dialect) -> N
     accumulators = [slot.state[optimizer._accumulator] for slot in optimizer._slots]
     for array in (type(plan), w, other, *accumulators):
         assert any(found is plan for found in gc.get_referrers(array))
+    assert not any(found is plan for found in gc.get_referrers(normal(3)))
 
 
 @pytest.mark.parametrize("kind", [_core.Plan, _core.TensorPlan])
@@ -124,4 +125,11 @@ def test_the_garbage_collector_meets_a_plan_that_was_never_made(kind: Any) -> No
     holder = [plan]
     holder.append(holder)  # only the collector releases it
     del plan, holder
+    gc.collect()
+
+
+def test_the_garbage_collector_releases_a_plan_without_groups() -> None:
+    holder: list[Any] = [_core.Plan("memory_bound", ("params", "states", "grads", "counters"))]
+    holder.append(holder)
+    del holder
     gc.collect()

@@ -1,7 +1,11 @@
 """The methods of `Plan` that take a step: Python calls them without pybind11."""
 
+from typing import Any
+
 import numpy as np
 import pytest
+from helpers.errors import raises
+from helpers.values import normal, zeros
 from numpy_adagrad import TorchAdagrad, _core
 
 MESSAGE = "Plan: expected a list of groups, gradients, an optimizer and options"
@@ -33,3 +37,14 @@ def test_a_plan_without_init() -> None:
         _core.Plan.__new__(_core.Plan).try_step([], [], None)
     with pytest.raises(TypeError, match="doesn't apply to a 'list' object"):
         _core.Plan.try_step([], [], [], None)  # type: ignore[arg-type]
+
+
+def test_groups_that_were_not_added_leave_no_names() -> None:
+    groups: list[Any] = [{"params": [normal(3)], "param_names": ["w"]}]
+    plan, index = _core.Plan("memory_bound", ("params", "states", "grads", "counters")), np.zeros(1, np.int32)
+    message = "states: expected an array for each parameter"
+    raises(ValueError, message, lambda: plan.add_groups(groups, [], [], ["v"], index))
+    plan.add_groups(groups, [zeros(3)], [], groups[0]["param_names"], index)
+    assert plan.is_current(groups)
+    assert plan.try_step(groups, {"w": normal(3)}, None) == _core.DONE
+    assert plan.try_step(groups, {"v": normal(3)}, None) == _core.STALE
