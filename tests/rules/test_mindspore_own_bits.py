@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 from helpers.bits import assert_same_bits
 from helpers.oracle import gradient_norm, mindspore_update, scaled_gradients
-from helpers.values import KINDS, bfloat16, draw, real_type
+from helpers.values import KINDS, bfloat16, draw, normal, real_type
 from numpy_adagrad import MindSporeAdagrad
 from numpy_adagrad.inputs.types import Array
 
@@ -93,3 +93,12 @@ def test_norm_is_that_of_the_unscaled_loss(dtype: npt.DTypeLike) -> None:
     ours = MindSporeAdagrad(params, loss_scale=1000.1)
     ours.step(grads, grad_scale=0.3, max_norm=1.0)
     assert_same_bits(np.float64(ours.grad_norm), gradient_norm(scaled, 1000.1), "norm")
+
+
+@pytest.mark.parametrize("shape", [(5, 16), (2, 32, 3)])
+def test_a_row_is_one_of_the_first_axis_also_in_fortran_order(shape: tuple[int, ...]) -> None:
+    params = normal(*shape), np.asfortranarray(normal(*shape))
+    for param in params:
+        optimizer = MindSporeAdagrad([{"params": [param], "grad_centralization": True}])
+        optimizer.step([normal(*shape, seed=2)])
+    assert_same_bits(*params)
