@@ -1,5 +1,6 @@
 """Code of others that runs while a step checks its arrays, or that must not run there."""
 
+import mmap
 from collections.abc import Callable
 from typing import Any, ClassVar
 
@@ -173,3 +174,21 @@ def test_a_released_dtype_that_shortens_an_earlier_gradient(dialect: Dialect, pa
     del marked
     with pytest.raises(ValueError, match=r"grads\[0\].*: expected shape"):
         optimizer.step([dense if part == "array" else sparse, second, normal(5)])
+
+
+def test_a_mapping_that_shortens_a_parameter(dialect: Dialect) -> None:
+    """Its length is asked before the step."""
+    w, armed = normal(6), list[bool]()
+
+    class Mapping(mmap.mmap):
+        def __len__(self) -> int:
+            if armed:
+                w.resize(5, refcheck=False)
+            return super().__len__()
+
+    grad = np.frombuffer(Mapping(-1, 4096), np.float32)[:6]
+    optimizer = dialect.make([w])
+    optimizer.step([grad])
+    armed.append(True)
+    with pytest.raises(ValueError, match=r"expected shape \(5,\), got \(6,\)"):
+        optimizer.step([grad])

@@ -45,8 +45,10 @@ def test_a_value_beyond_the_end_of_a_target_within_another() -> None:
     assert_same_bits(kept, expected)
 
 
-def test_values_in_no_target_are_not_copied() -> None:
-    target, value = zeros(100_000), normal(100_000)
+@pytest.mark.parametrize("places", [(0, 1), (1, 0)])
+def test_values_beside_a_target_are_not_copied(places: tuple[int, int]) -> None:
+    halves = np.split(normal(200_000), 2)
+    target, value = (halves[place] for place in places)
     tracemalloc.start()
     try:
         _core.commit([(target, value)])
@@ -55,3 +57,14 @@ def test_values_in_no_target_are_not_copied() -> None:
         tracemalloc.stop()
     assert peak < value.nbytes / 2
     assert_same_bits(target, value)
+
+
+def test_a_replaced_value_is_released_after_the_last_write() -> None:
+    target, seen = zeros(3), list[Any]()
+
+    class Released:
+        def __del__(self) -> None:
+            seen.append(target.copy())
+
+    _core.commit([({"key": Released()}, {"key": None}), (target, normal(3))])
+    assert_same_bits(seen[0], normal(3))
