@@ -171,15 +171,16 @@ def fuzz(session: nox.Session) -> None:
 MUTATED = {
     "cpp/rules/torch.hpp": ["tests/rules", "tests/optimizer"],
     "cpp/rules/mindspore.hpp": ["tests/rules", "tests/optimizer"],
-    "cpp/rules/rule.hpp": ["tests/rules", "tests/optimizer"],
+    "cpp/rules/rule.hpp": ["tests/rules", "tests/optimizer", "tests/arrays"],
     "cpp/engine/row_groups.cpp": ["tests/rules", "tests/arrays"],
     "cpp/python/sparse_gradients.cpp": ["tests/arrays", "tests/optimizer", "tests/rules"],
     "cpp/python/dense_gradients.cpp": ["tests/arrays", "tests/optimizer", "tests/rules"],
     "cpp/python/array_checks.cpp": ["tests/arrays", "tests/optimizer", "tests/rules"],
     "cpp/python/extent.cpp": ["tests/arrays", "tests/optimizer"],
     "cpp/python/overlap.cpp": ["tests/arrays", "tests/optimizer"],
-    "cpp/python/plan.cpp": ["tests/arrays", "tests/optimizer", "tests/state"],
-    "cpp/python/plan_groups.cpp": ["tests/arrays", "tests/optimizer", "tests/state"],
+    "cpp/python/plan.cpp": ["tests/arrays", "tests/optimizer", "tests/state", "tests/runtime/test_step_methods.py"],
+    "cpp/python/plan_groups.cpp": ["tests/arrays", "tests/optimizer", "tests/state", "tests/runtime", "tests/rules"],
+    "cpp/python/commit.cpp": ["tests/arrays", "tests/state"],
 }
 
 
