@@ -112,7 +112,7 @@ std::vector<Py_ssize_t> Plan::add_params(const py::list &groups, const py::list 
 }
 
 void Plan::resize(std::size_t params, std::size_t counters, std::size_t groups) {
-    if (names_.size() > params) PyList_SetSlice(names_.ptr(), static_cast<Py_ssize_t>(params), PY_SSIZE_T_MAX, nullptr);
+    PyList_SetSlice(names_.ptr(), static_cast<Py_ssize_t>(params), PY_SSIZE_T_MAX, nullptr);
     // Released at the end: that may run other code, and the garbage collector, which visits the entries.
     const std::vector<Entry> released(std::make_move_iterator(entries_.begin() + static_cast<std::ptrdiff_t>(params)),
                                       std::make_move_iterator(entries_.end()));
@@ -145,7 +145,7 @@ void Plan::add_param(const py::object &param_object, const py::object &state_obj
     PyArrayObject *const state = checked_state(rule_, state_object, param, state_label);
     Tensor tensor;
     tensor.count = PyArray_SIZE(param) * (arrays::is_complex(arrays::dtype_of(param)) ? 2 : 1);
-    tensor.row_length = tensor.count == 0 ? 0 : rule_.row_length(PyArray_NDIM(param), PyArray_DIMS(param));
+    tensor.row_length = rule_.row_length(PyArray_NDIM(param), PyArray_DIMS(param));
     // Elements may be walked in any order, except where rows matter.
     const bool reversed = PyArray_IS_F_CONTIGUOUS(param) && tensor.row_length == 0 && !rule_.has_row_accumulator;
     tensor.param = arrays::view_of(param, reversed);

@@ -68,3 +68,18 @@ def test_a_replaced_value_is_released_after_the_last_write() -> None:
 
     _core.commit([({"key": Released()}, {"key": None}), (target, normal(3))])
     assert_same_bits(seen[0], normal(3))
+
+
+def test_a_value_is_copied_as_a_plain_array() -> None:
+    calls: list[Any] = []
+
+    class Loud(np.ndarray):
+        def __array_finalize__(self, obj: Any) -> None:
+            calls.append(obj)
+
+    table = normal(4)
+    value, expected = table[1:].view(Loud), table[1:].copy()
+    calls.clear()
+    _core.commit([(table[:-1], value)])
+    assert calls == []
+    assert_same_bits(table[:-1], expected)
