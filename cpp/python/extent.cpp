@@ -13,7 +13,7 @@ std::vector<Axis> sorted_axes(PyArrayObject *array) {
     std::vector<Axis> axes;
     for (int i = 0; i < PyArray_NDIM(array); ++i)
         if (PyArray_DIM(array, i) > 1) axes.push_back({PyArray_DIM(array, i), std::abs(PyArray_STRIDE(array, i))});
-    std::sort(axes.begin(), axes.end(), [](const Axis &a, const Axis &b) { return a.stride < b.stride; });
+    std::ranges::sort(axes, {}, &Axis::stride);
     return axes;
 }
 
@@ -40,7 +40,7 @@ Extent bounds_of(PyArrayObject *array) {
 }
 
 void check_strides(PyArrayObject *array, const Label &label) {
-    if (PyArray_SIZE(array) != 0 && !strides_nest(array))
+    if (!strides_nest(array))
         throw py::value_error(label.text() + ": expected its own memory for each element, got strides " +
                               std::string(py::str(py::handle(reinterpret_cast<PyObject *>(array)).attr("strides"))));
 }

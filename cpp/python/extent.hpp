@@ -4,7 +4,7 @@
 
 namespace adagrad::arrays {
 
-// Throws ValueError for an array that overlaps itself.
+// Throws ValueError for an array, not empty, that overlaps itself.
 void check_strides(PyArrayObject *array, const Label &label);
 
 // Where an array lies: in [low, high), and there only in blocks of so many bytes that repeat with a period, the first

@@ -34,8 +34,7 @@ void Intervals::add(const std::vector<Interval> &intervals) {
         return;
     }
     intervals_.insert(intervals_.end(), intervals.begin(), intervals.end());
-    std::stable_sort(intervals_.begin(), intervals_.end(),
-                     [](const Interval &a, const Interval &b) { return a.low < b.low; });
+    std::ranges::stable_sort(intervals_, {}, &Interval::low);
     lows_.clear();
     const char *reach = nullptr;
     for (Interval &interval : intervals_) {

@@ -120,6 +120,23 @@ def test_gradient_among_many_strided_parameters(dialect: Dialect) -> None:
     raises_unchanged(optimizer, ValueError, message, lambda: optimizer.step([taken] + [free] * 19))
 
 
+@pytest.mark.parametrize("count", [1, 2, 3])
+def test_a_long_column_added_after_short_ones(dialect: Dialect, count: int) -> None:
+    """It ends after columns that begin after it; an array behind all of these may still meet it."""
+    table = zeros((10, 6))
+    optimizer = dialect.optimizer([{"params": [table[3:5, 1 + k] for k in range(count)]}])
+    optimizer.add_param_group({"params": [table[:, 0]]})
+    message = f"{dialect.label('params', count + 1)}: {OWN}an overlap with {dialect.label('params', count)}"
+    added = {"params": [table[7:9, 0]]}
+    raises_unchanged(optimizer, ValueError, message, lambda: optimizer.add_param_group(added))
+
+
+def beside_uneven_steps(n: int) -> list[Array]:
+    """Of 8 and 20 bytes, which have 4 in common, the size of an element: the array is taken as all that it spans."""
+    table = zeros((n, 12))
+    return [table[:, 8:], *(row[:10].reshape(2, 5)[:, :3:2] for row in table[1:])]
+
+
 COLUMNS: dict[str, Callable[[int], list[Array]]] = {
     "columns": lambda n: list(zeros((5, n)).T),
     "reversed": lambda n: list(zeros((5, n))[::-1, ::-1].T),
@@ -128,6 +145,7 @@ COLUMNS: dict[str, Callable[[int], list[Array]]] = {
     "last_axis": lambda n: list(np.moveaxis(zeros((4, 3, n))[:, :2], -1, 0)),
     "middle_axis": lambda n: list(np.moveaxis(zeros((4, n, 3)), 1, 0)),
     "of_many_tables": lambda n: [column for _ in range(n // 10) for column in zeros((5, 10)).T],
+    "beside_uneven_steps": beside_uneven_steps,
 }
 
 
