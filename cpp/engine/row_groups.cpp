@@ -29,10 +29,10 @@ constexpr auto comes_first = [](const IndexedRow &a, const IndexedRow &b) {
     return a.row != b.row ? a.row < b.row : a.source < b.source;
 };
 
-// Rows are sorted by `number` digits of `bits` bits each.
+// Rows are sorted by `number` digits of `bits` bits each. Rows that need sorting are not all 0.
 struct Digits {
     explicit Digits(std::int64_t greatest) {
-        const int all = std::max(1, static_cast<int>(std::bit_width(static_cast<std::uint64_t>(greatest))));
+        const int all = static_cast<int>(std::bit_width(static_cast<std::uint64_t>(greatest)));
         number = (all + MAX_DIGIT_BITS - 1) / MAX_DIGIT_BITS;
         bits = (all + number - 1) / number;
     }
@@ -51,7 +51,7 @@ void RowGroups::set_indices(const void *indices, std::size_t itemsize, std::ptrd
 std::ptrdiff_t RowGroups::copy() {
     reserve();
     copy_all();
-    if (count_ == 0 || (range_.least >= 0 && range_.greatest < rows_)) {
+    if (range_.least >= 0 && range_.greatest < rows_) {
         if (!range_.ascends && count_ >= COUNT_FROM)
             next_.resize(static_cast<std::size_t>(Chunks(count_).number << Digits(range_.greatest).bits));
         return count_;
