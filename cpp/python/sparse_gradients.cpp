@@ -109,8 +109,8 @@ void Plan::bind_sparse(std::size_t index, const py::tuple &parts) {
     PyArrayObject *const indices = arrays::plain_array(parts[0], part);
     memory_.check_disjoint(indices, part);
     check_indices(parts[0], part);
-    check_values_shape(parts[1], param, PyArray_SIZE(indices), elementwise,
-                       {whole.role, whole.index, whole.names, 0, values_part(parts)});
+    part.part = values_part(parts);
+    check_values_shape(parts[1], param, PyArray_SIZE(indices), elementwise, part);
 
     // Other code may run where NumPy copies them.
     const py::object own_indices = contiguous(indices);

@@ -182,6 +182,27 @@ def test_gradient(dialect: Dialect, grad: Any, error: type[Exception], message: 
     optimizer.step([RowSparse([0, 1], ONES), ONES.repeat(2, 0)])
 
 
+@pytest.mark.parametrize("got", [(2, 4, 4), (2, 3, 3), (3, 3, 4), (2, 3), (2, 3, 4, 1)])
+def test_values_of_a_table_with_three_axes(dialect: Dialect, got: tuple[int, ...]) -> None:
+    optimizer, grad = dialect.optimizer([np.ones((5, 3, 4))]), RowSparse([0, 1], np.ones(got))
+    message = f"{dialect.label('grads', 0)}.values: expected shape (2, 3, 4), got {got}"
+    raises_unchanged(optimizer, ValueError, message, lambda: optimizer.step([grad]))
+
+
+class Larger(np.ndarray[Any, Any]):
+    """Says another shape than it has, once told so."""
+
+
+def test_elements_of_a_table_that_says_a_wrong_shape(dialect: Dialect, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = np.ones((4, 3), np.float32)
+    optimizer = dialect.optimizer([table.view(Larger)])
+    monkeypatch.setattr(Larger, "shape", (5, 3), raising=False)
+    grad = sparse.coo_array((np.ones(2, np.float32), ([0, 4], [1, 2])), (5, 3))
+    message = f"{dialect.label('grads', 0)}.indices: expected elements in [0, 12), got 14 at position 1"
+    raises(IndexError, message, lambda: optimizer.step([grad]))
+    assert (table == 1).all()
+
+
 PARAMETERS = {
     "no rows": (np.float64, (), ValueError, "expected an array, as the parameter has no rows"),
     "complex": (np.complex128, (3,), TypeError, "expected an array, as the parameter is complex"),
