@@ -76,8 +76,8 @@ bool Plan::read_other_grads(const py::tuple &grads) {
         other_grads_.resize(entries_.size(), py::none());
         arrays::Label part = label(roles_.grad, i);
         other_grads_[i] = parts_of(grad, entries_[i].param, part);
-        if (PyArray_Check(other_grads_[i].ptr())) mapped.add(other_grads_[i], part);
-        if (other_grads_[i].is_none() || PyArray_Check(other_grads_[i].ptr())) continue;
+        mapped.add(other_grads_[i], part);  // passes over what is no array
+        if (!PyTuple_Check(other_grads_[i].ptr())) continue;
         const py::tuple parts(other_grads_[i]);
         part.part = ".indices";
         mapped.add(parts[0], part);
