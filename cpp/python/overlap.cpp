@@ -56,7 +56,7 @@ void Intervals::insert(const Interval &interval) {
 bool Intervals::any_meets(const Extent &extent) const {
     if (extent.high <= lows_.front() || intervals_.back().reach <= extent.low) return false;
     const std::size_t i = std::lower_bound(lows_.begin(), lows_.end(), extent.high) - lows_.begin();
-    return i > 0 && intervals_[i - 1].reach > extent.low;
+    return intervals_[i - 1].reach > extent.low;
 }
 
 template <class Visit> void Intervals::each_meeting(const Extent &extent, Visit visit) const {
@@ -154,7 +154,7 @@ bool MemoryOverlap::is_clear(const Extent &extent) {
 }
 
 bool MemoryOverlap::check_disjoint(PyArrayObject *input, const Label &label) {
-    if (outputs_.empty() || PyArray_SIZE(input) == 0) return false;
+    if (PyArray_SIZE(input) == 0) return false;
     restore_index();
     bool asks_numpy = false;
     if (const LabelledArray *const output = find_overlap(input, outputs_.size(), asks_numpy))

@@ -192,3 +192,23 @@ def test_a_mapping_that_shortens_a_parameter(dialect: Dialect) -> None:
     armed.append(True)
     with pytest.raises(ValueError, match=r"expected shape \(5,\), got \(6,\)"):
         optimizer.step([grad])
+
+
+def test_a_search_for_overlap_that_changes_an_earlier_gradient(
+    dialect: Dialect, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """NumPy's search runs other code if someone has replaced it: gradients are checked again."""
+
+    def shares_memory(*arrays: Any) -> bool:
+        first.resize(100, refcheck=False)
+        return False
+
+    table, first = normal(2, 40, seed=4), normal(50_000, seed=2)
+    apart, between = (array.reshape(-1)[1:5:3] for array in (table.copy(), table))
+    optimizer = dialect.make([normal(50_000), table[:, 0]])
+    optimizer.step([first, apart])
+    before = contents(optimizer)
+    monkeypatch.setattr(np, "shares_memory", shares_memory)
+    with pytest.raises(ValueError, match=r"expected shape \(50000,\), got \(100,\)"):
+        optimizer.step([first, between])
+    assert contents(optimizer) == before

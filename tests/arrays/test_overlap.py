@@ -66,6 +66,22 @@ def test_the_first_in_the_order_given_is_named(dialect: Dialect) -> None:
     raises(ValueError, message, lambda: dialect.optimizer(params))
 
 
+def test_after_an_error_each_array_is_still_known(dialect: Dialect) -> None:
+    params = {"w": zeros(), "b": zeros()}
+    optimizer = dialect.optimizer([{"params": params}])
+    for k, name in ((1, "b"), (0, "w"), (1, "b")):
+        message = f"params[2] ('v'): {OWN}an overlap with params[{k}] ('{name}')"
+        group = {"params": {"v": params[name][:]}}
+        raises_unchanged(optimizer, ValueError, message, partial(optimizer.add_param_group, group))
+
+
+def test_an_empty_gradient_has_no_memory(dialect: Dialect) -> None:
+    w = zeros(9)
+    optimizer = dialect.optimizer([w, zeros(0)])
+    optimizer.step([np.ones_like(w), w[4:4]])
+    assert (w < 0).all()
+
+
 def test_repeated_array_appended_later(dialect: Dialect) -> None:
     """The array's accumulator is repeated too; the message names the array itself."""
     w = zeros()
@@ -122,13 +138,13 @@ def test_gradient_among_many_strided_parameters(dialect: Dialect) -> None:
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_a_long_column_added_after_short_ones(dialect: Dialect, count: int) -> None:
-    """It ends after columns that begin after it; an array behind all of these may still meet it."""
+    """It ends after columns that begin after it; a gradient behind all of these may still meet it."""
     table = zeros((10, 6))
     optimizer = dialect.optimizer([{"params": [table[3:5, 1 + k] for k in range(count)]}])
     optimizer.add_param_group({"params": [table[:, 0]]})
-    message = f"{dialect.label('params', count + 1)}: {OWN}an overlap with {dialect.label('params', count)}"
-    added = {"params": [table[7:9, 0]]}
-    raises_unchanged(optimizer, ValueError, message, lambda: optimizer.add_param_group(added))
+    grads = [table[7:9, 0]] + [None] * count
+    message = f"{dialect.label('grads', 0)}: {OWN}an overlap with {dialect.label('params', count)}"
+    raises_unchanged(optimizer, ValueError, message, lambda: optimizer.step(grads))
 
 
 def beside_uneven_steps(n: int) -> list[Array]:

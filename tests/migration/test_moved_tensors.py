@@ -21,10 +21,10 @@ TORCH_MESSAGE = r"^{}: expected the memory that from_torch shared, got other mem
 MINDSPORE_MESSAGE = r"^{}: expected the memory that from_mindspore shared, got other memory; call from_mindspore again$"
 
 
-def torch_optimizer() -> tuple[Any, Any, TorchAdagrad]:
+def torch_optimizer(*, rate_as_tensor: bool = True) -> tuple[Any, Any, TorchAdagrad]:
     torch.manual_seed(0)
     model = torch.nn.Linear(300, 200)
-    optimizer = torch.optim.Adagrad(model.parameters(), lr=torch.tensor(0.5), eps=0)
+    optimizer = torch.optim.Adagrad(model.parameters(), lr=torch.tensor(0.5) if rate_as_tensor else 0.5, eps=0)
     ours = from_torch(optimizer)
     ours.step(ones_of(model))
     return model, optimizer, ours
@@ -132,8 +132,9 @@ def test_a_schedule_that_moves_a_tensor_of_torch_raises(options: dict[str, Any])
         ours.step(ones_of(model), **options)
 
 
-def test_a_sparse_gradient_that_moves_a_tensor_of_torch_raises() -> None:
-    """The gradient's own code runs in the middle of the step."""
+@pytest.mark.parametrize("rate_as_tensor", [True, False])
+def test_a_sparse_gradient_that_moves_a_tensor_of_torch_raises(*, rate_as_tensor: bool) -> None:
+    """The gradient's own code runs in the middle of the step, where the step may have nothing else to read."""
 
     class Moving(csr_array):  # type: ignore[misc]
         @property
@@ -142,7 +143,7 @@ def test_a_sparse_gradient_that_moves_a_tensor_of_torch_raises() -> None:
                 model.share_memory()
             return super().shape
 
-    model, _, ours = torch_optimizer()
+    model, _, ours = torch_optimizer(rate_as_tensor=rate_as_tensor)
     grads = ones_of(model)
     moving = Moving(grads[0])
     moving.moves = True
