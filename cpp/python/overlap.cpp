@@ -56,7 +56,7 @@ void Intervals::insert(const Interval &interval) {
 bool Intervals::any_meets(const Extent &extent) const {
     if (extent.high <= lows_.front() || intervals_.back().reach <= extent.low) return false;
     const std::size_t i = std::lower_bound(lows_.begin(), lows_.end(), extent.high) - lows_.begin();
-    return intervals_[i - 1].reach > extent.low;
+    return i > 0 && intervals_[i - 1].reach > extent.low;
 }
 
 template <class Visit> void Intervals::each_meeting(const Extent &extent, Visit visit) const {
