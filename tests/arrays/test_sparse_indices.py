@@ -29,7 +29,7 @@ INDICES: dict[str, Make] = {
     **{f"{count}": drawn(100, count) for count in (2, 511, 512, 513, CHUNK, CHUNK + 1)},
     **{
         f"as_high_as_{rows - 1}": drawn(rows, 600)
-        for rows in (2, DIGIT, DIGIT + 1, 2 * DIGIT + 1, DIGIT**2, DIGIT**2 + 1)
+        for rows in (1, 2, DIGIT, DIGIT + 1, 2 * DIGIT + 1, DIGIT**2, DIGIT**2 + 1)
     },
     "long_chunks": drawn(10_000, 64 * CHUNK + 1),
     "ascending_runs": lambda rng: (CHUNK, np.tile(np.arange(CHUNK), 2)),
