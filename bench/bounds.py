@@ -12,19 +12,18 @@ import argparse
 import datetime
 import json
 import random
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
 from bound_loops import build_bounds
 from machine import command_line, machine
 from numpy_adagrad.benchmark.figures import format_threads
-from processes import Worker
+from processes import Worker, busy_process
 
 SCHEMA = 1
 OURS, RIVAL = "TorchAdagrad", "torch-fused"
@@ -107,17 +106,6 @@ class Turns:
                 yield self.measure(["rows_bound", OURS, "torch-sparse", *indexing], rows=rows, width=width)
 
 
-@contextmanager
-def perhaps_busy(busy: bool) -> Iterator[None]:
-    process = subprocess.Popen([sys.executable, "-c", "while True: pass"]) if busy else None
-    try:
-        yield
-    finally:
-        if process is not None:
-            process.kill()
-            process.wait()
-
-
 def main() -> None:
     command = command_line()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -137,7 +125,7 @@ def main() -> None:
         if getattr(options, name) is None:
             setattr(options, name, default)
     measurements: list[Found] = []
-    with tempfile.TemporaryDirectory() as folder, perhaps_busy(options.busy):
+    with tempfile.TemporaryDirectory() as folder, busy_process() if options.busy else nullcontext():
         options.library = build_bounds(folder)
         for threads in options.threads:
             with ExitStack() as stack:

@@ -6,11 +6,8 @@ python bench/pauses.py --out docs/internals/performance.md
 import argparse
 import itertools
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +18,7 @@ from numpy_adagrad.benchmark.figures import format_duration, format_ratio, forma
 from numpy_adagrad.benchmark.threads import PROCESSORS, threads
 from numpy_adagrad.inputs.types import Array
 from page import markdown_table, write_block
+from processes import busy_process
 
 LENGTHS = [2**12, 2**14, 2**15, 2**16, 100_000, 200_000, 300_000, 10**6, 10**7]
 BUSY_LENGTHS = [100_000, 10**7]
@@ -87,17 +85,6 @@ def pauses_table(lengths: list[int], rounds: int) -> str:
         ratios = {pause: format_ratio(found[PROCESSORS, pause] / found[1, pause]) for pause in STEPS_AFTER}
         rows.append([f"{length:,}", *(f"{format_duration(found[1, pause])}, {ratios[pause]}" for pause in STEPS_AFTER)])
     return markdown_table(["elements", *(f"pause {pause * 1e3:g} ms" for pause in STEPS_AFTER)], rows)
-
-
-@contextmanager
-def busy_process() -> Iterator[None]:
-    process = subprocess.Popen([sys.executable, "-c", "while True: pass"])
-    try:
-        time.sleep(0.5)
-        yield
-    finally:
-        process.kill()
-        process.wait()
 
 
 def median_and_percentile(step: Step, limit: float) -> str:

@@ -1,13 +1,18 @@
-"""Worker processes, which answer requests in JSON through their standard input and output."""
+"""Worker processes, which answer requests in JSON through their standard input and output, and a busy process."""
 
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+# It ends with its parent, even if that is killed.
+BUSY = "import os\nparent = os.getppid()\nwhile os.getppid() == parent: pass"
 
 
 class Worker:
@@ -42,6 +47,18 @@ class Worker:
     ) -> None:
         self.process.kill()
         self.process.communicate()
+
+
+@contextmanager
+def busy_process() -> Iterator[None]:
+    """Keep one processor busy in this block."""
+    process = subprocess.Popen([sys.executable, "-c", BUSY])
+    try:
+        time.sleep(0.5)
+        yield
+    finally:
+        process.kill()
+        process.wait()
 
 
 def answer(requests: dict[str, Callable[..., dict[str, Any]]]) -> None:
