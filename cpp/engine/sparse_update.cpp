@@ -11,14 +11,13 @@ namespace {
 constexpr std::ptrdiff_t CACHE_LINE = 64;
 // Rows ahead of the one in use that are fetched.
 constexpr std::ptrdiff_t ROWS_AHEAD = 8;
-// Of a longer row only the first lines are fetched: the processor itself fetches those that follow.
-constexpr std::ptrdiff_t MAX_LINES = 12, FIRST_LINES = 2;
 
 void prefetch_row(const StridedView &view, std::ptrdiff_t row, std::ptrdiff_t width) {
     if (!view.contiguous()) return;
     const std::ptrdiff_t row_bytes = width * view.itemsize;
     const char *const begin = view.data + row * row_bytes;
-    const char *const end = begin + (row_bytes <= MAX_LINES * CACHE_LINE ? row_bytes : FIRST_LINES * CACHE_LINE);
+    const char *const end =
+        begin + (row_bytes <= MAX_FETCHED_LINES * CACHE_LINE ? row_bytes : FIRST_LINES * CACHE_LINE);
     for (const char *line = begin; line < end; line += CACHE_LINE) prefetch(line);
 }
 

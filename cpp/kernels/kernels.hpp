@@ -29,6 +29,10 @@ struct IndexedRow {
     std::int64_t source;  // of the gradient's values
 };
 
+// Of a row with more cache lines, only the first ones are fetched ahead: the processor itself fetches those that
+// follow.
+constexpr std::ptrdiff_t MAX_FETCHED_LINES = 12, FIRST_LINES = 2;
+
 // The steps between the gradient and the update. Each combination has its own loop, so that none pays for a step that
 // it does not take; but one that divides clips too, as it waits for the divider anyway. PREPROCESSED is the rule's own
 // part: weight decay and the like.

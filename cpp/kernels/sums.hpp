@@ -29,10 +29,9 @@ inline void add_row(const Kernel &kernel, G *__restrict sum, const G *__restrict
 template <class Kernel, class G>
 inline void add_columns(const Kernel &kernel, G *sums, std::ptrdiff_t sum_width, const G *values, std::ptrdiff_t width,
                         const IndexedRow *first, const IndexedRow *last, std::ptrdiff_t count) {
-    // Fetches rows some lines ahead, unless the processor does: it fetches rows that follow one another, and the rest
-    // of a long row.
-    constexpr std::ptrdiff_t LINE = 64 / sizeof(G), AHEAD = 64, MAX_DISTANCE = 16, MAX_LINES = 12, FIRST_LINES = 2;
-    const std::ptrdiff_t lines = (count + LINE - 1) / LINE, fetched = lines <= MAX_LINES ? lines : FIRST_LINES,
+    // Fetches the rows 64 lines ahead, unless the processor does: where they follow one another.
+    constexpr std::ptrdiff_t LINE = 64 / sizeof(G), AHEAD = 64, MAX_DISTANCE = 16;
+    const std::ptrdiff_t lines = (count + LINE - 1) / LINE, fetched = lines <= MAX_FETCHED_LINES ? lines : FIRST_LINES,
                          distance = fetched * MAX_DISTANCE <= AHEAD ? MAX_DISTANCE : AHEAD / fetched;
     for (const IndexedRow *entry = first; entry != last; ++entry) {
         if (last - entry > distance && entry[distance].source != entry->source + distance) {
