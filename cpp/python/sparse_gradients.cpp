@@ -149,10 +149,10 @@ void Plan::check_sparse_allowed() const {
         if (!tensor.has_sparse_grad) continue;
         const Hyperparameters &group = group_options_.hyperparameters[group_options_.group_index[index]];
         if (group.sparse_error != nullptr) throw std::runtime_error(group.sparse_error);
-        if (group.takes_row_mean && tensor.row_length != 0 && tensor.sparse->elementwise)
+        if (group.takes_row_mean && tensor.row_length != 0 && tensor.sparse->width != tensor.row_length)
             throw py::value_error(label(roles_.grad, index).text() +
-                                  ": expected an array or a RowSparse, as "
-                                  "grad_centralization takes whole rows; convert it with RowSparse.from_scipy");
+                                  ": expected whole rows, as their means are taken; convert it with "
+                                  "RowSparse.from_scipy");
     }
 }
 

@@ -108,8 +108,8 @@ def test_single_elements_have_no_mean() -> None:
     grad = csr_array(normal(4, 16))
     w = np.ones((4, 16), np.float32)
     optimizer = make(w, DEFAULTS | {"centralize": True})
-    message = "grads[0] ('param0'): expected an array or a RowSparse, as grad_centralization takes whole rows; "
-    message += "convert it with RowSparse.from_scipy"
+    message = "grads[0] ('param0'): expected whole rows, as their means are taken; convert it with "
+    message += "RowSparse.from_scipy"
     raises_unchanged(optimizer, ValueError, message, lambda: optimizer.step([grad]))
     optimizer.step([RowSparse.from_scipy(grad)])
     expected = np.ones((4, 16), np.float32)

@@ -117,8 +117,8 @@ def test_counter_with_another_dtype(dialect: Dialect, change: Callable[[Any], An
     counter: Any
     for counter in counters(opt):
         right = counter.dtype
-        counter.dtype = change(right)
         message = f"{label}: expected a writeable {right} array of shape {counter.shape}, got "
+        counter.dtype = change(right)
         message += f"{counter.dtype} array of shape {counter.shape}"
         for _ in range(2):
             raises_unchanged(opt, TypeError, message, lambda: opt.step([normal(6)]))
