@@ -149,7 +149,8 @@ void Plan::check_sparse_allowed() const {
         if (!tensor.has_sparse_grad) continue;
         const Hyperparameters &group = group_options_.hyperparameters[group_options_.group_index[index]];
         if (group.sparse_error != nullptr) throw std::runtime_error(group.sparse_error);
-        if (group.takes_row_mean && tensor.row_length != 0 && tensor.sparse->width != tensor.row_length)
+        const bool has_rows = PyArray_NDIM(array_of(entries_[index].param)) > 1;
+        if (group.takes_row_mean && tensor.row_length != 0 && has_rows && tensor.sparse->elementwise)
             throw py::value_error(label(roles_.grad, index).text() +
                                   ": expected whole rows, as their means are taken; convert it with "
                                   "RowSparse.from_scipy");
