@@ -29,7 +29,7 @@ inline void add_row(const Kernel &kernel, G *__restrict sum, const G *__restrict
 template <class Kernel, class G>
 inline void add_columns(const Kernel &kernel, G *sums, std::ptrdiff_t sum_width, const G *values, std::ptrdiff_t width,
                         const IndexedRow *first, const IndexedRow *last, std::ptrdiff_t count) {
-    // Fetches the rows 64 lines ahead, unless the processor does: where they follow one another.
+    // Fetches rows at most 64 lines ahead, unless the processor does: where they follow one another.
     constexpr std::ptrdiff_t LINE = 64 / sizeof(G), AHEAD = 64, MAX_DISTANCE = 16;
     const std::ptrdiff_t lines = (count + LINE - 1) / LINE, fetched = lines <= MAX_FETCHED_LINES ? lines : FIRST_LINES,
                          distance = fetched * MAX_DISTANCE <= AHEAD ? MAX_DISTANCE : AHEAD / fetched;

@@ -8,17 +8,12 @@ from typing import Any
 
 import pytest
 import torch
-from helpers.dropin import parameters, set_grads
+from helpers.dropin import contents, parameters, set_grads
 from helpers.errors import error_of, raises
 from numpy_adagrad.torch import Adagrad
 from torch.testing._internal.two_tensor import TwoTensor
 
 Params = list[torch.Tensor]
-
-
-def contents(params: Params, optimizer: Any) -> list[bytes]:
-    tensors = [*params, *(optimizer.state[param][key] for param in params for key in ("sum", "step"))]
-    return [tensor.detach().contiguous().numpy().tobytes() for tensor in tensors if tensor.device.type == "cpu"]
 
 
 def alias_param(params: Params, optimizer: Any) -> None:
@@ -118,75 +113,6 @@ def test_nothing_has_changed(
         found, text = error_of(optimizer.step)
         assert (found, text) == (error, message)
         assert contents(params, optimizer) == before
-
-
-class Rate(torch.Tensor):  # type: ignore[misc]
-    """A rate that runs other code when a step reads it."""
-
-    action: Callable[[], object]
-
-    def item(self) -> float:
-        self.action()
-        return 0.5
-
-
-def moving_rate(action: Callable[[], object]) -> Rate:
-    rate: Rate = torch.tensor(0.5).as_subclass(Rate)
-    rate.action = action
-    return rate
-
-
-def test_code_that_moves_a_parameter_inside_a_step() -> None:
-    (param,) = parameters([(1000,)])
-    optimizer = Adagrad([param])
-    set_grads([param], 0)
-
-    def move() -> None:
-        param.data = param.detach().clone()
-
-    optimizer.param_groups[0]["lr"] = moving_rate(move)
-    before = contents([param], optimizer)
-    text = "params: expected the same tensors throughout a step, got others"
-    for _ in range(2):
-        raises(RuntimeError, text, optimizer.step)
-        assert contents([param], optimizer) == before
-
-
-def test_code_that_replaces_a_gradient_inside_a_step() -> None:
-    """The step goes on with the gradient that it has found."""
-    (param,) = parameters([(4, 4)])
-    optimizer = Adagrad([param], lr=0.5)
-    param.grad = torch.ones(4, 4)
-    optimizer.step()
-    before = param.detach().clone()
-    grads = [torch.full((4, 8), -1.0)[:, ::2]]
-
-    def replace() -> None:
-        if grads:
-            param.grad = grads.pop()
-
-    optimizer.param_groups[0]["lr"] = moving_rate(replace)
-    optimizer.step()
-    assert not grads
-    assert torch.equal(param, before - 0.5 / torch.tensor(2.0).sqrt())
-
-
-def test_a_step_inside_a_step() -> None:
-    (param,) = parameters([(3,)])
-    optimizer = Adagrad([param], lr=0.5)
-    set_grads([param], 0)
-    optimizer.step()
-    calls: list[float] = []
-
-    def step() -> None:
-        if not calls:
-            calls.append(optimizer.state[param]["step"].item())
-            optimizer.step()
-
-    optimizer.param_groups[0]["lr"] = moving_rate(step)
-    optimizer.step()
-    assert calls == [1.0]
-    assert optimizer.state[param]["step"].item() == 3.0
 
 
 def test_tensors_elsewhere() -> None:

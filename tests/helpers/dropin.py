@@ -43,3 +43,9 @@ def assert_same(optimizer: torch.optim.Optimizer, expected: torch.optim.Optimize
             assert list(state) == list(theirs)
             for key in state:
                 assert_same_bits(to_numpy(state[key]), to_numpy(theirs[key]), f"group {k}, {key} {i}")
+
+
+def contents(params: list[torch.Tensor], optimizer: Any) -> list[bytes]:
+    """The bytes of all parameters, accumulators and counters on the CPU."""
+    tensors = [*params, *(optimizer.state[param][key] for param in params for key in ("sum", "step"))]
+    return [tensor.detach().contiguous().numpy().tobytes() for tensor in tensors if tensor.device.type == "cpu"]
