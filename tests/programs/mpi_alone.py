@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 from helpers import mpi_cases
 from helpers.errors import error_of
+from helpers.mpi_ranks import comm
 from mpi4py import MPI
 from numpy_adagrad import TorchAdagrad
 from numpy_adagrad.inputs.types import Array
 from numpy_adagrad.mpi import Replicated, Sharded, ShardedTable
 
-comm = MPI.COMM_WORLD
 is_last = comm.rank == comm.size - 1
 
 

@@ -12,10 +12,9 @@ from pathlib import Path
 import pytest
 from helpers.dialects import DIALECTS
 from helpers.mpi_cases import assert_same_sharded, error_of_all, exact_case, exact_grads, run_alone
-from mpi4py import MPI
+from helpers.mpi_ranks import comm
 from numpy_adagrad.mpi import Sharded
 
-comm = MPI.COMM_WORLD
 call, folder = sys.argv[1], Path(sys.argv[2])
 
 

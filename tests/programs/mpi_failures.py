@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 from helpers.contents import snapshot
 from helpers.mpi_cases import stepping
-from mpi4py import MPI
+from helpers.mpi_ranks import comm
 from numpy_adagrad import MindSporeAdagrad, RowSparse, TorchAdagrad, schedules
 from numpy_adagrad.mpi import Replicated, Sharded, ShardedTable
 
-comm = MPI.COMM_WORLD
 nobody: Any = None
 is_wrong = comm.rank == comm.size - 1
 

@@ -15,11 +15,10 @@ from helpers.mpi_cases import (
     row_mean,
     rows,
 )
-from mpi4py import MPI
+from helpers.mpi_ranks import comm
 from numpy_adagrad.mpi import Replicated
 from numpy_adagrad.mpi.communicators import duplicate, has_links
 
-comm = MPI.COMM_WORLD
 SCALINGS: list[dict[str, Any]] = [{"max_norm": 0.5}, {"max_norm": 0.5, "grad_scale": 3.0}, {"on_nonfinite": "skip"}]
 
 

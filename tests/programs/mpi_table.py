@@ -11,14 +11,13 @@ import numpy as np
 from helpers.bits import assert_same_bits
 from helpers.dialects import DIALECTS, Dialect
 from helpers.mpi_cases import error_of_all
+from helpers.mpi_ranks import comm
 from helpers.values import draw
-from mpi4py import MPI
 from numpy_adagrad import RowSparse
 from numpy_adagrad.inputs.types import Array
 from numpy_adagrad.mpi import Replicated, ShardedTable
 from numpy_adagrad.mpi.rows import row_means
 
-comm = MPI.COMM_WORLD
 folder = Path(sys.argv[1])
 
 

@@ -84,13 +84,16 @@ class Averaging:
     def _start_collecting(self, buffer: Array, number: int) -> Any:
         from mpi4py import MPI
 
-        # MPICH's Iallgatherv would wait for this program between its steps, so that less of it would overlap.
+        # MPICH's Iallgatherv would wait for this program between its steps, so that less of it would overlap. Open MPI
+        # takes two buffers that begin at the same address for one that is sent in place.
+        rank, size = self._comm.rank, self._comm.size
         begin, end = self.buckets[number]
-        places = np.arange(self._comm.size) * self._layout.slice_size + begin
-        counts = np.full(self._comm.size, end - begin)
-        counts[self._comm.rank] = 0
-        sent = [buffer, (counts, np.full_like(places, places[self._comm.rank])), MPI.BYTE]
-        return self._comm.Ialltoallv(sent, [buffer, (counts, places), MPI.BYTE])
+        places = np.arange(size) * self._layout.slice_size + begin
+        counts = np.full(size, end - begin)
+        counts[rank] = 0
+        first = places[1 if rank == 0 else 0]  # that others send
+        sent = [buffer[places[rank] :], (counts, np.zeros(size, int)), MPI.BYTE]
+        return self._comm.Ialltoallv(sent, [buffer[first:], (counts, np.maximum(places - first, 0)), MPI.BYTE])
 
     @ieee()
     def _add(self, buffer: Array, number: int, skipped: Container[int]) -> int:
