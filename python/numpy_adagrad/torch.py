@@ -112,7 +112,8 @@ class Adagrad(torch.optim.Adagrad):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Load the state dict of this optimizer or of ``torch.optim.Adagrad``."""
-        check_tensors(state_dict)
+        if not self._optimizer_load_state_dict_pre_hooks:  # one of them may make tensors of arrays
+            check_tensors(state_dict)
         super().load_state_dict(state_dict)
         self._plan = None  # it would keep the memory of the accumulators that are replaced
 

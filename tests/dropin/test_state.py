@@ -83,6 +83,25 @@ def test_a_partial_state_dict() -> None:
     assert_same(optimizer, reference)
 
 
+def test_a_hook_that_converts_a_state_dict() -> None:
+    """torch calls it before it reads the state dict."""
+
+    def with_tensors(_: Any, saved: dict[str, Any]) -> dict[str, Any]:
+        entries = saved["state"].items()
+        return {**saved, "state": {k: {key: torch.tensor(v) for key, v in entry.items()} for k, entry in entries}}
+
+    params, optimizer, _, reference = pair([(3,)])
+    steps(params, optimizer, 1, 3)
+    saved = optimizer.state_dict()
+    saved["state"] = {k: {key: v.numpy() for key, v in entry.items()} for k, entry in saved["state"].items()}
+    for opt in (optimizer, reference):
+        opt.register_load_state_dict_pre_hook(with_tensors)
+        opt.load_state_dict(saved)
+    assert [entry["sum"].tolist() for entry in optimizer.state.values()] == [
+        entry["sum"].tolist() for entry in reference.state.values()
+    ]
+
+
 def test_a_counter_of_one_element() -> None:
     (param,) = parameters([(3,)])
     optimizer = Adagrad([param])
