@@ -177,7 +177,9 @@ class Adagrad(torch.optim.Adagrad):
                 for param in updated:
                     if param.grad.layout == torch.strided and 0 in param.grad.stride():  # a broadcast one
                         param.grad = param.grad.contiguous()
-                torch._foreach_div_([param.grad for param in updated], grad_scale.reshape(()))
+                grads = [param.grad for param in updated]
+                with torch.inference_mode(any(grad.is_inference() for grad in grads)), torch.no_grad():
+                    torch._foreach_div_(grads, grad_scale.reshape(()))
 
     # A step may lie in a function that torch compiles: it would trace the code below, and warn of what it cannot trace.
 

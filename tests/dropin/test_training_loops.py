@@ -189,38 +189,6 @@ def test_averaged_models() -> None:
     assert averages[0] == averages[1]
 
 
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.float16, torch.bfloat16], ids=str)
-@pytest.mark.parametrize("scale", [1024.0, 1000.0])
-def test_scaled_gradients(scale: float, dtype: torch.dtype) -> None:
-    """As `GradScaler` asks for them. torch's fused step also writes the unscaled gradients back."""
-    options: dict[str, Any] = {"lr": 2**-4, "eps": 2**-8, "weight_decay": 2**-6}
-    ours, optimizer, theirs, reference = pair(dtype=dtype, **options)
-    for step in range(4):
-        for params, opt in ((ours, optimizer), (theirs, reference)):
-            set_grads(params, step)
-            for param in params:
-                param.grad.requires_grad_(step == 1)
-                param.grad = None if step == 3 else param.grad
-            opt.grad_scale, opt.found_inf = torch.tensor(scale), torch.tensor(float(step == 2))
-            opt.step()
-            del opt.grad_scale, opt.found_inf
-        assert_same(optimizer, reference)
-        for param, other in zip(ours, theirs, strict=True):
-            assert param.grad is other.grad is None or torch.equal(param.grad, other.grad)
-
-
-def test_a_broadcast_gradient_that_is_scaled() -> None:
-    """The step was taken, and then torch's error was raised. torch's fused step writes beyond such a gradient."""
-    (param,) = parameters([(3,)])
-    start = param.detach().clone()
-    optimizer = Adagrad([param], lr=0.5, eps=0)
-    param.grad = torch.full((1,), 4.0).expand(3)
-    optimizer.grad_scale = torch.tensor(2.0)
-    optimizer.step()
-    assert torch.equal(param, start - 0.5)
-    assert torch.equal(param.grad, torch.full((3,), 2.0))
-
-
 @pytest.mark.parametrize("clips", [False, True])
 def test_a_grad_scaler(clips: bool) -> None:
     models = networks()
