@@ -7,3 +7,8 @@ from helpers.mpi_job import PLACES, job
 @pytest.mark.parametrize(("ranks", "machines"), PLACES)
 def test_the_bits_are_those_of_replicated_and_of_one_process(ranks: int, machines: int) -> None:
     assert job(ranks, "mpi_sharded", machines=machines) == f"{ranks} ranks, {machines} machines: same bits\n"
+
+
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_messages_reach_beyond_2_gib(ranks: int) -> None:
+    assert job(ranks, "mpi_large") == f"{ranks} ranks: beyond 2^31 bytes\n"

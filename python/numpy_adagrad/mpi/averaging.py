@@ -13,7 +13,7 @@ from ..inputs.rounding import ieee
 from ..inputs.types import Array
 from .communicators import has_links
 from .layout import Layout
-from .rows import reals
+from .rows import block, reals
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -61,7 +61,7 @@ class Averaging:
         if not self.overlaps:
             for _ in numbers:
                 pass
-            self._comm.Allgather(MPI.IN_PLACE, [buffer, MPI.BYTE])
+            self._comm.Allgather(MPI.IN_PLACE, [buffer, block(CACHE_LINE)])
             return
         requests = []
         for number in numbers:
@@ -72,28 +72,30 @@ class Averaging:
             request.Wait()
 
     def _start(self, buffer: Array, number: int) -> Any:
-        from mpi4py import MPI
-
-        begin, end = self.buckets[number]
+        begin, end = self._lines(number)
         ranks = np.arange(self._comm.size)
         counts = np.full(self._comm.size, end - begin)
-        sent = [buffer, (counts, ranks * self._layout.slice_size + begin), MPI.BYTE]
-        received = [self._received[number % 2], (counts, ranks * (end - begin)), MPI.BYTE]
+        sent = [buffer, (counts, ranks * (self._layout.slice_size // CACHE_LINE) + begin), block(CACHE_LINE)]
+        received = [self._received[number % 2], (counts, ranks * (end - begin)), block(CACHE_LINE)]
         return self._comm.Ialltoallv(sent, received)
 
     def _start_collecting(self, buffer: Array, number: int) -> Any:
-        from mpi4py import MPI
-
         # MPICH's Iallgatherv would wait for this program between its steps, so that less of it would overlap. Open MPI
         # takes two buffers that begin at the same address for one that is sent in place.
         rank, size = self._comm.rank, self._comm.size
-        begin, end = self.buckets[number]
-        places = np.arange(size) * self._layout.slice_size + begin
+        begin, end = self._lines(number)
+        places = np.arange(size) * (self._layout.slice_size // CACHE_LINE) + begin
         counts = np.full(size, end - begin)
         counts[rank] = 0
         first = places[1 if rank == 0 else 0]  # that others send
-        sent = [buffer[places[rank] :], (counts, np.zeros(size, int)), MPI.BYTE]
-        return self._comm.Ialltoallv(sent, [buffer[first:], (counts, np.maximum(places - first, 0)), MPI.BYTE])
+        sent = [buffer[places[rank] * CACHE_LINE :], (counts, np.zeros(size, int)), block(CACHE_LINE)]
+        received = [buffer[first * CACHE_LINE :], (counts, np.maximum(places - first, 0)), block(CACHE_LINE)]
+        return self._comm.Ialltoallv(sent, received)
+
+    def _lines(self, number: int) -> tuple[int, int]:
+        """Return where a bucket begins and ends in a slice, in cache lines."""
+        begin, end = self.buckets[number]
+        return begin // CACHE_LINE, end // CACHE_LINE
 
     @ieee()
     def _add(self, buffer: Array, number: int, skipped: Container[int]) -> int:

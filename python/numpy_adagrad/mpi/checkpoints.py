@@ -15,7 +15,7 @@ from ..inputs.types import Array
 from ..inputs.validation import cast_like
 from ..optimizers._base import Optimizer
 from .agreement import agreement, past_agreement
-from .rows import as_bytes, offsets
+from .rows import as_bytes, block, offsets
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -125,18 +125,20 @@ def _new_whole(comm: MPI.Intracomm, part: Array, division: Division) -> Array:
 
 
 def _gather(comm: MPI.Intracomm, part: Array, whole: Array, division: Division) -> None:
-    from mpi4py import MPI
-
-    counts = division.counts * part.itemsize
-    comm.Gatherv([as_bytes(part), MPI.BYTE], [as_bytes(whole), (counts, offsets(counts)), MPI.BYTE], ROOT)
+    counts, unit = _in_blocks(division, part)
+    comm.Gatherv([as_bytes(part), counts[comm.rank], unit], [as_bytes(whole), (counts, offsets(counts)), unit], ROOT)
 
 
 def _scatter(comm: MPI.Intracomm, whole: Array | None, division: Division, like: Array) -> Array:
     """Return this rank's part of an array that one rank has, as a new array like `like`."""
-    from mpi4py import MPI
-
     part = np.empty(like.shape, like.dtype)
-    counts = division.counts * like.itemsize
-    sent = None if whole is None else [as_bytes(whole), (counts, offsets(counts)), MPI.BYTE]
-    comm.Scatterv(sent, [as_bytes(part), MPI.BYTE], ROOT)
+    counts, unit = _in_blocks(division, like)
+    sent = None if whole is None else [as_bytes(whole), (counts, offsets(counts)), unit]
+    comm.Scatterv(sent, [as_bytes(part), counts[comm.rank], unit], ROOT)
     return part
+
+
+def _in_blocks(division: Division, part: Array) -> tuple[Array, MPI.Datatype]:
+    """Return the number of blocks that each rank has, and their datatype: the largest of which all have whole ones."""
+    size = max(int(np.gcd.reduce(division.counts)), 1)
+    return division.counts // size, block(size * part.itemsize)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,6 +17,14 @@ if TYPE_CHECKING:
 def as_bytes(array: Array) -> Array:
     """Return the bytes of an array in C order, without a copy if they are in that order."""
     return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+
+
+@cache
+def block(size: int) -> MPI.Datatype:
+    """Return a datatype of so many bytes, in which messages are counted: Open MPI's counts and places end at 2^31."""
+    from mpi4py import MPI
+
+    return MPI.BYTE.Create_contiguous(size).Commit()
 
 
 def reals(array: Array) -> Array:
@@ -36,13 +45,11 @@ def offsets(counts: Array) -> Array:
 
 def gather_rows(comm: MPI.Intracomm, array: Array) -> Array:
     """Return the rows of all ranks, in the order of the ranks."""
-    from mpi4py import MPI
-
     counts = np.empty(comm.size, np.int64)
     comm.Allgather(np.array([len(array)], np.int64), counts)
     gathered = np.empty((int(counts.sum()), *array.shape[1:]), array.dtype)
-    counts *= row_bytes(array)
-    comm.Allgatherv([as_bytes(array), MPI.BYTE], [as_bytes(gathered), (counts, offsets(counts)), MPI.BYTE])
+    row = block(row_bytes(array))
+    comm.Allgatherv([as_bytes(array), len(array), row], [as_bytes(gathered), (counts, offsets(counts)), row])
     return gathered
 
 
@@ -72,12 +79,10 @@ def exchange_rows(comm: MPI.Intracomm, array: Array, counts: Array) -> tuple[Arr
 
     The second result is the number of rows that each rank has sent here.
     """
-    from mpi4py import MPI
-
     received_counts = np.empty_like(counts)
     comm.Alltoall(counts, received_counts)
     received = np.empty((int(received_counts.sum()), *array.shape[1:]), array.dtype)
-    size = row_bytes(array)
-    sent = [as_bytes(array), (counts * size, offsets(counts * size)), MPI.BYTE]
-    comm.Alltoallv(sent, [as_bytes(received), (received_counts * size, offsets(received_counts * size)), MPI.BYTE])
+    row = block(row_bytes(array))
+    sent = [as_bytes(array), (counts, offsets(counts)), row]
+    comm.Alltoallv(sent, [as_bytes(received), (received_counts, offsets(received_counts)), row])
     return received, received_counts
