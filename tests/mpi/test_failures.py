@@ -19,6 +19,7 @@ MESSAGES = {
         "exponential(lr=0.5, gamma=0.5, decay_steps=1)",
         "exponential(lr=0.5, gamma=0.25, decay_steps=1)",
     ),
+    "own_schedule": differ("param_groups[0]['lr']", "Rate(start=0.5)", "Rate(start=0.25)"),
     "undecodable": "RuntimeError: rank {last}: 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte "
     "(UnicodeDecodeError)",
     "exhausted": "RuntimeError: rank {last}: next() found no item (StopIteration)",

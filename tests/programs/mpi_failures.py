@@ -3,6 +3,7 @@
 import os
 import tempfile
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -85,6 +86,16 @@ def other_schedule() -> Replicated:
     return construct(lr=schedules.exponential(0.5, gamma=0.25 if is_wrong else 0.5))
 
 
+@dataclass(slots=True)
+class Rate:
+    """A schedule without a `__dict__`."""
+
+    start: float
+
+    def __call__(self, step: int) -> float:
+        return self.start / (1 + step)
+
+
 def undecodable(start: int, stop: int) -> Any:
     return b"\xff".decode() if is_wrong else np.zeros((stop - start, 2), np.float32)
 
@@ -163,6 +174,7 @@ CASES: dict[str, Callable[[], object]] = {
     "option": lambda: construct(lr=0.5 if is_wrong else 0.25),
     "name": lambda: construct({"W": np.ones(3), "c" if is_wrong else "b": np.ones(2)}),
     "schedule": other_schedule,
+    "own_schedule": lambda: construct(lr=Rate(0.25 if is_wrong else 0.5)),
     "undecodable": lambda: ShardedTable(8, 2, comm, TorchAdagrad, create=undecodable),
     "exhausted": lambda: ShardedTable(8, 2, comm, TorchAdagrad, create=exhausted),
     "file_lookup": lambda: table_in_a_file(lambda table: table.lookup([0])),

@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import is_dataclass
+from dataclasses import fields, is_dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -182,8 +182,10 @@ def _text(value: Any) -> str:
     if isinstance(value, partial):
         return f"partial({_text(value.func)}, {_text(value.args)}, {_text(value.keywords)})"
     if is_dataclass(value) and not isinstance(value, type):
-        options = (f"{name}={_text(option)}" for name, option in vars(value).items())
-        return f"{type(value).__qualname__}({', '.join(options)})"
+        options = {field.name: getattr(value, field.name, None) for field in fields(value)}
+        options |= getattr(value, "__dict__", {})  # one with slots has none
+        text = ", ".join(f"{name}={_text(option)}" for name, option in options.items())
+        return f"{type(value).__qualname__}({text})"
     if callable(value) or type(value).__repr__ is DEFAULT_REPR:
         return str(getattr(value, "__qualname__", type(value).__qualname__))
     return repr(value)
