@@ -34,6 +34,13 @@ def test_a_rank_that_ends_early_raises_an_error_on_the_others(case: str, call: s
     assert ended(call) in done.stderr
 
 
+@pytest.mark.parametrize("aborts", [True, False])
+def test_a_rank_that_ends_waits_for_all_its_communicators_at_a_time(aborts: bool) -> None:
+    done = launch(4, PROGRAM, "leave_between", aborts=aborts)
+    assert done.returncode != 0
+    assert "got Replicated.step on rank 0 and the end of the program on rank 1" in done.stderr
+
+
 def test_the_others_may_catch_the_error_and_end_normally() -> None:
     lines = job(3, "mpi_alone", "leave_and_go_on").splitlines()
     assert lines == [ended("Replicated.step")] * 4

@@ -157,6 +157,16 @@ def leave_parts() -> None:
     parts[2].Free()
 
 
+def leave_between() -> None:
+    """The last rank ends when the others still call an optimizer of another communicator than the first one."""
+    parts: list[Any] = [comm, comm.Split(comm.rank // 2)]
+    steps = [partial(Replicated(TorchAdagrad(arrays()), part).step, arrays()) for part in parts]
+    for step in (*steps, *reversed(steps)):
+        if is_last and step is steps[1]:
+            return
+        step()
+
+
 if __name__ == "__main__":
     CASES: tuple[Callable[..., None], ...] = (
         raise_alone,
@@ -173,5 +183,6 @@ if __name__ == "__main__":
         own_messages,
         options_in_another_order,
         leave_parts,
+        leave_between,
     )
     {case.__name__: case for case in CASES}[sys.argv[1]](*sys.argv[2:])

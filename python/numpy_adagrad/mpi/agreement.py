@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import hashlib
+import pickle
 import sys
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,7 +17,7 @@ import numpy as np
 
 from ..inputs.types import Array
 from ..optimizers._base import Optimizer
-from .rows import as_bytes
+from .rows import as_bytes, offsets
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -50,7 +51,8 @@ def agreement(comm: MPI.Intracomm, call: str) -> Iterator[Facts]:
         error.__cause__ = caught
     except Exception as caught:
         error = caught
-    _agree(comm, error, facts)
+    for request in agreeing(comm, error, facts):
+        request.Wait()
 
 
 @contextmanager
@@ -82,18 +84,27 @@ def half_done(comm: MPI.Intracomm) -> Iterator[None]:
         _half_done.remove(comm)
 
 
-def _agree(comm: MPI.Intracomm, error: Exception | None, facts: Facts) -> None:
-    """Reduce 24 bytes; only if this finds a difference, the ranks exchange their facts."""
+def agreeing(comm: MPI.Intracomm, error: Exception | None, facts: Facts) -> Iterator[MPI.Request]:
+    """Yield one request after another to wait for; at the end raise the same error on every rank unless all agree.
+
+    The ranks reduce 24 bytes; only if this finds a difference, they exchange their facts. Nothing here blocks, so that
+    a rank that ends can wait for the ranks of several communicators at a time.
+    """
     from mpi4py import MPI
 
     digest = int.from_bytes(hashlib.blake2b(repr(sorted(facts.items())).encode(), digest_size=7).digest(), "little")
     own = np.array([error is not None, digest, -digest], np.int64)
     largest = np.empty_like(own)
-    comm.Allreduce(own, largest, MPI.MAX)
+    yield comm.Iallreduce(own, largest, MPI.MAX)
     if largest[0] == 0 and largest[1] == -largest[2]:
         return
     described = None if error is None else _description(error)
-    everyone = comm.allgather((described, facts))
+    pickled = np.frombuffer(pickle.dumps((described, facts)), np.uint8)
+    sizes = np.empty(comm.size, np.int64)
+    yield comm.Iallgather(np.array([pickled.size], np.int64), sizes)
+    gathered = np.empty(sizes.sum(), np.uint8)
+    yield comm.Iallgatherv([pickled, MPI.BYTE], [gathered, (sizes, offsets(sizes)), MPI.BYTE])
+    everyone = [pickle.loads(part.tobytes()) for part in np.split(gathered, offsets(sizes)[1:])]
     for rank, (failure, _) in enumerate(everyone):
         if failure is not None:
             raise _error(rank, *failure) from error

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import atexit
+from collections.abc import Iterator
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from .agreement import agreement
+from .agreement import agreeing
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -87,19 +88,22 @@ def _leave() -> None:
 
     if _aborts or MPI.Is_finalized():
         return
-    for comm in _duplicates:
-        while comm != MPI.COMM_NULL and not _all_leave(comm):
-            pass
+    comms = [comm for comm in _duplicates if comm != MPI.COMM_NULL]
+    calls = [_leaving(comm) for comm in comms]
+    requests = [next(call) for call in calls]
+    while requests:  # at the same time: others may call the optimizers of one communicator before those of another
+        i = MPI.Request.Waitany(requests)
+        try:
+            requests[i] = next(calls[i])
+        except StopIteration:  # all leave
+            for items in (comms, calls, requests):
+                del items[i]
+        except MPI.Exception:
+            raise
+        except Exception:  # that of a rank that has called an optimizer, and that raises it too
+            calls[i] = _leaving(comms[i])
+            requests[i] = next(calls[i])
 
 
-def _all_leave(comm: MPI.Intracomm) -> bool:
-    from mpi4py import MPI
-
-    try:
-        with agreement(comm, "the end of the program"):
-            pass
-    except MPI.Exception:
-        raise
-    except Exception:  # that of a rank that has called an optimizer, and that raises it too
-        return False
-    return True
+def _leaving(comm: MPI.Intracomm) -> Iterator[MPI.Request]:
+    return agreeing(comm, None, {"call": "the end of the program"})
