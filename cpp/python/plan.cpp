@@ -105,7 +105,11 @@ int Plan::step(const py::list &groups, const py::object &grads, const py::object
 }
 
 int Plan::try_step(const py::list &groups, const py::object &grads, const py::object &optimizer) {
-    if (is_flat_sequence(grads)) return step(groups, grads, optimizer, {});
+    if (is_flat_sequence(grads)) {
+        // Another number is an error, unless None stands for a layer.
+        const bool is_complete = static_cast<std::size_t>(PySequence_Fast_GET_SIZE(grads.ptr())) == entries_.size();
+        return is_complete ? step(groups, grads, optimizer, {}) : STALE;
+    }
     const py::object by_name = PyDict_CheckExact(grads.ptr()) ? in_order(grads, names_) : py::object();
     return by_name ? step(groups, by_name, optimizer, {}) : STALE;
 }

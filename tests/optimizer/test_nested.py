@@ -98,6 +98,21 @@ def test_layers_without_a_gradient(dialect: Dialect) -> None:
         assert_same_bits(layer[name], array)
 
 
+@pytest.mark.parametrize("form", [list, tuple, iter])
+def test_layers_in_a_sequence_without_a_gradient(dialect: Dialect, form: Callable[[Any], Any]) -> None:
+    layer = normal(3), normal(2)
+    optimizer = dialect.optimizer([layer, normal(4)])
+    before = [array.copy() for array in layer]
+    optimizer.step(form([None, normal(4)]))
+    optimizer.step(form([None, None]))
+    for array, expected in zip(layer, before, strict=True):
+        assert_same_bits(array, expected)
+    raises_unchanged(
+        optimizer, ValueError, "grads: expected 3 arrays, one for each parameter, got 2",
+        lambda: optimizer.step(form([normal(3), None])),
+    )  # fmt: skip
+
+
 def test_sparse_gradients_and_scalars_are_no_containers(dialect: Dialect) -> None:
     table, bias = normal(4, 2), np.ones((), np.float32)
     optimizer = dialect.optimizer([(table, bias)])

@@ -162,7 +162,13 @@ def _single(grad: Any, single_param: bool) -> tuple[Any]:
 
 
 def _in_sequence(items: Sequence[Any], names: Collection[Any]) -> Sequence[Any]:
-    if not names or _core.is_flat(items):
+    if not names:
+        return items
+    if _core.is_flat(items):
+        if len(items) != len(names) and any(item is None for item in items):
+            named = _without_layers({str(i): item for i, item in enumerate(items)}, names)
+            if named.keys() == set(names):
+                return [named[name] for name in names]
         return items
     kinds = {_kind(name) for name in names}
     if all(isinstance(item, tuple) and len(item) == 2 and _kind(item[0]) in kinds for item in items):
@@ -204,7 +210,7 @@ def _by_name(grads: Mapping[Any, Any], names: Collection[Any]) -> list[Any]:
     return [grads[name] for name in names]
 
 
-def _without_layers(grads: Mapping[Any, Any], missing: list[Any]) -> dict[Any, Any]:
+def _without_layers(grads: Mapping[Any, Any], missing: Collection[Any]) -> dict[Any, Any]:
     """Turn None for a layer into None for each of its parameters."""
     result = dict(grads)
     for layer in [name for name, grad in grads.items() if grad is None]:

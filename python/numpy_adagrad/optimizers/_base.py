@@ -137,7 +137,7 @@ class Optimizer(Updates):
                 raise TypeError("step: expected either grads or closure")
             is_flat = _core.is_flat(grads)
             if type(grads) in PLAIN_FORMS and (is_flat or is_plain(grads)):
-                if type(grads) is not list or not is_flat:
+                if type(grads) is not list or not is_flat or len(grads) != len(self._bound.slots):
                     self._refresh_plan()  # gradients by name must match the names as they are now
                     grads = flat_grads(grads, self._bound.names, self._single_param)
                 self._update(grads, on_nonfinite, self._step_options(grad_scale, max_norm, on_nonfinite))
