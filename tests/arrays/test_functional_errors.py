@@ -76,6 +76,11 @@ def test_apply_adagrad(change: Change, error: type[Exception], message: str) -> 
 ADAGRAD: dict[str, tuple[Change, type[Exception], str]] = {
     "params_none": (lambda a: {"params": None}, TypeError, "params: expected a sequence of arrays, got NoneType"),
     "grads_number": (lambda a: {"grads": 1.0}, TypeError, "grads: expected a sequence of arrays, got float"),
+    "steps_array": (
+        lambda a: {"state_steps": counter()},
+        TypeError,
+        "state_steps: expected a sequence of arrays, got ndarray",
+    ),
     "fused_array": (
         lambda a: {"fused": np.ones(2)},
         TypeError,

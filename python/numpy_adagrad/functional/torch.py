@@ -84,7 +84,7 @@ def adagrad(
     }
     given = {"params": params, "grads": grads, "state_sums": state_sums, "state_steps": state_steps}
     for name, arrays in given.items():
-        if not isinstance(arrays, Iterable):
+        if not isinstance(arrays, Iterable) or getattr(arrays, "ndim", 1) == 0:
             raise TypeError(f"{name}: expected a sequence of arrays, got {type(arrays).__name__}")
     # Each is read once: a sequence may make a new view at every look-up.
     params, grads, state_sums, state_steps = (list(arrays) for arrays in given.values())
