@@ -50,6 +50,17 @@ def test_extra_that_json_does_not_hold(dialect: Dialect, tmp_path: Path) -> None
         assert optimizer.load(path) == {"epoch": 1}
 
 
+def test_extra_that_is_too_large(tmp_path: Path) -> None:
+    path = tmp_path / "run.safetensors"
+    optimizer = MindSporeAdagrad([np.ones(3)])
+    optimizer.save(path, extra={"epoch": 1})
+    message = "save: expected less than 100 MB of names, options and extra, as safetensors allows, got more"
+    quotes = '"' * 25_000_000  # each has four characters in the file
+    raises(ValueError, message, lambda: optimizer.save(path, extra={"log": quotes}))
+    assert optimizer.load(path) == {"epoch": 1}
+    assert os.listdir(tmp_path) == [path.name]
+
+
 def test_skipped_steps_are_kept(dialect: Dialect, tmp_path: Path) -> None:
     path = tmp_path / "run.safetensors"
     optimizer, other = dialect.optimizer([np.ones(3)]), dialect.optimizer([np.ones(3)])

@@ -46,6 +46,9 @@ def write(path: str, arrays: Mapping[str, Array], content: Any) -> None:
             if not _save(library, temporary, arrays, metadata, copy=False):
                 _save(library, temporary, arrays, metadata, copy=True)
         except library.SafetensorError as error:
+            if "header too large" in str(error):
+                text = "save: expected less than 100 MB of names, options and extra, as safetensors allows, got more"
+                raise ValueError(text) from None
             raise _system_error(error, path) from None
 
 
