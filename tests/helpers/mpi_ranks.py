@@ -7,6 +7,6 @@ from numpy_adagrad.mpi.communicators import _links_key, duplicate
 
 comm = MPI.COMM_WORLD
 
-if MPI.Get_library_version().startswith("Open MPI"):
+if MPI.Get_library_version().startswith("Open MPI") and os.environ.get("MPIR_CVAR_NUM_CLIQUES", "1") != "1":
     # Only MPICH plays several machines, as `mpi_job.launch` asks it to. Open MPI's ranks are told that there are links.
-    duplicate(comm).Set_attr(_links_key(), os.environ.get("MPIR_CVAR_NUM_CLIQUES", "1") != "1")
+    duplicate(comm).Set_attr(_links_key(), True)
