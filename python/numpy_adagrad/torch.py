@@ -177,7 +177,7 @@ class Adagrad(torch.optim.Adagrad):
                 for param in updated:
                     if param.grad.layout == torch.strided and 0 in param.grad.stride():  # a broadcast one
                         param.grad = param.grad.contiguous()
-                grads = [param.grad for param in updated]
+                grads = [param.grad for param in updated]  # those of inference mode can be changed only in it
                 with torch.inference_mode(any(grad.is_inference() for grad in grads)), torch.no_grad():
                     torch._foreach_div_(grads, grad_scale.reshape(()))
 
