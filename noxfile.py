@@ -16,7 +16,7 @@ def tests(session: nox.Session) -> None:
     """Run the test suite, torch and MindSpore included."""
     session.install("torch==2.13.0")
     session.install(".[test]")
-    session.run("pytest", *session.posargs, env={"GLOG_v": "3"})
+    session.run("pytest", "-n", "2", "--dist", "loadfile", *session.posargs, env={"GLOG_v": "3"})
 
 
 @nox.session
