@@ -94,6 +94,13 @@ def test_shapes_of_a_dense_array() -> None:
         raises(TypeError, f"shape: expected a tuple of dimensions, got {shape!r}", lambda: grad.toarray(shape))  # noqa: B023
 
 
+def test_rows_of_different_lengths() -> None:
+    ragged: Any = [[1], [2, 3]]
+    for name, parts in {"indices": (ragged, np.ones(2)), "values": ([0, 1], ragged)}.items():
+        with pytest.raises(ValueError, match=f"^{name}: expected an array, got a list that is none: "):
+            RowSparse(*parts)
+
+
 def test_masks() -> None:
     """They were dropped; a dense gradient with a mask raises too."""
     for name, parts in (

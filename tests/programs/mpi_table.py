@@ -123,6 +123,7 @@ def check_errors(dialect: Dialect) -> None:
     minus_one, double = RowSparse([-1], ones.values), RowSparse([1], np.ones((1, 5)))
     wrong_rows = both(None, lambda *_: np.zeros(3))
     expected = "expected indices in [0, 23), got"
+    too_many = "expected fewer than 2**63 elements"
     errors: dict[str, Callable[[], object]] = {
         f"IndexError: rank {last}: ids: {expected} 23 at position 1": lambda: table.lookup(both([0], [9, 23])),
         f"TypeError: rank {last}: ids: expected int32 or int64, got float64": lambda: table.lookup(both([0], [0.5])),
@@ -133,6 +134,9 @@ def check_errors(dialect: Dialect) -> None:
         f"TypeError: rank {last}: grad: expected a RowSparse, got NoneType": lambda: table.step(both(ones, None)),
         f"ValueError: rank {last}: rows: expected a whole number above 0, got 0": lambda: ShardedTable(
             both(9, 0), 5, comm, dialect.optimizer
+        ),
+        f"ValueError: rank {last}: rows: {too_many}, got {2**70} rows of 5": lambda: ShardedTable(
+            both(9, 2**70), 5, comm, dialect.optimizer
         ),
         f"ValueError: rank {last}: create: expected shape {shape}, got (3,)": lambda: ShardedTable(
             9, 5, comm, dialect.optimizer, create=wrong_rows

@@ -9,10 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from .rounding import ieee, rounded
-from .stored_elements import as_indices, check_range, is_scipy, scipy_elements
+from .stored_elements import as_indices, check_range, is_scipy, read_array, scipy_elements
 from .tensors import tensor_rows
 from .types import Array, Number
-from .validation import check_shape, check_unmasked, number
+from .validation import check_shape, number
 
 
 class RowSparse:
@@ -38,6 +38,8 @@ class RowSparse:
     TypeError
         If the indices are not integers, the values are Python objects, or an array has a mask. The step checks
         everything else against the parameter.
+    ValueError
+        If a list has rows of different lengths.
 
     References
     ----------
@@ -63,8 +65,7 @@ class RowSparse:
 
     def __init__(self, indices: npt.ArrayLike, values: npt.ArrayLike) -> None:
         self.indices = as_indices(indices)
-        check_unmasked("values", values)
-        self.values = np.asarray(values)
+        self.values = read_array(values, "values")
         if self.values.dtype == object:
             raise TypeError("values: expected numbers, got Python objects")
 

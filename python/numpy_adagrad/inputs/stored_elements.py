@@ -105,13 +105,21 @@ def _compressed_axes(
 
 def as_indices(indices: npt.ArrayLike, label: str = "indices") -> Array:
     """Return the indices of rows as an array; raise TypeError for another dtype or a mask."""
-    check_unmasked(label, indices)
-    array = np.asarray(indices)
+    array = read_array(indices, label)
     if array.size == 0 and not isinstance(indices, np.ndarray):
         array = array.astype(np.int64)
     if array.dtype not in (np.int32, np.int64):
         raise TypeError(f"{label}: expected int32 or int64, got {array.dtype}")
     return array
+
+
+def read_array(given: npt.ArrayLike, label: str) -> Array:
+    """Return what was given as an array; raise an error for a mask, or for rows of different lengths."""
+    check_unmasked(label, given)
+    try:
+        return np.asarray(given)
+    except ValueError as error:
+        raise ValueError(f"{label}: expected an array, got a {type(given).__name__} that is none: {error}") from None
 
 
 def check_range(places: Array, size: int, label: str) -> None:

@@ -48,8 +48,13 @@ def _key() -> int:
     """Return the key under which a communicator keeps its duplicate."""
     from mpi4py import MPI
 
-    key: int = MPI.Comm.Create_keyval(delete_fn=lambda comm, key, own: own.Free())
+    key: int = MPI.Comm.Create_keyval(delete_fn=_free)
     return key
+
+
+def _free(comm: MPI.Comm, key: int, own: MPI.Intracomm) -> None:
+    _duplicates.remove(own)
+    own.Free()
 
 
 @cache
@@ -88,7 +93,7 @@ def _leave() -> None:
 
     if _aborts or MPI.Is_finalized():
         return
-    comms = [comm for comm in _duplicates if comm != MPI.COMM_NULL]
+    comms = _duplicates.copy()
     calls = [_leaving(comm) for comm in comms]
     requests = [next(call) for call in calls]
     while requests:  # at the same time: others may call the optimizers of one communicator before those of another

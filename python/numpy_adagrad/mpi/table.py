@@ -92,6 +92,8 @@ class ShardedTable(Divided):
         self._comm = duplicate(comm)
         with agreement(self._comm, "ShardedTable") as facts:
             self._rows, self._dim = rows, dim = positive_int(rows, "rows"), positive_int(dim, "dim")
+            if rows * dim >= 2**63:
+                raise ValueError(f"rows: expected fewer than 2**63 elements, got {rows} rows of {dim}")
             facts |= option_facts(rows=rows, dim=dim, **arguments)
             self._block = -(-rows // self._comm.size)
             self._bounds = np.minimum(np.arange(self._comm.size + 1) * self._block, rows)
