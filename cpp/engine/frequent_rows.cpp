@@ -16,27 +16,46 @@ constexpr std::ptrdiff_t MAX_BYTES = 8 << 20;
 // The place of a value whose row is not frequent.
 constexpr std::int32_t NOWHERE = INT32_MIN;
 
+// The place of a row in the sums; `~place` marks its first value.
+std::size_t slot(std::int64_t row) { return static_cast<std::size_t>(row < 0 ? ~row : row); }
+
 // The exponent of the greatest power of two that is not above a number.
 int exponent_of(std::ptrdiff_t number) { return std::bit_width(static_cast<std::size_t>(number)) - 1; }
 
 }  // namespace
 
-void FrequentRows::reserve(std::ptrdiff_t count, std::ptrdiff_t row_bytes, int parts) {
+void FrequentRows::reserve(RowGroups &groups, std::ptrdiff_t row_bytes, int parts) {
+    const std::ptrdiff_t count = groups.count();
+    groups.reserve_merge();
     row_bytes_ = row_bytes;
     most_ = std::min(MAX_BYTES / row_bytes, count / MIN_MEAN);
     rows_.reserve(static_cast<std::size_t>(count));
+    counts_.reserve(static_cast<std::size_t>(most_));
     part_.reserve(static_cast<std::size_t>(most_));
     place_.resize(static_cast<std::size_t>(count));
-    ends_.resize(static_cast<std::size_t>(parts));
+    if (parts > 1) lists_.resize(static_cast<std::size_t>(count + parts));
+    starts_.resize(static_cast<std::size_t>(parts));
     const auto lines = static_cast<std::size_t>(most_ * row_bytes / static_cast<std::ptrdiff_t>(sizeof(Line)) + 1);
     if (sums_.size() < lines) sums_.resize(lines);
+}
+
+bool FrequentRows::merge_all(RowGroups &groups) noexcept {
+    if (!groups.merge(most_, counts_)) return false;
+    values_ = groups.given();
+    number_ = groups.count();
+    divide();
+    return true;
 }
 
 void FrequentRows::find(RowGroups &groups) noexcept {
     choose(groups);
     if (rows_.empty()) return;
+    place();
+    values_ = groups.spare();
+    number_ = 0;
+    for (std::size_t source = 0; source < place_.size(); ++source)
+        if (place_[source] != NOWHERE) values_[number_++] = {place_[source], static_cast<std::int64_t>(source)};
     divide();
-    list(groups);
     const IndexedRow *rest = groups.begin();
     IndexedRow *kept = groups.begin();
     for (const Row &row : rows_) {
@@ -63,42 +82,54 @@ void FrequentRows::choose(RowGroups &groups) {
     std::erase_if(rows_, [=](const Row &row) { return exponent_of(row.count) < exponent; });
 }
 
-// The part with the fewest values so far takes the next row, those with many values first.
-void FrequentRows::divide() {
-    std::fill(ends_.begin(), ends_.end(), 0);
-    part_.assign(rows_.size(), 0);
-    const auto parts = static_cast<std::ptrdiff_t>(ends_.size());
-    const std::ptrdiff_t many = static_cast<std::ptrdiff_t>(place_.size()) / (16 * parts);
-    for (const bool takes_many : {true, false})
-        for (std::size_t place = 0; place < rows_.size(); ++place) {
-            if ((rows_[place].count > many) != takes_many) continue;
-            const auto least = std::min_element(ends_.begin(), ends_.end());
-            *least += rows_[place].count;
-            part_[place] = static_cast<std::int32_t>(least - ends_.begin());
-        }
-    std::exclusive_scan(ends_.begin(), ends_.end(), ends_.begin(), std::ptrdiff_t{0});
-}
-
-// Lists the values of each part. ~place marks the first value of a row.
-void FrequentRows::list(RowGroups &groups) {
+// Finds the place of each value.
+void FrequentRows::place() {
     std::fill(place_.begin(), place_.end(), NOWHERE);
-    for (std::size_t i = 0; i < rows_.size(); ++i) {
-        const Row &row = rows_[i];
-        const auto place = static_cast<std::int32_t>(i);
+    counts_.clear();
+    for (const Row &row : rows_) {
+        const auto place = static_cast<std::int32_t>(counts_.size());
         for (std::ptrdiff_t k = 1; k < row.count; ++k) place_[row.first[k].source] = place;
         place_[row.first->source] = ~place;
         row.first->source = ~static_cast<std::int64_t>(place);
+        counts_.push_back(row.count);
     }
-    values_ = groups.spare();
-    for (std::size_t source = 0; source < place_.size(); ++source)
-        if (const std::int32_t place = place_[source]; place != NOWHERE)
-            values_[ends_[part_[place < 0 ? ~place : place]]++] = {place, static_cast<std::int64_t>(source)};
+}
+
+// The part with the fewest values so far takes the next row that has many. The others fill the parts in order.
+void FrequentRows::divide() {
+    if (parts() == 1) return;
+    std::fill(starts_.begin(), starts_.end(), 0);
+    part_.resize(counts_.size());
+    const std::ptrdiff_t mean = number_ / parts() + 1, many = mean / 16;
+    for (std::size_t place = 0; place < counts_.size(); ++place) {
+        if (counts_[place] <= many) continue;
+        const auto least = std::min_element(starts_.begin(), starts_.end());
+        *least += counts_[place];
+        part_[place] = static_cast<std::int32_t>(least - starts_.begin());
+    }
+    std::size_t part = 0;
+    for (std::size_t place = 0; place < counts_.size(); ++place) {
+        if (counts_[place] > many) continue;
+        while (starts_[part] >= mean && part + 1 < starts_.size()) ++part;
+        starts_[part] += counts_[place];
+        part_[place] = static_cast<std::int32_t>(part);
+    }
+    std::exclusive_scan(starts_.begin(), starts_.end(), starts_.begin(), std::ptrdiff_t{0});
 }
 
 void FrequentRows::add(std::ptrdiff_t part, const char *values, std::ptrdiff_t width, AddRows add_rows,
                        const KernelArgs &args) {
-    const std::ptrdiff_t begin = part == 0 ? 0 : ends_[part - 1];
-    add_rows(sums_.data()->bytes, width, values, width, values_ + begin, values_ + ends_[part], width, args);
+    const IndexedRow *begin = values_, *end = values_ + number_;
+    if (parts() > 1) {
+        IndexedRow *own = lists_.data() + starts_[static_cast<std::size_t>(part)] + part;
+        begin = own;
+        for (const IndexedRow *value = values_; value != end; ++value) {
+            *own = *value;  // one more than there are at the end
+            own += part_[slot(value->row)] == part;
+        }
+        end = own;
+    }
+    add_rows(sums_.data()->bytes, width, values, width, begin, end, width, args);
 }
 
 }  // namespace adagrad

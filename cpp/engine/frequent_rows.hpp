@@ -12,19 +12,22 @@ namespace adagrad {
 
 class FrequentRows {
   public:
-    // Allocates what find() needs for `count` rows of `row_bytes` bytes, whose values at most `parts` threads add.
-    void reserve(std::ptrdiff_t count, std::ptrdiff_t row_bytes, int parts);
-
-    // Finds such rows in sorted groups, and leaves one entry of each there: its source is negative and stands for
+    // Allocates what merge_all() and find() need for rows of `row_bytes` bytes, whose values at most `parts` threads
+    // add. These two leave one sorted entry of each such row in the groups: its source is negative, and stands for
     // sum().
+    void reserve(RowGroups &groups, std::ptrdiff_t row_bytes, int parts);
+    // Takes all rows of groups that are not sorted, if they come often; otherwise returns false.
+    bool merge_all(RowGroups &groups) noexcept;
+    // Finds such rows in sorted groups.
     void find(RowGroups &groups) noexcept;
-    void clear() { rows_.clear(); }
+    void clear() { values_ = nullptr; }
 
     // The rows are divided into parts; each can be added by another thread.
-    std::ptrdiff_t parts() const { return rows_.empty() ? 0 : static_cast<std::ptrdiff_t>(ends_.size()); }
+    std::ptrdiff_t parts() const { return values_ == nullptr ? 0 : static_cast<std::ptrdiff_t>(starts_.size()); }
     void add(std::ptrdiff_t part, const char *values, std::ptrdiff_t width, AddRows add_rows, const KernelArgs &args);
 
-    const char *sum(std::int64_t source) const { return sums_.data()->bytes + ~source * row_bytes_; }
+    const char *sums() const { return sums_.data()->bytes; }
+    const char *sum(std::int64_t source) const { return sums() + ~source * row_bytes_; }
 
   private:
     struct Row {
@@ -36,16 +39,21 @@ class FrequentRows {
     };
 
     void choose(RowGroups &groups);
+    void place();
     void divide();
-    void list(RowGroups &groups);
 
     std::ptrdiff_t row_bytes_ = 1, most_ = 0;
-    std::vector<Row> rows_;           // in order
-    std::vector<std::int32_t> part_;  // of each row
-    // For each value in the order given: the place of its row in rows_, ~place for the row's first value, or NOWHERE.
+    std::vector<Row> rows_;  // that find() has chosen, in order
+    // For each value in the order given: the place of its row in the sums, ~place for the row's first value, or
+    // NOWHERE.
     std::vector<std::int32_t> place_;
-    IndexedRow *values_ = nullptr;      // part after part, each in the order given: such a place, and the source
-    std::vector<std::ptrdiff_t> ends_;  // of the parts
+    IndexedRow *values_ = nullptr;  // in the order given: such a place, and the source
+    std::ptrdiff_t number_ = 0;     // of them
+    // Of each row, by its place in the sums: how many values it has, and which part takes it.
+    std::vector<std::ptrdiff_t> counts_;
+    std::vector<std::int32_t> part_;
+    std::vector<std::ptrdiff_t> starts_;  // of the parts in lists_, each of which has one value more
+    std::vector<IndexedRow> lists_;
     std::vector<Line> sums_;
 };
 

@@ -13,10 +13,10 @@ constexpr std::ptrdiff_t ROWS_AHEAD = 16;
 
 // The rows that a batch has collected, one after another, from or to an array. Copies of a fixed number of bytes are
 // one instruction each; 0 stands for any number.
-template <std::size_t BYTES> class RowCopier {
+template <std::size_t BYTES, class Char = char> class RowCopier {
   public:
-    RowCopier(const StridedView &view, std::ptrdiff_t width, char *rows)
-        : data_(view.data), bytes_(BYTES != 0 ? BYTES : static_cast<std::size_t>(width * view.itemsize)), rows_(rows) {}
+    RowCopier(Char *data, std::ptrdiff_t row_bytes, char *rows)
+        : data_(data), bytes_(BYTES != 0 ? BYTES : static_cast<std::size_t>(row_bytes)), rows_(rows) {}
     void load(std::ptrdiff_t place, std::ptrdiff_t row) const {
         std::memcpy(at(place), data_ + row * size(), BYTES != 0 ? BYTES : bytes_);
     }
@@ -29,7 +29,7 @@ template <std::size_t BYTES> class RowCopier {
   private:
     std::ptrdiff_t size() const { return static_cast<std::ptrdiff_t>(BYTES != 0 ? BYTES : bytes_); }
 
-    char *data_;
+    Char *data_;
     std::size_t bytes_;
     char *rows_;
 };
@@ -39,8 +39,11 @@ template <std::size_t BYTES> class RowCopier {
 template <std::size_t BYTES>
 void SparseUpdate::update_narrow(const IndexedRow *start, const IndexedRow *stop, Update update, const KernelArgs &args,
                                  Scratch *scratch) const {
-    const RowCopier<BYTES> params(param, width, scratch->param.bytes), states(state, width, scratch->state.bytes),
-        grads(values, width, scratch->grad.bytes);
+    const bool summed = frequent.parts() > 0;  // all rows are, or none
+    const char *const given = summed ? frequent.sums() : values.data;
+    const RowCopier<BYTES> params(param.data, width * param.itemsize, scratch->param.bytes),
+        states(state.data, width * state.itemsize, scratch->state.bytes);
+    const RowCopier<BYTES, const char> grads(given, width * values.itemsize, scratch->grad.bytes);
     std::int64_t rows[BATCH];
     std::ptrdiff_t collected = 0;
     const auto update_batch = [&] {
@@ -51,7 +54,7 @@ void SparseUpdate::update_narrow(const IndexedRow *start, const IndexedRow *stop
         }
         collected = 0;
     };
-    const bool in_order = groups.is_ascending();  // the processor itself fetches what lies in order
+    const bool in_order = summed || groups.is_ascending();  // the processor itself fetches what lies in order
     const IndexedRow *const end = groups.end();
     groups.for_each_row(start, stop, [&](const IndexedRow *first, const IndexedRow *last) {
         for (const IndexedRow *entry = first; entry < last && entry - first < ROWS_AHEAD; ++entry) {
@@ -63,7 +66,7 @@ void SparseUpdate::update_narrow(const IndexedRow *start, const IndexedRow *stop
         }
         params.load(collected, first->row);
         states.load(collected, first->row);
-        grads.load(collected, first->source);
+        grads.load(collected, summed ? ~first->source : first->source);
         if (last - first > 1)
             kernels->add_rows(grads.at(collected), 0, values.data, width, first + 1, last, width, args);
         rows[collected++] = first->row;

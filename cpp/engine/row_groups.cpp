@@ -101,40 +101,44 @@ void RowGroups::copy_all() {
     }
 }
 
-// By one digit after the other, the lowest first.
 void RowGroups::sort() noexcept {
-    if (range_.ascends || count_ < COUNT_FROM) {
-        if (!range_.ascends) std::sort(given_.get(), given_.get() + count_, comes_first);
-        return entries_.swap(given_);
+    sorted_ = range_.ascends ? given_.get() : sort(given_.get(), entries_.get(), count_);
+}
+
+// By one digit after the other, the lowest first. Returns where the sorted entries are.
+IndexedRow *RowGroups::sort(IndexedRow *entries, IndexedRow *spare, std::ptrdiff_t size) {
+    if (size < COUNT_FROM) {
+        std::sort(entries, entries + size, comes_first);
+        return entries;
     }
     const Digits digits(range_.greatest);
     for (int digit = 0; digit < digits.number; ++digit) {
-        sort_digit(digit * digits.bits, digits.bits);
-        entries_.swap(given_);
+        sort_digit(entries, spare, size, digit * digits.bits, digits.bits);
+        std::swap(entries, spare);
     }
-    entries_.swap(given_);
+    return entries;
 }
 
 // Entries with equal digits stay in their order.
-void RowGroups::sort_digit(int shift, int bits) {
-    const Chunks chunks(count_);
+void RowGroups::sort_digit(const IndexedRow *entries, IndexedRow *sorted, std::ptrdiff_t size, int shift, int bits) {
+    const Chunks chunks(size);
     const std::ptrdiff_t values = std::ptrdiff_t{1} << bits;
     std::fill_n(next_.begin(), chunks.number * values, 0);
     const auto each_of = [&](std::ptrdiff_t begin, std::ptrdiff_t end, auto body) {
         for (std::ptrdiff_t c = begin; c < end; ++c) {
             std::ptrdiff_t *const next = next_.data() + c * values;
             for (std::ptrdiff_t i = chunks.start(c); i < chunks.start(c + 1); ++i)
-                body(given_[i], next[(given_[i].row >> shift) & (values - 1)]);
+                body(entries[i], next[(entries[i].row >> shift) & (values - 1)]);
         }
     };
-    parallel_for(chunks.number, count_, [&](int, std::ptrdiff_t begin, std::ptrdiff_t end) {
+    parallel_for(chunks.number, size, [&](int, std::ptrdiff_t begin, std::ptrdiff_t end) {
         each_of(begin, end, [](const IndexedRow &, std::ptrdiff_t &counter) { ++counter; });
     });
     std::ptrdiff_t sum = 0;
     for (std::ptrdiff_t value = 0; value < values; ++value)
         for (std::ptrdiff_t c = 0; c < chunks.number; ++c) sum += std::exchange(next_[c * values + value], sum);
-    parallel_for(chunks.number, count_, [&](int, std::ptrdiff_t begin, std::ptrdiff_t end) {
-        each_of(begin, end, [&](const IndexedRow &entry, std::ptrdiff_t &next) { entries_[next++] = entry; });
+    parallel_for(chunks.number, size, [&](int, std::ptrdiff_t begin, std::ptrdiff_t end) {
+        each_of(begin, end, [&](const IndexedRow &entry, std::ptrdiff_t &next) { sorted[next++] = entry; });
     });
 }
 

@@ -22,18 +22,27 @@ class RowGroups {
     // Sorts them by row, and equal rows in the order given. The result does not depend on the number of threads.
     void sort() noexcept;
 
+    // In place of sort(): where rows come often, and there are at most `most`, sorts one entry for each row. Its source
+    // is ~number, where rows are numbered as they come for the first time; given() then has the number of each row in
+    // place of the row, and ~number where it comes for the first time, and `counts` how often each comes; it has memory
+    // for `most` rows. Otherwise returns false. reserve_merge() allocates the rest.
+    void reserve_merge();
+    bool merge(std::ptrdiff_t most, std::vector<std::ptrdiff_t> &counts) noexcept;
+    IndexedRow *given() { return given_.get(); }
+
     std::ptrdiff_t count() const { return count_; }
     std::ptrdiff_t rows() const { return rows_; }         // of the table
     bool is_ascending() const { return range_.ascends; }  // as given
     bool has_one_row() const { return count_ > 0 && range_.least == range_.greatest; }
 
     // Sorted. FrequentRows merges entries.
-    const IndexedRow *begin() const { return entries_.get(); }
-    const IndexedRow *end() const { return entries_.get() + size_; }
-    IndexedRow *begin() { return entries_.get(); }
+    const IndexedRow *begin() const { return sorted_; }
+    const IndexedRow *end() const { return sorted_ + size_; }
+    IndexedRow *begin() { return sorted_; }
     std::ptrdiff_t size() const { return size_; }
     void shrink(std::ptrdiff_t size) { size_ = size; }
-    IndexedRow *spare() { return given_.get(); }  // memory for `count` entries, free after sort()
+    // Memory for `count` entries, free after sort().
+    IndexedRow *spare() { return sorted_ == given_.get() ? entries_.get() : given_.get(); }
 
     // Calls body(first, last) for the entries of each row that begins in [first, stop).
     template <class Body> void for_each_row(const IndexedRow *first, const IndexedRow *stop, Body body) const {
@@ -53,7 +62,9 @@ class RowGroups {
     template <class Index> Range copy_part(std::ptrdiff_t begin, std::ptrdiff_t end);
     void copy_all();
     void reserve();
-    void sort_digit(int shift, int bits);
+    void restore(std::ptrdiff_t count);
+    IndexedRow *sort(IndexedRow *entries, IndexedRow *spare, std::ptrdiff_t size);
+    void sort_digit(const IndexedRow *entries, IndexedRow *sorted, std::ptrdiff_t size, int shift, int bits);
 
     const void *indices_ = nullptr;
     std::size_t itemsize_ = 0;
@@ -61,6 +72,8 @@ class RowGroups {
     std::ptrdiff_t capacity_ = 0;  // of the next two, which are not filled where they are allocated
     std::unique_ptr<IndexedRow[]> entries_;
     std::unique_ptr<IndexedRow[]> given_;  // in the order given: a copy, as other threads may write to the indices
+    IndexedRow *sorted_ = nullptr;         // in one of them
+    std::vector<std::int32_t> table_;      // of numbers of rows
     std::vector<std::ptrdiff_t> next_;     // for each chunk of indices and digit, the position of the next entry
     std::ptrdiff_t count_ = 0, size_ = 0;
     Range range_;

@@ -12,13 +12,15 @@ constexpr std::ptrdiff_t CACHE_LINE = 64;
 // Rows ahead of the one in use that are fetched.
 constexpr std::ptrdiff_t ROWS_AHEAD = 8;
 
-void prefetch_row(const StridedView &view, std::ptrdiff_t row, std::ptrdiff_t width) {
-    if (!view.contiguous()) return;
-    const std::ptrdiff_t row_bytes = width * view.itemsize;
-    const char *const begin = view.data + row * row_bytes;
+void prefetch_row(const char *begin, std::ptrdiff_t row_bytes) {
     const char *const end =
         begin + (row_bytes <= MAX_FETCHED_LINES * CACHE_LINE ? row_bytes : FIRST_LINES * CACHE_LINE);
     for (const char *line = begin; line < end; line += CACHE_LINE) prefetch(line);
+}
+
+void prefetch_row(const StridedView &view, std::ptrdiff_t row, std::ptrdiff_t width) {
+    const std::ptrdiff_t row_bytes = width * view.itemsize;
+    if (view.contiguous()) prefetch_row(view.data + row * row_bytes, row_bytes);
 }
 
 // Fetches the rows of entries a little before they are used, each once: they lie anywhere, so that the processor cannot
@@ -32,7 +34,10 @@ class Prefetcher {
     void before(const IndexedRow *first) {
         const IndexedRow *const stop = first + std::min(update_.groups.end() - first, ROWS_AHEAD);
         for (next_ = std::max(next_, first); next_ < stop; ++next_) {
-            if (next_->source >= 0) prefetch_row(update_.values, next_->source, update_.width);
+            if (next_->source >= 0)
+                prefetch_row(update_.values, next_->source, update_.width);
+            else
+                prefetch_row(update_.frequent.sum(next_->source), update_.width * update_.values.itemsize);
             if (next_ != first && next_->row == next_[-1].row) continue;
             prefetch_row(update_.param, next_->row, update_.width);
             prefetch_row(update_.state, next_->row, state_width_);
@@ -101,18 +106,17 @@ double row_mean(const SparseUpdate &update, const IndexedRow *first, const Index
 }  // namespace
 
 // Ascending rows lie in the order given.
-bool SparseUpdate::may_have_frequent() const {
-    return width > MAX_NARROW && values.contiguous() && !groups.is_ascending();
-}
+bool SparseUpdate::may_have_frequent() const { return width > 0 && values.contiguous() && !groups.is_ascending(); }
 
 void SparseUpdate::reserve(int threads) {
     frequent.clear();
-    if (may_have_frequent()) frequent.reserve(groups.count(), width * values.itemsize, threads);
+    if (may_have_frequent()) frequent.reserve(groups, width * values.itemsize, threads);
 }
 
 void SparseUpdate::order() noexcept {
+    if (may_have_frequent() && frequent.merge_all(groups)) return;
     groups.sort();
-    if (may_have_frequent()) frequent.find(groups);
+    if (may_have_frequent() && width > MAX_NARROW) frequent.find(groups);
 }
 
 void SparseUpdate::sum_squares(std::ptrdiff_t begin, std::ptrdiff_t end, const KernelArgs &args, Scratch *scratch) {

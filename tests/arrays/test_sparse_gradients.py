@@ -57,7 +57,7 @@ def test_order_and_splitting_change_nothing(
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 7])
-@pytest.mark.parametrize("width", [17, 64, 100, 768, 5000])
+@pytest.mark.parametrize("width", [1, 3, 4, 16, 17, 64, 100, 768, 5000])
 def test_rows_that_come_often(dialect: Dialect, width: int, threads: int) -> None:
     """Values that do not lie in one piece are added row by row, others in the order given: the bits are the same."""
     rng = np.random.default_rng(width)
@@ -66,6 +66,7 @@ def test_rows_that_come_often(dialect: Dialect, width: int, threads: int) -> Non
     often, once, twice = rng.integers(0, 20, 100), np.arange(600), np.repeat(np.arange(500), 2)
     draws = [rng.integers(0, 100, count), rng.zipf(1.3, count) % 2000, rng.integers(0, 2, count), rng.permutation(2000)]
     draws += [rng.permutation(np.concatenate([often, others])) for others in (once, twice)]
+    draws += [often, np.tile(often, 10), np.concatenate([np.tile(often, 10), draws[3]])]  # the last: only at first
     table = draw(rng, (2000, width), dtype, "normal")
     with threadpool_limits(threads, user_api="openmp"), np.errstate(all="ignore"):
         for rows in draws:

@@ -1,0 +1,60 @@
+// Equal rows found without sorting, where rows come often.
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "engine/row_groups.hpp"
+
+namespace adagrad {
+namespace {
+
+constexpr std::int32_t EMPTY = -1;
+// Rows that come seldom are better sorted at once. Whether they do is judged by the first part of the indices.
+constexpr std::ptrdiff_t MIN_TRIAL = 256, TRIALS = 16;
+
+bool come_often(std::ptrdiff_t rows, std::ptrdiff_t indices) { return rows * 4 <= indices * 3; }
+
+}  // namespace
+
+// At most half of the places are taken.
+void RowGroups::reserve_merge() { table_.resize(std::bit_ceil(static_cast<std::size_t>(count_))); }
+
+// Numbers the rows with a table of hashes and linear probing.
+bool RowGroups::merge(std::ptrdiff_t most, std::vector<std::ptrdiff_t> &counts) noexcept {
+    constexpr std::uint64_t GOLDEN_RATIO = 0x9E3779B97F4A7C15;  // of 2^64: its multiples are spread evenly
+    const std::size_t mask = table_.size() - 1;
+    const int shift = 64 - std::bit_width(mask);
+    const std::ptrdiff_t trial = std::max(MIN_TRIAL, count_ / TRIALS);
+    std::fill(table_.begin(), table_.end(), EMPTY);
+    IndexedRow *const rows = entries_.get();
+    std::int32_t number = 0;  // of rows
+    for (std::ptrdiff_t i = 0; i < count_; ++i) {
+        const std::int64_t row = given_[i].row;
+        std::size_t place = static_cast<std::uint64_t>(row) * GOLDEN_RATIO >> shift;
+        while (table_[place] != EMPTY && rows[table_[place]].row != row) place = (place + 1) & mask;
+        if (table_[place] != EMPTY) {
+            given_[i].row = table_[place];
+            ++rows[table_[place]].source;
+            continue;
+        }
+        if (number == most || (i >= trial && !come_often(number, i))) return restore(i), false;
+        rows[number] = {row, 1};  // the number of its values, for now
+        given_[i].row = ~static_cast<std::int64_t>(number);
+        table_[place] = number++;
+    }
+    counts.clear();
+    for (std::ptrdiff_t k = 0; k < number; ++k) counts.push_back(std::exchange(rows[k].source, ~k));
+    size_ = number;
+    sorted_ = sort(rows, rows + number, number);
+    return true;
+}
+
+// Writes the rows of the first entries again.
+void RowGroups::restore(std::ptrdiff_t count) {
+    for (std::ptrdiff_t i = 0; i < count; ++i) {
+        const std::int64_t number = given_[i].row;
+        given_[i].row = entries_[number < 0 ? ~number : number].row;
+    }
+}
+
+}  // namespace adagrad
