@@ -49,7 +49,6 @@ struct SparseUpdate {
                 Scratch *scratch) const;
 
   private:
-    bool may_have_frequent() const;
     void update_row(const IndexedRow *first, const IndexedRow *last, Update update, KernelArgs &args, bool takes_mean,
                     Scratch *scratch) const;
     template <std::size_t BYTES>
@@ -57,6 +56,8 @@ struct SparseUpdate {
                        Scratch *scratch) const;
     void update_narrow(const IndexedRow *first, const IndexedRow *last, Update update, const KernelArgs &args,
                        Scratch *scratch) const;
+
+    bool may_have_frequent_ = false;
 };
 
 }  // namespace adagrad
