@@ -167,9 +167,10 @@ class Adagrad(torch.optim.Adagrad):
         plan = self._plan
         if plan is None or plan.step_tensors(self.param_groups, self.state, self, scale) == _core.STALE:
             self._plan = None  # it would keep the memory of tensors that torch has replaced
-            self._plan = plan = self._new_plan()
+            plan = self._new_plan()
             if plan.step_tensors(self.param_groups, self.state, self, scale) == _core.STALE:
                 raise RuntimeError("params: expected the same tensors throughout a step, got others")
+            self._plan = plan  # only now, as another thread that steps with it would make it stale
         updated = plan.updated
         torch.autograd.graph.increment_version(updated)  # autograd raises its error for a graph that has saved them
         if grad_scale is not None and updated:  # torch's fused step leaves the unscaled gradients, too

@@ -1,6 +1,8 @@
 """Code that runs inside a step, where an option is a tensor of a subclass."""
 
 from collections.abc import Callable
+from threading import Event, Thread, current_thread
+from typing import Any
 
 import torch
 from helpers.dropin import contents, parameters, set_grads
@@ -75,3 +77,35 @@ def test_a_step_inside_a_step() -> None:
     optimizer.step()
     assert calls == [1.0]
     assert optimizer.state[param]["step"].item() == 3.0
+
+
+class Watched(Adagrad):
+    """Another thread begins a step as soon as one can find the plan of the first."""
+
+    begun: Event | None = None
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        super().__setattr__(name, value)
+        if name == "_plan" and value is not None and self.begun is None:
+            self.begun = Event()
+            Thread(target=self.step, name="other").start()
+            assert self.begun.wait(60)
+
+
+def test_a_step_of_another_thread_between_the_plan_and_the_step() -> None:
+    (param,) = parameters([(3,)])
+    optimizer = Watched([param], lr=0.5)
+    set_grads([param], 0)
+    finish = Event()
+
+    def pause() -> None:
+        if current_thread().name == "other" and optimizer.begun is not None:
+            optimizer.begun.set()
+            assert finish.wait(60)
+
+    optimizer.param_groups[0]["lr"] = moving_rate(pause)
+    try:
+        optimizer.step()
+    finally:
+        finish.set()
+    assert optimizer.state[param]["step"].item() >= 1.0
