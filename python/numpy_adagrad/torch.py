@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -187,6 +188,11 @@ class Adagrad(torch.optim.Adagrad):
     @torch.compiler.disable
     def _new_plan(self) -> _core.TensorPlan:
         """Check all tensors and make the plan of a step over their memory."""
+        with suppress(Exception):  # maybe from a parameter that has been frozen and changed since its last step
+            return self._plan_over(lambda param: param.grad is not None or _has_stepped(self.state.get(param)))
+        return self._plan_over(lambda param: param.grad is not None)
+
+    def _plan_over(self, is_needed: Callable[[Any], bool]) -> _core.TensorPlan:
         for k, group in enumerate(self.param_groups):
             if not isinstance(group, dict):
                 raise TypeError(f"param_groups[{k}]: expected a dict, got {type(group).__name__}")
@@ -200,8 +206,7 @@ class Adagrad(torch.optim.Adagrad):
         index = [k for k, group in enumerate(self.param_groups) for _ in group["params"]]
         states: dict[Any, Any] = {}
         for i, (k, param) in enumerate(zip(index, params, strict=True)):
-            if param.grad is None and not _has_stepped(self.state.get(param)):
-                # Whatever it is, no step touches it.
+            if not is_needed(param):  # whatever it is, no step touches it
                 groups[k]["params"].append(np.empty(0, np.float32))
                 sums.append(np.empty(0, np.float32))
                 steps.append(np.zeros((), np.float32))

@@ -156,3 +156,28 @@ def test_many_tensors_with_new_gradients() -> None:
         optimizer.step()
         reference.step()
     assert_same(optimizer, reference)
+
+
+FREED: list[Callable[[torch.Tensor, torch.Tensor], torch.Tensor]] = [
+    lambda frozen, other: torch.empty(0),
+    lambda frozen, other: frozen.double(),
+    lambda frozen, other: frozen.to(torch.int8),
+    lambda frozen, other: other,
+]
+
+
+@pytest.mark.parametrize("replaced", FREED)
+def test_a_frozen_parameter_may_become_anything(replaced: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]) -> None:
+    """A parameter without a gradient is out of the step, also if it has had one; it can come back with its state."""
+    ours, optimizer, theirs, reference = pair([(4, 3), (4, 3)], lr=0.1, lr_decay=0.1)
+    for params, opt in ((ours, optimizer), (theirs, reference)):
+        values = params[0].requires_grad_(False).clone()
+        for step in range(6):
+            frozen = step in (2, 3)
+            params[0].grad = None
+            params[0].data = replaced(values, params[1].detach()) if frozen else values
+            set_grads(params[1:], step)
+            if not frozen:
+                params[0].grad = torch.full_like(values, step)
+            opt.step()
+    assert_same(optimizer, reference)
