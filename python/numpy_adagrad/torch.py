@@ -82,7 +82,7 @@ class Adagrad(torch.optim.Adagrad):
     -----
     A gradient may have any strides, where torch's fused step reads a strided one wrongly. ``GradScaler`` treats this
     optimizer as a fused one: the step divides by the scale and leaves the unscaled gradients. A step counter that is
-    not float32 (torch with a default dtype of float64) is replaced by one that is.
+    not float32 on the CPU (torch with another default dtype or device) is replaced by one that is.
 
     References
     ----------

@@ -121,6 +121,25 @@ def test_a_later_group_under_another_default_device() -> None:
     assert optimizer.state[params[1]]["step"].device.type == "cpu"
 
 
+class Counter(torch.Tensor):  # type: ignore[misc]
+    """A step counter as torch makes it where the default device is a GPU."""
+
+    device = torch.device("cuda")
+
+
+def test_counters_on_another_device() -> None:
+    ours, optimizer, theirs, reference = pair(lr_decay=0.1)
+    for param in ours:
+        optimizer.state[param]["step"] = torch.tensor(0.0).as_subclass(Counter)
+    for step in range(2):
+        set_grads(ours, step)
+        set_grads(theirs, step)
+        optimizer.step()
+        reference.step()
+    assert {optimizer.state[param]["step"].device.type for param in ours} == {"cpu"}
+    assert_same(optimizer, reference)
+
+
 def test_groups_in_a_tuple() -> None:
     ours, optimizer, theirs, reference = pair()
     for step in range(2):

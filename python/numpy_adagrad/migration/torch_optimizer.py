@@ -32,8 +32,8 @@ def from_torch(optimizer: Any) -> TorchAdagrad:
     ----------
     optimizer : torch.optim.Adagrad
         Its parameters must be on the CPU. State of a group added later, which torch would create at its next step, is
-        created now. A step counter that is not float32 (torch with a default dtype of float64) is replaced by one
-        that is.
+        created now. A step counter that is not float32 on the CPU (torch with another default dtype or device) is
+        replaced by one that is.
 
     Returns
     -------

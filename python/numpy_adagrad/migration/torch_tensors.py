@@ -79,7 +79,8 @@ def own_state(optimizer: Any, tensor: Any, label: str) -> dict[str, Any]:
         return {"step": torch.zeros((), dtype=torch.float32, device="cpu"), "sum": state_sum}
     read_entry(state, "sum", label)
     step = read_entry(state, "step", label)
-    if not isinstance(step, torch.Tensor) or step.dtype != torch.float32 or step.dim() != 0:
+    is_ours = isinstance(step, torch.Tensor) and step.device.type == "cpu" and step.dtype == torch.float32
+    if not is_ours or step.dim() != 0:
         count = number(step.item() if isinstance(step, torch.Tensor) else step, f"{label}['step']")
         return {**state, "step": torch.tensor(count, dtype=torch.float32, device="cpu")}
     return state
