@@ -12,6 +12,7 @@ from helpers.errors import raises
 from helpers.mpi_cases import SMALL_BUCKET, STEPS, Case, assert_same_sharded, dense_cases, mean, means
 from helpers.mpi_ranks import comm
 from helpers.values import normal
+from numpy_adagrad import TorchAdagrad
 from numpy_adagrad.inputs.types import Array
 from numpy_adagrad.mpi import Replicated, Sharded
 from numpy_adagrad.mpi.averaging import Averaging
@@ -103,6 +104,8 @@ def check_forms(dialect: Dialect) -> None:
         lambda arrays: [{"params": arrays[:2], rate: 0.25}, {"params": arrays[2:]}],
         lambda arrays: [{"params": {"W": arrays[0]}, rate: 0.25}, {"params": {"b": arrays[1], "c": arrays[2]}}],
     ]
+    if dialect.optimizer is TorchAdagrad:  # names need not be text
+        forms.append(lambda arrays: {("layer", 0): arrays[0], 1: arrays[1], "c": arrays[2]})
     for form in forms:
         options: dict[str, Any] = {dialect.rate: 0.5}
         sharded = Sharded(dialect.optimizer, form([normal(*shape) for shape in shapes]), comm, bucket_size=1, **options)

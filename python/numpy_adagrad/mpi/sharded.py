@@ -143,7 +143,7 @@ class Sharded(Divided):
         parts = iter(self._layout.parts(self._values, self._comm.rank))
         for group, (own, own_names) in zip(groups, found, strict=True):
             own_parts = [next(parts) for _ in own]
-            group["params"] = own_parts if own_names is None else list(zip(own_names, own_parts, strict=True))
+            group["params"] = own_parts if own_names is None else _named(own_names, own_parts)
         self._local = optimizer_class(groups if grouped else groups[0]["params"], **arguments)
         self._single_param = isinstance(params, np.ndarray)
         self.params = dict(zip(names, views, strict=True)) if names else views
@@ -236,3 +236,9 @@ class Sharded(Divided):
             checkpoints.Division(shape, np.array(own))
             for (shape, _), own in zip(layout.forms, zip(*counts, strict=True), strict=True)
         ]
+
+
+def _named(names: list[Any], parts: list[Array]) -> Any:
+    """Return arrays with names, which need not be text; a name that occurs twice stays, so that it raises an error."""
+    named = dict(zip(names, parts, strict=True))
+    return named if len(named) == len(parts) else list(zip(names, parts, strict=True))
