@@ -66,6 +66,11 @@ MESSAGES = {
     "sharded_call": differ("call", "Sharded.step", "save"),
     "sharded_step_option": "ValueError: rank 0: on_nonfinite: expected one of ('propagate', 'skip', 'raise'), "
     "got 'stop'",
+    "sharded_class": "TypeError: rank 0: optimizer_class: expected a class of numpy_adagrad, such as TorchAdagrad, "
+    "got a numpy_adagrad.optimizers.torch.TorchAdagrad",
+    "table_class": "TypeError: rank 0: optimizer_class: expected a class of numpy_adagrad, such as TorchAdagrad, "
+    "got builtins.dict",
+    "table_list": "TypeError: rank {last}: create: expected a NumPy array, got list",
     "no_communicator": "TypeError: comm: expected an mpi4py.MPI.Intracomm, got NoneType",
     "wrong_everywhere": "ValueError: rank 0: grad_scale: expected a positive number within float32, got -1",
 }

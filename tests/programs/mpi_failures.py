@@ -104,6 +104,11 @@ def exhausted(start: int, stop: int) -> Any:
     return next(iter([])) if is_wrong else np.zeros((stop - start, 2), np.float32)
 
 
+def rows_in_a_list(start: int, stop: int) -> Any:
+    rows = np.zeros((stop - start, 2), np.float32)
+    return rows.tolist() if is_wrong else rows
+
+
 def table_in_a_file(call: Callable[[ShardedTable], object]) -> None:
     """The last rank's rows lie in a file that has been cut short."""
     with tempfile.NamedTemporaryFile() as file:
@@ -217,6 +222,9 @@ CASES: dict[str, Callable[[], object]] = {
     "sharded_call": other_call,
     "sharded_step_option": lambda: step_sharded(RIGHT, on_nonfinite="stop"),
     **RATES,
+    "sharded_class": lambda: Sharded(TorchAdagrad(params()), params(), comm, lr=0.5),  # type: ignore[arg-type]
+    "table_class": lambda: ShardedTable(8, 2, comm, dict),  # type: ignore[arg-type]
+    "table_list": lambda: ShardedTable(8, 2, comm, TorchAdagrad, create=rows_in_a_list),
     "no_communicator": lambda: Replicated(TorchAdagrad(params()), nobody),
     "wrong_everywhere": lambda: step(grad_scale=-1),
 }

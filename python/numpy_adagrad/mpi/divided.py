@@ -121,3 +121,11 @@ class Divided(ABC):
         extra = checkpoints.load(self._local, self._comm, self._divisions(), path)
         self._collect()
         return extra
+
+
+def check_class(optimizer_class: Any) -> None:
+    """Raise TypeError for anything but a class of optimizers of this package, such as an optimizer itself."""
+    if not (isinstance(optimizer_class, type) and issubclass(optimizer_class, Optimizer)):
+        kind = optimizer_class if isinstance(optimizer_class, type) else type(optimizer_class)
+        got = f"{'' if kind is optimizer_class else 'a '}{kind.__module__}.{kind.__qualname__}"
+        raise TypeError(f"optimizer_class: expected a class of numpy_adagrad, such as TorchAdagrad, got {got}")

@@ -18,7 +18,7 @@ from . import checkpoints
 from .agreement import agreement, array_labels, half_done, optimizer_facts, option_facts, past_agreement, value_facts
 from .averaging import BUCKET_SIZE, Averaging, total_norm
 from .communicators import duplicate
-from .divided import Divided
+from .divided import Divided, check_class
 from .gradients import Grad, SparseGrad, grad_facts, read_grads
 from .layout import Layout
 
@@ -112,6 +112,7 @@ class Sharded(Divided):
         self._comm = duplicate(comm)
         self._debug = debug
         with agreement(self._comm, "Sharded") as facts:
+            check_class(optimizer_class)
             bucket_size = positive_int(bucket_size, "bucket_size")
             self._divide(optimizer_class, params, arguments)
             self._averaging = Averaging(self._comm, self._layout, bucket_size)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..inputs.memmap import check_files
 from ..inputs.row_sparse import RowSparse
-from ..inputs.stored_elements import as_indices, check_range
+from ..inputs.stored_elements import as_indices, check_is_array, check_range
 from ..inputs.types import Array
 from ..inputs.validation import check_shape, positive_int
 from ..optimizers._base import Optimizer
@@ -19,7 +19,7 @@ from . import checkpoints
 from .agreement import agreement, optimizer_facts, option_facts, past_agreement
 from .averaging import total_norm
 from .communicators import duplicate
-from .divided import Divided
+from .divided import Divided, check_class
 from .gradients import SparseGrad, read_rows
 from .rows import exchange_rows, row_means
 
@@ -91,6 +91,7 @@ class ShardedTable(Divided):
     ) -> None:
         self._comm = duplicate(comm)
         with agreement(self._comm, "ShardedTable") as facts:
+            check_class(optimizer_class)
             self._rows, self._dim = rows, dim = positive_int(rows, "rows"), positive_int(dim, "dim")
             if rows * dim >= 2**63:
                 raise ValueError(f"rows: expected fewer than 2**63 elements, got {rows} rows of {dim}")
@@ -100,7 +101,8 @@ class ShardedTable(Divided):
             self.start, self.stop = (int(bound) for bound in self._bounds[self._comm.rank :][:2])
             shape = (self.stop - self.start, dim)
             self.local_rows = np.zeros(shape, np.float32) if create is None else create(self.start, self.stop)
-            check_shape("create", shape, np.shape(self.local_rows))
+            check_is_array(self.local_rows, "create")
+            check_shape("create", shape, self.local_rows.shape)
             named: Any = {NAME: self.local_rows}
             self._local = optimizer_class(named, **arguments)
             facts |= {"dtype": str(self.local_rows.dtype), **optimizer_facts(self._local, [])}
