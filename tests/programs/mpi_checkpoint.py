@@ -54,6 +54,7 @@ def errors() -> None:
             partial(sharded.save, folder / "missing" / "run.safetensors"),
             partial(sharded.load, folder / f"{rule}-shapes.safetensors"),
             partial(sharded.load, folder / f"{rule}-state.safetensors"),
+            partial(sharded.load, folder / f"{rule}.ckpt"),
         ]
         if comm.size > 1:
             calls.append(partial(sharded.save, folder / f"{comm.rank}.safetensors"))

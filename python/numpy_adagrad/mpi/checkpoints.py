@@ -86,6 +86,9 @@ def _read(optimizer: Optimizer, divisions: Sequence[Division], path: str) -> Con
     """Return the content of a file, its arrays in the shapes of the whole parameters and in the dtypes here."""
     key = optimizer._accumulator
     with checkpoint.naming(path):
+        if checkpoint.is_ckpt(path):
+            cure = "load it into MindSporeAdagrad in one process, and save that with parameters=True"
+            raise ValueError(f"expected a checkpoint of numpy-adagrad, got one of MindSpore; {cure}")
         content = checkpoint.load(path, optimizer._content([], parameters=True))
         params, states = [], []
         loaded = zip(content.names, content.parameters or (), content.states, strict=True)
