@@ -71,7 +71,7 @@ DEEP = "content: expected JSON of a few levels, got a deeper one"
 NOT_JSON = "content: expected JSON, got one with"
 NO_DTYPE = (
     "param.a: expected a dtype among ['F16', 'BF16', 'F32', 'F64', 'I8', 'I16', 'I32', 'I64', 'U8', 'U16', 'U32', "
-    "'U64'], got F8_E4M3"
+    "'U64', 'BOOL'], got F8_E4M3"
 )
 LARGE = {"dtype": "F32", "shape": [0, 2**63], "data_offsets": [0, 0]}
 MANY = [1] * 99 + [3]

@@ -1,15 +1,16 @@
-"""What a user adds to a checkpoint, skipped steps, damage, and missing folders."""
+"""What a user adds to a checkpoint, options of other libraries, skipped steps, damage, and missing folders."""
 
 import json
 import os
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers.dialects import Dialect
 from helpers.errors import raises
-from numpy_adagrad import MindSporeAdagrad, schedules
+from numpy_adagrad import MindSporeAdagrad, TorchAdagrad, schedules
 
 
 def test_extra_comes_back(dialect: Dialect, tmp_path: Path) -> None:
@@ -114,3 +115,16 @@ def test_link_into_a_missing_folder(tmp_path: Path) -> None:
 def test_ckpt_files_have_no_extra(tmp_path: Path) -> None:
     message = f"{tmp_path / 'run.ckpt'}: expected a name without .ckpt, which is MindSpore's own format"
     raises(ValueError, message, lambda: MindSporeAdagrad([np.ones(3)]).save(tmp_path / "run.ckpt", extra={"epoch": 1}))
+
+
+def test_options_of_other_libraries(tmp_path: Path) -> None:
+    """A rate may be a number of JAX, as optax gives it; flags and the user's own entries may be arrays of bool."""
+    options = {"lr": jnp.float32(0.25), "maximize": np.array(True), "mask": np.array([True, False])}
+    TorchAdagrad([{"params": [np.ones(3)], **options}], eps=jnp.float32(0.5)).save(tmp_path / "a")
+    other = TorchAdagrad([np.ones(3)])
+    other.load(tmp_path / "a")
+    loaded = other.param_groups[0]
+    assert (loaded["lr"], loaded["eps"], loaded["maximize"]) == (0.25, 0.5, True)
+    assert loaded["mask"].tolist() == [True, False]
+    other.step([np.ones(3)])
+    assert other.param_groups[0]["params"][0][0] > 1

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -164,7 +165,7 @@ def test_values_are_live() -> None:
     assert tensors["state"][0]["step"] == 0
 
 
-@pytest.mark.parametrize("number", [np.float64(0.5), np.float32(0.5), np.array(0.5), 0.5])
+@pytest.mark.parametrize("number", [np.float64(0.5), np.float32(0.5), np.array(0.5), 0.5, jnp.float32(0.5)])
 def test_torch_loads_a_file_of_a_state_dict(number: Any, tmp_path: Path) -> None:
     """Without unpickling: it takes numbers of Python and tensors alone."""
     ours = TorchAdagrad([np.ones(3, np.float32)], lr=number, weight_decay=number)

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from ..inputs.tensors import to_array
+from ..inputs.tensors import as_array, to_array
 from ..inputs.types import Array
 from ..inputs.validation import check_dict, check_unmasked
 from .content import Content, match
@@ -146,6 +146,9 @@ def _plain(value: Any, label: str) -> Any:
         return value
     if isinstance(value, np.generic):
         value = value.item()
+    array = as_array(value, label)  # of JAX, for example
+    if array is not None:
+        return array
     try:
         json.dumps(value)
     except (TypeError, ValueError, RecursionError):

@@ -28,6 +28,7 @@ START = b'{"__metadata__":'
 METADATA = {"format", "version", "content", "complex", "sha256"}
 DTYPES = {"F16": "float16", "BF16": "bfloat16", "F32": "float32", "F64": "float64"}
 DTYPES |= {f"{kind[0].upper()}{bits}": f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)}
+DTYPES["BOOL"] = "bool"
 TAGS = {name: tag for tag, name in DTYPES.items()}
 
 

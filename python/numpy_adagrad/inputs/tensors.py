@@ -101,7 +101,7 @@ def tensor_rows(tensor: Any, label: str) -> tuple[Array, Array]:
     return tensor._indices()[0].numpy(), to_array(tensor._values(), label)
 
 
-def identity(array: Array | np.generic) -> Array | np.generic:
+def identity(array: Any) -> Any:
     """Return the array unchanged; takes the place of `to_tensor` if no tensors are requested."""
     return array
 
@@ -118,6 +118,12 @@ def to_tensor(array: Array | np.generic) -> Any:
     if copy.dtype.name != "bfloat16":
         return torch.from_numpy(copy)
     return torch.from_numpy(copy.view(np.int16)).view(torch.bfloat16)
+
+
+def option_to_tensor(value: Any) -> Any:
+    """Convert an option of a group as `to_tensor` does; return anything but an array of some library unchanged."""
+    array = value if isinstance(value, (np.ndarray, np.generic)) else as_array(value, "param_groups")
+    return value if array is None or array.dtype == object else to_tensor(array)
 
 
 def to_parameter(name: str, array: Array) -> Any:

@@ -14,7 +14,7 @@ import numpy as np
 from .. import _core
 from ..inputs.containers import read_names
 from ..inputs.rounding import ieee, rounded
-from ..inputs.tensors import identity, to_array, to_tensor
+from ..inputs.tensors import identity, option_to_tensor, to_array, to_tensor
 from ..inputs.types import Array, Group
 from ..inputs.validation import cast_like, check_dict, check_hashable, check_list, flag, is_schedule, number, step_count
 from ._copies import Copies
@@ -91,15 +91,13 @@ class SavedState(Copies):
             self._check_tensors()
             self._refresh_plan()
             convert = to_tensor if tensors else identity
+            convert_option = option_to_tensor if tensors else identity
             saved_groups = self._saved_groups()
             self._refresh_plan()  # again: schedules were called, which may change the groups
             groups: list[Group] = []
             indices = iter(range(len(self._slots)))
             for group, saved in zip(self.param_groups, saved_groups, strict=True):
-                options = {
-                    key: convert(value) if isinstance(value, (np.ndarray, np.generic)) else value
-                    for key, value in saved.items()
-                }
+                options = {key: convert_option(value) for key, value in saved.items()}
                 groups.append({**options, "params": [next(indices) for _ in group["params"]]})
             shared = {key: convert(array) for key, array in self._shared_arrays().items()}
             state = {
