@@ -1,6 +1,7 @@
 """What an optimizer tells of its progress: rates, steps, state by name."""
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -62,6 +63,23 @@ def test_last_rate_of_a_list() -> None:
     assert optimizer.last_lr == [0.25]
     optimizer.param_groups[0]["lr"] = [0.75]
     assert optimizer.last_lr == [0.75]
+
+
+def test_last_rate_of_a_run_that_continues(tmp_path: Path) -> None:
+    """MindSpore's state dicts do not have the values of callables, which come from `global_step`, as those of lists."""
+    first, resumed = (
+        MindSporeAdagrad([ones()], learning_rate=schedules.exponential(0.5, 0.5), weight_decay=lambda step: step / 8)
+        for _ in range(2)
+    )
+    for _ in range(3):
+        first.step([ones()])
+    resumed.load_state_dict(first.state_dict())
+    assert resumed.last_lr == first.last_lr == [0.125]
+    for optimizer in (first, resumed):
+        optimizer.save(tmp_path / "a")
+        number = MindSporeAdagrad([ones()])
+        number.load(tmp_path / "a")
+        assert [number.param_groups[0][key] for key in ("lr", "weight_decay")] == [0.125, 0.25]
 
 
 def test_an_empty_list_of_rates() -> None:

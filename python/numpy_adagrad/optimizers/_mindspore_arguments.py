@@ -158,8 +158,6 @@ def read_centralization(centralize: Any) -> bool:
 
 def rate_at(lr: Any, step: int, shifts: bool = False) -> float:
     """Return the rate of a step; with `shifts`, a fixed rate as MindSpore rounds it beside a dynamic one."""
-    if callable(lr):
-        return number(lr(step), "learning_rate")
     lr = read_rate(lr)
     if isinstance(lr, np.ndarray):
         if not 0 <= step < len(lr):
@@ -167,10 +165,6 @@ def rate_at(lr: Any, step: int, shifts: bool = False) -> float:
         return float(lr[step])
     one = np.float32(1)
     return float((np.float32(lr) + one) - one) if shifts else lr
-
-
-def decay_at(decay: Any, step: int) -> float:
-    return number(decay(step) if callable(decay) else decay, "weight_decay")
 
 
 def scaled_decay(decay: float, loss_scale: float, scheduled: bool) -> tuple[float, bool]:

@@ -12,7 +12,7 @@ from .. import _core
 from ..inputs.types import Array, Group
 from ..inputs.validation import cast_like, number, step_count
 from ._base import Optimizer
-from ._mindspore_arguments import ACCUM, decay_at, rate_at, read_centralization, read_decay, read_rate
+from ._mindspore_arguments import ACCUM, read_centralization, read_decay, read_rate
 from ._mindspore_entries import check_shared_rates, from_checkpoint, rate_array, read_ckpt, to_checkpoint
 from ._slots import Pairs
 
@@ -125,15 +125,18 @@ class MindSporeCheckpoints(Optimizer):
     def _fixed_options(self) -> dict[str, Any]:
         return {"update_slots": self.update_slots, "loss_scale": self.loss_scale}
 
+    def _last_step(self) -> int:
+        return max(int(self.global_step[0]) - 1, 0)
+
     def _saved_options(self) -> list[Group]:
         return [self._saved_group(k, group) for k, group in enumerate(self.param_groups)]
 
     def _saved_group(self, k: int, group: Group) -> Group:
-        step, rate, decay = int(self.global_step[0]), read_rate(group["lr"]), read_decay(group["weight_decay"])
+        rate, decay = read_rate(group["lr"]), read_decay(group["weight_decay"])
         if callable(rate):
-            rate = self._saved_value(k, "lr", lambda rate: rate_at(rate, step))
+            rate = self._saved_value(k, "lr")
         if callable(decay):
-            decay = self._saved_value(k, "weight_decay", lambda decay: decay_at(decay, step))
+            decay = self._saved_value(k, "weight_decay")
         centralize = read_centralization(group["grad_centralization"])
         return {"lr": rate, "weight_decay": decay, "grad_centralization": centralize}
 

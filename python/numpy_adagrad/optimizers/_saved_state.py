@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from itertools import chain
@@ -30,8 +30,8 @@ class SavedState(Copies):
     _last_scheduled: dict[tuple[int, str], tuple[Any, float]]  # each callable and its last value, by group and option
 
     @ieee()
-    def _saved_value(self, k: int, key: str, now: Callable[[Any], float] = lambda schedule: schedule(0)) -> Any:
-        """Return an option of group `k`; for a callable its last value, or the value `now` if it was never called.
+    def _saved_value(self, k: int, key: str) -> Any:
+        """Return an option of group `k`; for a callable its last value, or that of `_last_step` if it was never called.
 
         A callable that asks for its own first value gets NaN.
         """
@@ -46,9 +46,13 @@ class SavedState(Copies):
             return math.nan
         self._evaluated.add(place)
         try:
-            return number(now(value), key)
+            return number(value(self._last_step()), key)
         finally:
             self._evaluated.discard(place)
+
+    def _last_step(self) -> int:
+        """Return the number with which the last step would have called a callable that is new here."""
+        return 0
 
     @property
     def last_lr(self) -> list[float]:
