@@ -72,6 +72,7 @@ MESSAGES = {
     "got builtins.dict",
     "table_list": "TypeError: rank {last}: create: expected a NumPy array, got list",
     "no_communicator": "TypeError: comm: expected an mpi4py.MPI.Intracomm, got NoneType",
+    "null_communicator": "ValueError: comm: expected a communicator that this rank belongs to, got MPI.COMM_NULL",
     "wrong_everywhere": "ValueError: rank 0: grad_scale: expected a positive number within float32, got -1",
 }
 for kind in ("replicated", "sharded", "table"):

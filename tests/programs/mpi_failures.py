@@ -11,6 +11,7 @@ import numpy as np
 from helpers.contents import snapshot
 from helpers.mpi_cases import stepping
 from helpers.mpi_ranks import comm
+from mpi4py import MPI
 from numpy_adagrad import MindSporeAdagrad, RowSparse, TorchAdagrad, schedules
 from numpy_adagrad.mpi import Replicated, Sharded, ShardedTable
 
@@ -226,6 +227,7 @@ CASES: dict[str, Callable[[], object]] = {
     "table_class": lambda: ShardedTable(8, 2, comm, dict),  # type: ignore[arg-type]
     "table_list": lambda: ShardedTable(8, 2, comm, TorchAdagrad, create=rows_in_a_list),
     "no_communicator": lambda: Replicated(TorchAdagrad(params()), nobody),
+    "null_communicator": lambda: Replicated(TorchAdagrad(params()), comm.Split(MPI.UNDEFINED)),  # type: ignore[arg-type]
     "wrong_everywhere": lambda: step(grad_scale=-1),
 }
 

@@ -25,6 +25,8 @@ def duplicate(comm: Any) -> MPI.Intracomm:
 
     if not isinstance(comm, MPI.Intracomm):
         raise TypeError(f"comm: expected an mpi4py.MPI.Intracomm, got {type(comm).__name__}")
+    if not comm:  # as Split gives to the ranks that are in no part
+        raise ValueError("comm: expected a communicator that this rank belongs to, got MPI.COMM_NULL")
     kept = comm.Get_attr(_key())
     if isinstance(kept, MPI.Intracomm):
         return kept
