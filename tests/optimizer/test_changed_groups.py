@@ -1,10 +1,12 @@
-"""Names that are changed in place, and groups that do not fit after a change."""
+"""Names and groups that are changed in place, and groups that do not fit after a change."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from helpers.bits import assert_same_bits
+from helpers.contents import snapshot
 from helpers.dialects import Dialect
 from helpers.errors import raises, raises_unchanged
 from helpers.values import normal
@@ -76,3 +78,19 @@ def test_a_renamed_parameter_that_mindspore_does_not_decay(name: str) -> None:
     optimizer.param_groups[0]["param_names"][0] = name
     optimizer.step([np.zeros(3)])
     assert_same_bits(w, before, "the parameter")
+
+
+def test_changed_groups_save_and_load(dialect: Dialect, tmp_path: Path) -> None:
+    """A group whose parameters have moved into another one, and keys of the user's own, which stay."""
+    optimizer = dialect.make([{"params": {"v": normal(4)}}, {"params": {"w": normal(6)}}])
+    first, second = optimizer.param_groups
+    for key in ("params", "param_names"):
+        second[key].append(first[key].pop())
+    second["tag"] = "mine"
+    optimizer.step([normal(6), normal(4)])
+    optimizer.save(tmp_path / "a", parameters=True)
+    saved = snapshot(optimizer)
+    optimizer.step([normal(6), normal(4)])
+    optimizer.load(tmp_path / "a", parameters=True)
+    assert snapshot(optimizer) == saved
+    assert optimizer.param_groups[1]["tag"] == "mine"

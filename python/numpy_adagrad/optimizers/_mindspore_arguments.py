@@ -156,6 +156,16 @@ def read_centralization(centralize: Any) -> bool:
     return centralize
 
 
+def read_options(group: Group) -> Group:
+    """Return a group with its options checked."""
+    return {
+        **group,
+        "lr": given_rate(group["lr"]),
+        "weight_decay": read_decay(group["weight_decay"]),
+        "grad_centralization": read_centralization(group["grad_centralization"]),
+    }
+
+
 def rate_at(lr: Any, step: int, shifts: bool = False) -> float:
     """Return the rate of a step; with `shifts`, a fixed rate as MindSpore rounds it beside a dynamic one."""
     lr = read_rate(lr)

@@ -12,7 +12,7 @@ from .. import _core
 from ..inputs.types import Array, Group
 from ..inputs.validation import cast_like, number, step_count
 from ._base import Optimizer
-from ._mindspore_arguments import ACCUM, read_centralization, read_decay, read_rate
+from ._mindspore_arguments import ACCUM, read_centralization, read_decay, read_options, read_rate
 from ._mindspore_entries import check_shared_rates, from_checkpoint, rate_array, read_ckpt, to_checkpoint
 from ._slots import Pairs
 
@@ -164,4 +164,4 @@ class MindSporeCheckpoints(Optimizer):
         kept = {key: value for key, value in now.items() if callable(value)}
         if "lr" not in kept:  # a number for a number, a sequence for a sequence of the same length
             cast_like(np.asarray(saved["lr"]), rate_array(now["lr"]), group["lr_name"])
-        return self._checked_group({**group, **{key: saved[key] for key in OPTIONS}, **kept})
+        return read_options({**group, **{key: saved[key] for key in OPTIONS}, **kept})

@@ -26,6 +26,7 @@ from ._mindspore_arguments import (
     read_centralization,
     read_decay,
     read_groups,
+    read_options,
     read_rate,
     scaled_decay,
     type_text,
@@ -179,12 +180,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
                 raise KeyError(f"group: expected keys among {list(GROUP_KEYS[:4])}, got {key!r}{hint}")
         if not group["params"]:
             raise ValueError("group: expected at least one array in `params`, got none")
-        return {
-            **group,
-            "lr": given_rate(group.get("lr", self.defaults["lr"])),
-            "weight_decay": read_decay(group.get("weight_decay", self.defaults["weight_decay"])),
-            "grad_centralization": read_centralization(group.get("grad_centralization", False)),
-        }
+        return read_options({**self.defaults, "grad_centralization": False, **group})
 
     def add_param_group(self, param_group: Mapping[str, Any]) -> None:
         """Add a group of parameters to an optimizer with groups. MindSpore has no such call.
