@@ -153,6 +153,12 @@ def test_order_params_twice() -> None:
     raises(ValueError, f"{ONE_ORDER} 2 of them", lambda: MindSporeAdagrad([{"params": [a]}, order, order]))
 
 
+def test_a_parameter_twice_in_the_order() -> None:
+    a, b = ONES.copy(), ONES.copy()
+    message = "order_params[1]: expected each parameter once, got one a second time"
+    raises(ValueError, message, lambda: MindSporeAdagrad([{"params": [a, b]}, {"order_params": [a, a]}]))
+
+
 def test_positions_of_the_arguments() -> None:
     """As in MindSpore the second one is the accumulator's start."""
     optimizer = MindSporeAdagrad([ONES.copy()], 0.5, 0.25, False, 2.0, 0.125)

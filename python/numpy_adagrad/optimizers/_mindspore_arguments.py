@@ -74,6 +74,8 @@ def _ordered(groups: list[Group], order: list[Mapping[str, Any]]) -> list[Group]
     last = None
     for k, param in enumerate(wanted):
         if id(param) not in owners:
+            if any(param is one for one in wanted[:k]):
+                raise ValueError(f"order_params[{k}]: expected each parameter once, got one a second time")
             raise ValueError(f"order_params[{k}]: expected a parameter of the groups, got another array")
         group, i = owners.pop(id(param))
         if group is not last:
