@@ -49,6 +49,8 @@ ROWS = {
     "bfloat16/float32 1e5": Row([(10**5,)], "bfloat16", "float32"),
     "clipped 1e5": Row([(10**5,)], max_norm=1.0),
     "sparse uniform": Row(TABLE, indices="uniform"),
+    "sparse Zipf": Row(TABLE, indices="Zipf"),
+    "sparse Zipf, width 4": Row([(100_000, 4)], indices="Zipf"),
     "sparse one row": Row(TABLE, indices="one row"),
     "sparse one index": Row(TABLE, indices="one index"),
 }
@@ -93,8 +95,11 @@ def make_optimizer(row: Row, rule: str, params: list[Any]) -> Any:
 
 
 def sparse_gradient(kind: str, rng: np.random.Generator, rows: int, width: int) -> RowSparse:
-    count = 1 if kind == "one index" else 4096
-    indices = rng.integers(rows, size=count) if kind == "uniform" else np.full(count, rng.integers(rows))
+    count = {"one index": 1, "Zipf": 65_536}.get(kind, 4096)
+    if kind == "Zipf":
+        indices = rng.zipf(1.2, count) % rows
+    else:
+        indices = rng.integers(rows, size=count) if kind == "uniform" else np.full(count, rng.integers(rows))
     return RowSparse(indices, rng.standard_normal((count, width), np.float32))
 
 

@@ -9,7 +9,7 @@ namespace adagrad {
 namespace {
 
 constexpr std::int32_t EMPTY = -1;
-// Rows that come seldom are better sorted at once. Whether they do is judged by the first part of the indices.
+// Rows that come seldom are better sorted at once. Whether they do is judged from so many indices on.
 constexpr std::ptrdiff_t MIN_TRIAL = 256, TRIALS = 64;
 
 bool come_often(std::ptrdiff_t rows, std::ptrdiff_t indices) { return rows * 4 <= indices * 3; }

@@ -22,10 +22,11 @@ class RowGroups {
     // Sorts them by row, and equal rows in the order given. The result does not depend on the number of threads.
     void sort() noexcept;
 
-    // In place of sort(): where rows come often, and there are at most `most`, sorts one entry for each row. Its source
-    // is ~number, where rows are numbered as they come for the first time; given() then has the number of each row in
-    // place of the row, and ~number where it comes for the first time, and `counts` how often each comes; it has memory
-    // for `most` rows. Otherwise returns false. reserve_merge() allocates the rest.
+    // In place of sort(), where rows come often and there are at most `most`, which is at most half of count(): numbers
+    // the rows as they come for the first time, and leaves one sorted entry for each, with ~number as its source. In
+    // given(), the number takes the place of the row, and ~number where the row comes for the first time; `counts`,
+    // which has memory for `most` rows, gets the number of entries of each. Otherwise returns false. reserve_merge()
+    // allocates the rest.
     void reserve_merge();
     bool merge(std::ptrdiff_t most, std::vector<std::ptrdiff_t> &counts) noexcept;
     IndexedRow *given() { return given_.get(); }
