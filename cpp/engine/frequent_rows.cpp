@@ -16,9 +16,6 @@ constexpr std::ptrdiff_t MAX_BYTES = 8 << 20;
 // The place of a value whose row is not frequent.
 constexpr std::int32_t NOWHERE = INT32_MIN;
 
-// The place of a row in the sums; `~place` marks its first value.
-std::size_t slot(std::int64_t row) { return static_cast<std::size_t>(row < 0 ? ~row : row); }
-
 // The exponent of the greatest power of two that is not above a number.
 int exponent_of(std::ptrdiff_t number) { return std::bit_width(static_cast<std::size_t>(number)) - 1; }
 
@@ -125,7 +122,7 @@ void FrequentRows::add(std::ptrdiff_t part, const char *values, std::ptrdiff_t w
         begin = own;
         for (const IndexedRow *value = values_; value != end; ++value) {
             *own = *value;  // one more than there are at the end
-            own += part_[slot(value->row)] == part;
+            own += part_[static_cast<std::size_t>(number_of(value->row))] == part;
         }
         end = own;
     }

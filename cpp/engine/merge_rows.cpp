@@ -37,7 +37,10 @@ bool RowGroups::merge(std::ptrdiff_t most, std::vector<std::ptrdiff_t> &counts) 
             ++rows[table_[place]].source;
             continue;
         }
-        if (number == most || (i >= trial && !come_often(number, i))) return restore(i), false;
+        if (number == most || (i >= trial && !come_often(number, i))) {
+            restore(i);
+            return false;
+        }
         rows[number] = {row, 1};  // the number of its values, for now
         given_[i].row = ~static_cast<std::int64_t>(number);
         table_[place] = number++;
@@ -51,10 +54,7 @@ bool RowGroups::merge(std::ptrdiff_t most, std::vector<std::ptrdiff_t> &counts) 
 
 // Writes the rows of the first entries again.
 void RowGroups::restore(std::ptrdiff_t count) {
-    for (std::ptrdiff_t i = 0; i < count; ++i) {
-        const std::int64_t number = given_[i].row;
-        given_[i].row = entries_[number < 0 ? ~number : number].row;
-    }
+    for (std::ptrdiff_t i = 0; i < count; ++i) given_[i].row = entries_[number_of(given_[i].row)].row;
 }
 
 }  // namespace adagrad

@@ -9,6 +9,9 @@
 
 namespace adagrad {
 
+// The number in `number` or `~number`.
+inline std::int64_t number_of(std::int64_t row) { return row < 0 ? ~row : row; }
+
 class RowGroups {
   public:
     // Refers to `count` indices of 4 or 8 bytes into a table of `rows` rows: they must stay until copy() has read them.

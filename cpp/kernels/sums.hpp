@@ -67,6 +67,7 @@ void add_rows(void *sum, std::ptrdiff_t sum_width, const void *values, std::ptrd
     const Kernel kernel = kernel_for<Rule, Kernel>(args);
     G *const sums = static_cast<G *>(sum);
     const G *const columns = static_cast<const G *>(values);
+    // With constants, the compiler leaves out the loops over columns.
     if (sum_width == 1) return add_columns(kernel, sums, 1, columns, 1, first, last, 1);
     switch (sum_width == 0 ? count : 0) {
     case 1: return add_some<1>(kernel, sums, columns, width, first, last);

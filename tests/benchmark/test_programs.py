@@ -83,7 +83,14 @@ def test_pauses(tmp_path: Path) -> None:
 
 
 def test_a_build_compared_with_itself() -> None:
-    rows = ["1e3 scheduled", "2000x256 new gradients", "bfloat16/float32 1e5", "clipped 1e5", "sparse one row", "sparse Zipf"]
+    rows = [
+        "1e3 scheduled",
+        "2000x256 new gradients",
+        "bfloat16/float32 1e5",
+        "clipped 1e5",
+        "sparse one row",
+        "sparse Zipf",
+    ]
     quick = ["--threads", "1", "--rounds", "2", "--processes", "1", "--seconds", "1e-4", "--rows", *rows]
     done = run(BENCH / "compare_builds.py", sys.executable, sys.executable, *quick)
     assert done.returncode == 0, done.stderr

@@ -2,6 +2,8 @@
 
 import itertools
 from collections.abc import Iterator, Mapping
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -124,6 +126,50 @@ def test_a_schedule_that_adds_a_parameter_while_the_state_is_read() -> None:
     optimizer = TorchAdagrad([np.ones(3)], rate)
     group = optimizer.param_groups[0]
     assert optimizer.state_dict()["param_groups"][0]["params"] == [0, 1]
+
+
+class Added(list[Any]):
+    """A list that says that it has one item more, and that turns a list to which it is added into a number."""
+
+    def __len__(self) -> int:
+        return super().__len__() + 1
+
+    def __radd__(self, other: object) -> int:
+        return 1
+
+
+def test_groups_that_change_while_the_state_is_read() -> None:
+    """It was a StopIteration, as where the garbage collector runs code that adds a parameter."""
+    optimizer = TorchAdagrad([np.ones(3)])
+    optimizer.param_groups[0]["params"] = Added(optimizer.param_groups[0]["params"])
+    message = "param_groups: expected the same groups while the state is read, got others"
+    raises(RuntimeError, message, optimizer.state_dict)
+
+
+def test_a_list_that_is_added_in_its_own_way(dialect: Dialect, tmp_path: Path) -> None:
+    """It was an AttributeError."""
+    optimizer = dialect.optimizer([np.ones(3)])
+    optimizer.save(tmp_path / "a", extra={"list": Added([7])})
+    assert optimizer.load(tmp_path / "a") == {"list": [7]}
+
+
+class Pretender:
+    """It names another class as its own, but has none of its attributes."""
+
+    __class__ = property(lambda self: np.ndarray)  # type: ignore[assignment]
+    size, dtype = 1, 0
+
+
+def test_an_object_that_names_another_class_as_its_own(dialect: Dialect) -> None:
+    """It was an AttributeError."""
+    optimizer = dialect.optimizer([np.ones((4, 3), np.float32)])
+    expected = "expected a number or a 1-element array, got Pretender"
+    step = partial(optimizer.step, [np.ones((4, 3), np.float32)])
+    raises_unchanged(optimizer, TypeError, f"grad_scale: {expected}", lambda: step(grad_scale=Pretender()))
+    grad = sparse.csr_array(np.ones((4, 3), np.float32))
+    grad.indices = Pretender()
+    message = f"{dialect.label('grads', 0)}.indices: expected a NumPy array, got Pretender"
+    raises_unchanged(optimizer, TypeError, message, lambda: optimizer.step([grad]))
 
 
 def test_parameters_without_end(dialect: Dialect) -> None:

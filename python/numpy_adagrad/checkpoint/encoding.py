@@ -133,9 +133,9 @@ def _check_keys(content: Any, label: str) -> None:
             for key in value:
                 if not isinstance(key, str):
                     raise TypeError(f"{label}: expected keys that are text, got {key!r}")
-            waiting += value.values()
+            waiting.extend(value.values())
         elif isinstance(value, (list, tuple)):
-            waiting += value
+            waiting.extend(value)  # not +=, for which a class may have a method of its own
 
 
 def _plain(value: Any, label: str) -> Any:

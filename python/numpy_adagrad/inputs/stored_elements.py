@@ -42,7 +42,7 @@ def scipy_elements(matrix: Any, shape: tuple[int, ...], label: str) -> tuple[Arr
 
 
 def check_is_array(array: Any, label: str) -> None:
-    if not isinstance(array, np.ndarray):
+    if not issubclass(type(array), np.ndarray):  # isinstance believes an object that names another class as its own
         raise TypeError(f"{label}: expected a NumPy array, got {type(array).__name__}")
 
 

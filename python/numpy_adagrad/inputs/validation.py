@@ -25,7 +25,8 @@ def number(value: Any, label: str) -> float:
             return float(value)
         except OverflowError:
             raise ValueError(f"{label}: expected a number within float64, got a larger one") from None
-    array = value if isinstance(value, (np.ndarray, np.generic)) else as_array(value, label)
+    # Not isinstance, which believes an object that names another class as its own.
+    array = value if issubclass(type(value), (np.ndarray, np.generic)) else as_array(value, label)
     if array is not None:
         check_unmasked(label, array)
         if array.size == 1 and is_real(array.dtype):

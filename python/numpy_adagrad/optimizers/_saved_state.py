@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
-from itertools import chain
+from itertools import chain, islice
 from typing import Any, ClassVar
 
 import numpy as np
@@ -98,11 +98,14 @@ class SavedState(Copies):
             convert_option = option_to_tensor if tensors else identity
             saved_groups = self._saved_groups()
             self._refresh_plan()  # again: schedules were called, which may change the groups
+            sizes = [len(group["params"]) for group in self.param_groups]
+            if len(sizes) != len(saved_groups) or sum(sizes) != len(self._slots):
+                raise RuntimeError("param_groups: expected the same groups while the state is read, got others")
             groups: list[Group] = []
             indices = iter(range(len(self._slots)))
-            for group, saved in zip(self.param_groups, saved_groups, strict=True):
+            for saved, size in zip(saved_groups, sizes, strict=True):
                 options = {key: convert_option(value) for key, value in saved.items()}
-                groups.append({**options, "params": [next(indices) for _ in group["params"]]})
+                groups.append({**options, "params": list(islice(indices, size))})
             shared = {key: convert(array) for key, array in self._shared_arrays().items()}
             state = {
                 i: {key: convert(array) for key, array in slot.state.items()} for i, slot in enumerate(self._slots)
