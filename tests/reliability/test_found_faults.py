@@ -156,7 +156,7 @@ def test_a_list_that_is_added_in_its_own_way(dialect: Dialect, tmp_path: Path) -
 class Pretender:
     """It names another class as its own, but has none of its attributes."""
 
-    __class__ = property(lambda self: np.ndarray)  # type: ignore[assignment]
+    __class__ = property(lambda self: np.ndarray)
     size, dtype = 1, 0
 
 
