@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from helpers.dialects import Dialect
 from helpers.errors import raises, raises_unchanged
-from numpy_adagrad import RowSparse, TorchAdagrad, translate_state
+from numpy_adagrad import MindSporeAdagrad, RowSparse, TorchAdagrad, translate_state
 from scipy import sparse
 
 
@@ -170,6 +170,8 @@ def test_an_object_that_names_another_class_as_its_own(dialect: Dialect) -> None
     grad.indices = Pretender()
     message = f"{dialect.label('grads', 0)}.indices: expected a NumPy array, got Pretender"
     raises_unchanged(optimizer, TypeError, message, lambda: optimizer.step([grad]))
+    message = "learning_rate: expected a number, a sequence, a 1-dimensional array or a callable, got Pretender"
+    raises(TypeError, message, lambda: MindSporeAdagrad([np.ones(3)], learning_rate=Pretender()))
 
 
 def test_parameters_without_end(dialect: Dialect) -> None:

@@ -51,7 +51,7 @@ def _unreadable(label: str, value: Any, error: Exception) -> TypeError:
 def is_foreign(value: Any) -> bool:
     """Return whether a value is a single array of another library, or a scalar of NumPy."""
     kind = type(value)
-    return not isinstance(value, np.ndarray) and any(hasattr(kind, name) for name in ("__array__", "__dlpack__"))
+    return not issubclass(kind, np.ndarray) and any(hasattr(kind, name) for name in ("__array__", "__dlpack__"))
 
 
 def tensor_hint(values: Iterable[Any]) -> str:
@@ -90,6 +90,12 @@ def as_array(value: Any, label: str, *, from_devices: bool = True) -> Array | No
     return array if isinstance(array, np.ndarray) else None
 
 
+def any_array(value: Any, label: str) -> Any:
+    """Return an array or a scalar of NumPy unchanged, and anything else as `as_array` does."""
+    # Not isinstance, which believes an object that names another class as its own.
+    return value if issubclass(type(value), (np.ndarray, np.generic)) else as_array(value, label)
+
+
 def tensor_rows(tensor: Any, label: str) -> tuple[Array, Array]:
     """Return the indices and values of a sparse COO tensor of torch."""
     layout = str(getattr(tensor, "layout", type(tensor).__name__))
@@ -122,7 +128,7 @@ def to_tensor(array: Array | np.generic) -> Any:
 
 def option_to_tensor(value: Any) -> Any:
     """Convert an option of a group as `to_tensor` does; return anything but an array of some library unchanged."""
-    array = value if isinstance(value, (np.ndarray, np.generic)) else as_array(value, "param_groups")
+    array = any_array(value, "param_groups")
     return value if array is None or array.dtype == object else to_tensor(array)
 
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from .hints import scheduler
 from .memmap import check_arrays
 from .rounding import ieee
-from .tensors import as_array
+from .tensors import any_array
 from .types import Array
 
 
@@ -25,8 +25,7 @@ def number(value: Any, label: str) -> float:
             return float(value)
         except OverflowError:
             raise ValueError(f"{label}: expected a number within float64, got a larger one") from None
-    # Not isinstance, which believes an object that names another class as its own.
-    array = value if issubclass(type(value), (np.ndarray, np.generic)) else as_array(value, label)
+    array = any_array(value, label)
     if array is not None:
         check_unmasked(label, array)
         if array.size == 1 and is_real(array.dtype):

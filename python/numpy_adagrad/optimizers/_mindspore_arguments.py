@@ -13,7 +13,7 @@ import numpy as np
 from ..inputs.containers import are_groups, members, read_group
 from ..inputs.hints import scheduler
 from ..inputs.rounding import ieee
-from ..inputs.tensors import as_array
+from ..inputs.tensors import any_array
 from ..inputs.types import Group
 from ..inputs.validation import check_unmasked, is_real, is_schedule, number
 
@@ -125,9 +125,9 @@ def read_rate(rate: Any) -> Any:
         rate = number(rate, "learning_rate")
         check_range("learning rate", rate)
         return rate
-    array = rate if isinstance(rate, (np.ndarray, np.generic)) else as_array(rate, "learning_rate")
+    array = any_array(rate, "learning_rate")
     if array is None:
-        if not isinstance(rate, Iterable):
+        if not issubclass(type(rate), Iterable):
             raise TypeError(f"{EXPECTED_RATE} {type(rate).__name__}{scheduler(rate)}")
         if isinstance(rate, Iterator):  # written to a group, which each step reads
             raise TypeError(f"{EXPECTED_RATE} {type(rate).__name__}, which can be read only once; give list(...)")
