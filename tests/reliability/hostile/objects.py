@@ -6,6 +6,7 @@ import fractions
 import gc
 import random
 from collections.abc import Callable
+from threading import current_thread, main_thread
 from typing import Any
 
 import ml_dtypes
@@ -88,7 +89,8 @@ class Meddler:
         self.meddled = True
         array = self.rng.choice(self.arrays)
         size = array.size
-        if type(array) is np.ndarray and array.flags.owndata:
+        # Not in the other thread, in which the garbage collector may run this: NumPy itself forbids that.
+        if type(array) is np.ndarray and array.flags.owndata and current_thread() is main_thread():
             array.resize(self.rng.choice([0, 1, size, 100_000]), refcheck=False)
         return array
 
