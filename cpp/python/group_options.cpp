@@ -52,17 +52,23 @@ void check_finite(double steps, std::size_t param) {
                               std::string(py::str(py::float_(steps))));
 }
 
-// Calls the method _hyperparameters(index, steps) of the optimizer.
-py::object call(const py::object &optimizer, const py::str &method, std::int32_t index, double steps) {
+// Calls the method _hyperparameters(index) of the optimizer.
+py::dict options_of(const py::object &optimizer, const py::str &method, std::int32_t index) {
     const py::int_ python_index(index);
-    const auto python_steps = py::reinterpret_steal<py::object>(PyLong_FromDouble(steps));
-    if (!python_steps) throw py::error_already_set();
     auto result = py::reinterpret_steal<py::object>(unless_python_exits([&] {
-        PyObject *const arguments[] = {optimizer.ptr(), python_index.ptr(), python_steps.ptr()};
-        return PyObject_VectorcallMethod(method.ptr(), arguments, 3, nullptr);
+        PyObject *const arguments[] = {optimizer.ptr(), python_index.ptr()};
+        return PyObject_VectorcallMethod(method.ptr(), arguments, 2, nullptr);
     }));
     if (!result) throw py::error_already_set();
+    if (!PyDict_Check(result.ptr())) throw py::type_error("_hyperparameters: expected a dict");
     return result;
+}
+
+double value_after(const py::object &steps, const py::object &schedule, const char *name) {
+    const auto value = py::reinterpret_steal<py::object>(
+        unless_python_exits([&] { return PyObject_CallOneArg(schedule.ptr(), steps.ptr()); }));
+    if (!value) throw py::error_already_set();
+    return number(value, name);
 }
 
 }  // namespace
@@ -86,41 +92,68 @@ void GroupOptions::resize(std::size_t params, std::size_t groups) {
     groups_ = groups;
 }
 
-Hyperparameters GroupOptions::convert(const py::list &groups, std::size_t index, const py::object &options) const {
-    const py::object group = list_item(groups, static_cast<Py_ssize_t>(index));
+GroupOptions::Given GroupOptions::given_for(std::size_t param, const py::list &groups,
+                                            const py::object &optimizer) const {
+    const py::dict options = optimizer.is_none() ? py::dict() : options_of(optimizer, method_, given_index_[param]);
+    const py::object group = list_item(groups, static_cast<Py_ssize_t>(group_of_[param]));
     if (!group) throw py::index_error("param_groups: expected the same groups throughout a step");
-    if (options && !PyDict_Check(options.ptr())) throw py::type_error("_hyperparameters: expected a dict");
-    double values[sizeof(Packed::bytes)];  // more than any rule has
+    Given given;
     for (std::size_t i = 0; i < names_.size(); ++i) {
-        py::object value = value_of(options, names_[i]);
-        if (!value) value = value_of(group, names_[i]);
         const OptionInfo &option = rule_.options[i];
+        py::object value = dict_item(options, names_[i]);
+        if (value && !option.is_flag && PyCallable_Check(value.ptr()) != 0) {
+            given.schedules.emplace_back(i, std::move(value));
+            continue;
+        }
+        if (!value) value = value_of(group, names_[i]);
         if (!value) throw py::key_error(option.name);
-        values[i] = option.is_flag ? flag(value, option.name) : number(value, option.name);
+        given.values[i] = option.is_flag ? flag(value, option.name) : number(value, option.name);
     }
-    const Packed packed = rule_.pack_options(values);
+    return given;
+}
+
+Hyperparameters GroupOptions::after(double steps, const Given &given) const {
+    auto values = given.values;
+    if (!given.schedules.empty()) {
+        const auto python_steps = py::reinterpret_steal<py::object>(PyLong_FromDouble(steps));
+        if (!python_steps) throw py::error_already_set();
+        for (const auto &[i, schedule] : given.schedules)
+            values[i] = value_after(python_steps, schedule, rule_.options[i].name);
+    }
+    const Packed packed = rule_.pack_options(values.data());
     return {packed, rule_.preprocesses(packed), rule_.takes_row_mean(packed), rule_.sparse_error(packed)};
 }
 
-// Keeps the watched values; returns whether all of them are plain numbers.
-bool GroupOptions::watch(const py::list &groups) {
-    watched_.clear();
+// Keeps the watched values, if each is a plain number or a callable.
+void GroupOptions::watch(const py::list &groups) {
+    is_watching_ = has_callables_ = false;
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(groups.ptr()); ++i) {
         const py::object group = list_item(groups, i);
         for (const py::handle key : watched_keys_) {
             py::object value = value_of(group, key);
-            if (!value || !is_plain_number(value.ptr())) return false;
+            if (!value) return;
+            if (!is_plain_number(value.ptr())) {
+                if (PyCallable_Check(value.ptr()) == 0) return;
+                has_callables_ = true;
+            }
             watched_.push_back(std::move(value));
         }
     }
-    return true;
+    is_watching_ = true;
 }
 
 void GroupOptions::read(const py::list &groups, const py::object &optimizer, const StepCounters &counters,
                         const std::vector<std::size_t> &active) {
     const FpEnvGuard guard;  // Python rounds numbers, too
     constant_ = false;
-    const bool constant = watch(groups);
+    std::vector<py::object> watched;  // released at the end, as that may run other code
+    std::map<std::int32_t, Given> given;
+    if (!is_watched(groups)) {
+        watched.swap(watched_);
+        given.swap(given_);
+        watch(groups);
+    }
+    const bool constant = is_watching_ && !has_callables_;
     const bool same_steps = constant || !counters.per_parameter();
     hyperparameters.clear();
     group_index.assign(given_index_.size(), 0);
@@ -136,20 +169,18 @@ void GroupOptions::read(const py::list &groups, const py::object &optimizer, con
         if (next == 0) first = key;
         const std::int32_t found = key == first ? 0 : others.try_emplace(key, next).first->second;
         if (found == next) {
-            py::object options;
-            if (!optimizer.is_none()) {
-                check_finite(steps, param);
-                options = call(optimizer, method_, key.first, steps);
-            }
-            hyperparameters.push_back(convert(groups, group_of_[param], options));
+            if (!optimizer.is_none()) check_finite(steps, param);
+            auto options = given_.find(key.first);
+            if (options == given_.end()) options = given_.emplace(key.first, given_for(param, groups, optimizer)).first;
+            hyperparameters.push_back(after(steps, options->second));
         }
         group_index[param] = found;
     }
     constant_ = constant;
 }
 
-bool GroupOptions::unchanged(const py::list &groups) const {
-    if (!constant_ || watched_.size() != groups.size() * watched_keys_.size()) return false;
+bool GroupOptions::is_watched(const py::list &groups) const {
+    if (!is_watching_ || watched_.size() != groups.size() * watched_keys_.size()) return false;
     auto watched = watched_.begin();
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(groups.ptr()); ++i) {
         const py::object group = list_item(groups, i);
@@ -157,6 +188,21 @@ bool GroupOptions::unchanged(const py::list &groups) const {
             if (watched == watched_.end() || !value_of(group, key).is(*watched++)) return false;
     }
     return watched == watched_.end();
+}
+
+int GroupOptions::traverse(visitproc visit, void *arg) const {
+    for (const py::object &value : watched_) Py_VISIT(value.ptr());
+    for (const auto &[index, given] : given_)
+        for (const auto &[option, schedule] : given.schedules) Py_VISIT(schedule.ptr());
+    return 0;
+}
+
+void GroupOptions::clear() {
+    const std::vector<py::object> watched = std::move(watched_);  // released at the end, when nothing is left here
+    const std::map<std::int32_t, Given> given = std::move(given_);
+    is_watching_ = constant_ = false;
+    watched_.clear();
+    given_.clear();
 }
 
 }  // namespace adagrad

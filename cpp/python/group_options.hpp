@@ -2,7 +2,10 @@
 #pragma once
 #include <pybind11/pybind11.h>
 
+#include <array>
 #include <cstdint>
+#include <map>
+#include <utility>
 #include <vector>
 
 #include "engine/executor.hpp"
@@ -23,22 +26,35 @@ class GroupOptions {
     // Removes all but so many parameters and groups.
     void resize(std::size_t params, std::size_t groups);
 
-    // Reads the rule's options, by name: from the dict that the method _hyperparameters(index, steps) of `optimizer`
-    // returns, otherwise from the group itself; from the group alone if `optimizer` is None. The method is called once
-    // for each index. If a watched value is no plain number, the options may depend on the number of steps: then it is
-    // called once for each index and number of steps among the parameters of `active`.
+    // Reads the rule's options, by name: from the dict that the method _hyperparameters(index) of `optimizer` returns,
+    // otherwise from the group itself; from the group alone if `optimizer` is None. A callable in the dict is a
+    // schedule: it is called with the number of steps, once for each index and each number of steps among the
+    // parameters of `active`. The method itself is called once for each index, until a watched value is another
+    // object; in every step if one is neither a plain number nor a callable.
     void read(const py::list &groups, const py::object &optimizer, const StepCounters &counters,
               const std::vector<std::size_t> &active);
 
     // Whether the watched values are the plain numbers that `read` found.
-    bool unchanged(const py::list &groups) const;
+    bool unchanged(const py::list &groups) const { return constant_ && is_watched(groups); }
+
+    // For the garbage collector: visits the objects that are kept, and lets them go.
+    int traverse(visitproc visit, void *arg) const;
+    void clear();
 
     std::vector<Hyperparameters> hyperparameters;
     std::vector<std::int32_t> group_index;  // into `hyperparameters`, for each parameter
 
   private:
-    bool watch(const py::list &groups);
-    Hyperparameters convert(const py::list &groups, std::size_t index, const py::object &options) const;
+    // What `_hyperparameters` returned for an index.
+    struct Given {
+        std::array<double, sizeof(Packed::bytes)> values = {};      // more than any rule has
+        std::vector<std::pair<std::size_t, py::object>> schedules;  // of these options
+    };
+
+    void watch(const py::list &groups);
+    bool is_watched(const py::list &groups) const;  // whether the watched values are the same objects
+    Given given_for(std::size_t param, const py::list &groups, const py::object &optimizer) const;
+    Hyperparameters after(double steps, const Given &given) const;
 
     const RuleInfo &rule_;
     const py::str method_ = interned("_hyperparameters");
@@ -47,8 +63,10 @@ class GroupOptions {
     std::vector<std::int32_t> given_index_;
     std::vector<std::size_t> group_of_;  // for each parameter
     std::vector<py::object> watched_;
+    std::map<std::int32_t, Given> given_;  // by index
     std::size_t groups_ = 0;
-    bool constant_ = false;
+    bool is_watching_ = false, has_callables_ = false;
+    bool constant_ = false;  // whether `hyperparameters` hold as long as the watched values are the same
 };
 
 }  // namespace adagrad

@@ -129,12 +129,13 @@ int Plan::traverse(visitproc visit, void *arg) const {
         Py_VISIT(entry.param.ptr());
         Py_VISIT(entry.state.ptr());
     }
-    return 0;
+    return group_options_.traverse(visit, arg);
 }
 
 void Plan::clear() {
     memory_ = {};
     resize(0, 0, 0);
+    group_options_.clear();
 }
 
 void Plan::add_param(const py::object &param_object, const py::object &state_object,

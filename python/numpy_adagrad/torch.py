@@ -224,7 +224,7 @@ class Adagrad(torch.optim.Adagrad):
     # The core calls these two.
 
     @torch.compiler.disable
-    def _hyperparameters(self, index: int, steps: int) -> dict[str, Any]:
+    def _hyperparameters(self, index: int) -> dict[str, Any]:
         group = self.param_groups[index]
         _check_path(group)
         options = {key: group[key] for key in WATCHED_KEYS if isinstance(group[key], torch.Tensor)}

@@ -117,7 +117,7 @@ class Options:
     def __init__(self, result: Callable[[], Any], check: Any = None) -> None:
         self.result, self._check_shared = result, check
 
-    def _hyperparameters(self, index: int, steps: int) -> Any:
+    def _hyperparameters(self, index: int) -> Any:
         return self.result()
 
 
@@ -137,7 +137,7 @@ def test_options_of_other_forms() -> None:
     raises(TypeError, "_hyperparameters: expected a dict", lambda: step(Options(lambda: None)))
     raises(KeyError, "eps", lambda: step(Options(lambda: {"lr": 0.5, "lr_decay": 0.0, "weight_decay": 0.0})))
     with pytest.raises(AttributeError, match="_check_shared"):
-        step(SimpleNamespace(_hyperparameters=lambda index, steps: RIGHT))
+        step(SimpleNamespace(_hyperparameters=lambda index: RIGHT))
     assert_same_bits(groups[0]["params"][0], normal(3))
     assert step(Options(lambda: RIGHT)) == _core.DONE
 

@@ -14,7 +14,7 @@ from ..inputs.containers import are_groups, members, read_group
 from ..inputs.hints import scheduler
 from ..inputs.rounding import ieee
 from ..inputs.tensors import any_array
-from ..inputs.types import Group
+from ..inputs.types import Array, Group
 from ..inputs.validation import check_unmasked, is_real, is_schedule, number
 
 SHARED_RATE = "learning_rate"
@@ -168,24 +168,23 @@ def read_options(group: Group) -> Group:
     }
 
 
-def rate_at(lr: Any, step: int, shifts: bool = False) -> float:
-    """Return the rate of a step; with `shifts`, a fixed rate as MindSpore rounds it beside a dynamic one."""
-    lr = read_rate(lr)
-    if isinstance(lr, np.ndarray):
-        if not 0 <= step < len(lr):
-            raise RuntimeError(f"learning_rate: expected a rate for global_step {step}, got a sequence of {len(lr)}")
-        return float(lr[step])
+def rate_at(rates: Array, step: int) -> float:
+    """Return the rate of a step from a list of rates."""
+    if not 0 <= step < len(rates):
+        raise RuntimeError(f"learning_rate: expected a rate for global_step {step}, got a sequence of {len(rates)}")
+    return float(rates[step])
+
+
+def shifted(rate: float) -> float:
+    """Return a fixed rate as MindSpore rounds it beside a dynamic one."""
     one = np.float32(1)
-    return float((np.float32(lr) + one) - one) if shifts else lr
+    return float((np.float32(rate) + one) - one)
 
 
-def scaled_decay(decay: float, loss_scale: float, scheduled: bool) -> tuple[float, bool]:
-    """Return the weight decay for the scaled gradient, and whether it applies; that of a schedule always does."""
-    if scheduled:
-        with np.errstate(all="ignore"):
-            return float(np.float32(decay) * np.float32(loss_scale)), True
-    scaled = decay * loss_scale
-    return scaled, scaled > 0
+def scaled_decay(decay: float, loss_scale: float) -> float:
+    """Return a schedule's weight decay for the scaled gradient."""
+    with np.errstate(all="ignore"):
+        return float(np.float32(decay) * np.float32(loss_scale))
 
 
 def check_range(name: str, value: float) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy.typing as npt
@@ -49,30 +50,35 @@ class Updates(Checkpoints):
         self._checked_values: dict[tuple[int, str, int], float] | None = None  # see `_calling_schedules_once`
         super().__init__(groups, single_param=single_param, state_dtype=state_dtype, allocate=allocate)
 
-    def _hyperparameters(self, index: int, steps: int) -> dict[str, Any]:
-        """Return the rule's options for the parameters with this group index that have taken so many steps.
+    def _hyperparameters(self, index: int) -> dict[str, Any]:
+        """Return the rule's options for the parameters with this group index.
 
-        The core looks for an option here by its name, and then in the group.
+        The core looks for an option here by its name, and then in the group. A callable is called with the number of
+        steps. What this returns is kept until an option of a group is another object.
         """
         options = self._rule_options.copy()
         group = self._bound.groups[index]
         for key in self._scheduled_keys:
             value = group[key]  # once: another thread may change it
-            if is_schedule(value, key):
-                schedule, value = value, self._scheduled_value(index, key, steps, value, key)
-                self._scheduled[index, key] = schedule, value
-            options[key] = value
+            options[key] = self._calling(index, key, value, key) if is_schedule(value, key) else value
         return options
 
-    def _scheduled_value(self, k: int, key: str, steps: int, schedule: Callable[[int], Any], label: str) -> float:
+    def _calling(self, k: int, key: str, schedule: Callable[[int], Any], label: str) -> Callable[[int], float]:
+        """Return a schedule as the core calls it: the step keeps its value."""
+        return partial(self._scheduled_value, k, key, schedule, label)
+
+    def _scheduled_value(self, k: int, key: str, schedule: Callable[[int], Any], label: str, steps: int) -> float:
         """Return the value of a schedule. In `_calling_schedules_once`, it is called once for each number of steps."""
         known = self._checked_values
         if known is None:
-            return number(schedule(steps), label)
-        place = k, key, steps
-        if place not in known:
-            known[place] = number(schedule(steps), label)
-        return known[place]
+            value = number(schedule(steps), label)
+        else:
+            place = k, key, steps
+            if place not in known:
+                known[place] = number(schedule(steps), label)
+            value = known[place]
+        self._scheduled[k, key] = schedule, value
+        return value
 
     @contextmanager
     def _calling_schedules_once(self) -> Iterator[None]:

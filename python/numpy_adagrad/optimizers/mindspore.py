@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from inspect import signature
 from typing import Any, ClassVar, NoReturn
 
@@ -13,7 +14,7 @@ from ..inputs.containers import read_group, read_once
 from ..inputs.hints import NoAttribute, nearest
 from ..inputs.rounding import ieee
 from ..inputs.types import Array, Group, Params
-from ..inputs.validation import check_dict, is_schedule, number
+from ..inputs.validation import check_dict, number
 from ._mindspore_arguments import (
     SHARED_RATE,
     check_names,
@@ -29,6 +30,7 @@ from ._mindspore_arguments import (
     read_options,
     read_rate,
     scaled_decay,
+    shifted,
     type_text,
     value_text,
 )
@@ -231,20 +233,24 @@ class MindSporeAdagrad(MindSporeCheckpoints):
         excluded = [not self._grouped and ("beta" in name or "gamma" in name) for name in group["param_names"]]
         return 2 * super()._group_index(k, group) + np.array(excluded, np.int32)
 
-    def _hyperparameters(self, index: int, steps: int) -> dict[str, Any]:
+    def _hyperparameters(self, index: int) -> dict[str, Any]:
         k, never_decays = index // 2, index % 2
         group = self._bound.groups[k]
         if self._grouped and group["params"][0] is self._bound.slots[0].param:  # the first call of a step
             self._shifts_rates = self._has_shifted_rates()
-        rate, decay = group["lr"], read_decay(group["weight_decay"])
-        is_scheduled = callable(decay)
-        if is_scheduled:
-            decay = self._value_in_step(k, "weight_decay", steps, decay, "weight_decay")
-        scaled, decays = scaled_decay(decay, self._norm_divisor, is_scheduled)
-        if is_schedule(rate, "learning_rate"):
-            rate = self._value_in_step(k, "lr", steps, rate, "learning_rate")
+        rate, decay = read_rate(group["lr"]), read_decay(group["weight_decay"])
+        if callable(rate):
+            rate = self._calling(k, "lr", rate, "learning_rate")
+        elif isinstance(rate, np.ndarray):
+            rate = partial(rate_at, rate)
+        elif self._shifts_rates:
+            rate = shifted(rate)
+        if callable(decay):
+            value_after = self._calling(k, "weight_decay", decay, "weight_decay")
+            scaled, decays = lambda steps: scaled_decay(value_after(steps), self._norm_divisor), True
         else:
-            rate = rate_at(rate, steps, self._shifts_rates)
+            scaled = decay * self._norm_divisor
+            decays = scaled > 0
         return {
             "lr": rate,
             "weight_decay": scaled,
@@ -253,19 +259,18 @@ class MindSporeAdagrad(MindSporeCheckpoints):
             **self._rule_options,
         }
 
-    def _value_in_step(self, k: int, key: str, steps: int, schedule: Callable[[int], Any], label: str) -> float:
-        # A schedule is called once, for the parameters that decay and those that do not.
-        place = k, key
-        found = self._scheduled.get(place)
-        if found is None:
-            found = self._scheduled[place] = schedule, self._scheduled_value(k, key, steps, schedule, label)
-        return found[1]
+    def _scheduled_value(self, k: int, key: str, schedule: Callable[[int], Any], label: str, steps: int) -> float:
+        # Once in a step, for the parameters that decay and those that do not.
+        found = self._scheduled.get((k, key))
+        return found[1] if found else super()._scheduled_value(k, key, schedule, label, steps)
 
     def _last_rate(self, rate: Any) -> float:
         if type(rate) is float:
             return rate  # also one out of range, which a callable may return
-        rate, last = read_rate(rate), max(self.steps - 1, 0)
-        return rate_at(rate, max(min(last, len(rate) - 1), 0) if isinstance(rate, np.ndarray) else last)
+        rate = read_rate(rate)
+        if not isinstance(rate, np.ndarray):
+            return float(rate)
+        return rate_at(rate, max(min(self.steps, len(rate)) - 1, 0))
 
     def _has_shifted_rates(self) -> bool:
         """Return whether MindSpore rounds a fixed rate as ``(v + 1) - 1``: beside a dynamic one, among group rates."""
