@@ -64,9 +64,11 @@ py::dict options_of(const py::object &optimizer, const py::str &method, std::int
     return result;
 }
 
-double value_after(const py::object &steps, const py::object &schedule, const char *name) {
-    const auto value = py::reinterpret_steal<py::object>(
-        unless_python_exits([&] { return PyObject_CallOneArg(schedule.ptr(), steps.ptr()); }));
+double value_after(const py::object &steps, const py::object &schedule, const py::object &optimizer, const char *name) {
+    const auto value = py::reinterpret_steal<py::object>(unless_python_exits([&] {
+        PyObject *const arguments[] = {optimizer.ptr(), steps.ptr()};
+        return PyObject_Vectorcall(schedule.ptr(), arguments, 2, nullptr);
+    }));
     if (!value) throw py::error_already_set();
     return number(value, name);
 }
@@ -112,13 +114,13 @@ GroupOptions::Given GroupOptions::given_for(std::size_t param, const py::list &g
     return given;
 }
 
-Hyperparameters GroupOptions::after(double steps, const Given &given) const {
+Hyperparameters GroupOptions::after(double steps, const Given &given, const py::object &optimizer) const {
     auto values = given.values;
     if (!given.schedules.empty()) {
         const auto python_steps = py::reinterpret_steal<py::object>(PyLong_FromDouble(steps));
         if (!python_steps) throw py::error_already_set();
         for (const auto &[i, schedule] : given.schedules)
-            values[i] = value_after(python_steps, schedule, rule_.options[i].name);
+            values[i] = value_after(python_steps, schedule, optimizer, rule_.options[i].name);
     }
     const Packed packed = rule_.pack_options(values.data());
     return {packed, rule_.preprocesses(packed), rule_.takes_row_mean(packed), rule_.sparse_error(packed)};
@@ -172,12 +174,14 @@ void GroupOptions::read(const py::list &groups, const py::object &optimizer, con
             if (!optimizer.is_none()) check_finite(steps, param);
             auto options = given_.find(key.first);
             if (options == given_.end()) options = given_.emplace(key.first, given_for(param, groups, optimizer)).first;
-            hyperparameters.push_back(after(steps, options->second));
+            hyperparameters.push_back(after(steps, options->second, optimizer));
         }
         group_index[param] = found;
     }
     constant_ = constant;
 }
+
+bool GroupOptions::unchanged(const py::list &groups) const { return constant_ && is_watched(groups); }
 
 bool GroupOptions::is_watched(const py::list &groups) const {
     if (!is_watching_ || watched_.size() != groups.size() * watched_keys_.size()) return false;

@@ -28,14 +28,14 @@ class GroupOptions {
 
     // Reads the rule's options, by name: from the dict that the method _hyperparameters(index) of `optimizer` returns,
     // otherwise from the group itself; from the group alone if `optimizer` is None. A callable in the dict is a
-    // schedule: it is called with the number of steps, once for each index and each number of steps among the
-    // parameters of `active`. The method itself is called once for each index, until a watched value is another
-    // object; in every step if one is neither a plain number nor a callable.
+    // schedule: it is called with `optimizer` and the number of steps, once for each index and each number of steps
+    // among the parameters of `active`. The method itself is called once for each index, until a watched value is
+    // another object; in every step if one is neither a plain number nor a callable.
     void read(const py::list &groups, const py::object &optimizer, const StepCounters &counters,
               const std::vector<std::size_t> &active);
 
     // Whether the watched values are the plain numbers that `read` found.
-    bool unchanged(const py::list &groups) const { return constant_ && is_watched(groups); }
+    bool unchanged(const py::list &groups) const;
 
     // For the garbage collector: visits the objects that are kept, and lets them go.
     int traverse(visitproc visit, void *arg) const;
@@ -54,7 +54,7 @@ class GroupOptions {
     void watch(const py::list &groups);
     bool is_watched(const py::list &groups) const;  // whether the watched values are the same objects
     Given given_for(std::size_t param, const py::list &groups, const py::object &optimizer) const;
-    Hyperparameters after(double steps, const Given &given) const;
+    Hyperparameters after(double steps, const Given &given, const py::object &optimizer) const;
 
     const RuleInfo &rule_;
     const py::str method_ = interned("_hyperparameters");

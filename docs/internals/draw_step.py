@@ -21,7 +21,7 @@ FLOORS = [
         PYTHON,
         [
             ("python/numpy_adagrad/optimizers/_base.py", "step", "takes the lock, tries the fast path"),
-            ("python/numpy_adagrad/optimizers/_updates.py", "_hyperparameters", "calls schedules"),
+            ("python/numpy_adagrad/optimizers/_updates.py", "_scheduled_value", "calls a schedule"),
         ],
     ),
     (

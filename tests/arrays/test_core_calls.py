@@ -124,9 +124,9 @@ class Options:
 RIGHT = {"lr": 0.5, "lr_decay": 0.0, "weight_decay": 0.0, "eps": 1e-10, "maximize": False, "decays_sparse": False}
 
 
-def torch_plan(counter: Any) -> tuple[Any, list[Any]]:
+def torch_plan(counter: Any, watched_keys: tuple[str, ...] = ()) -> tuple[Any, list[Any]]:
     groups: list[Any] = [{"params": [normal(3)]}]
-    plan = _core.Plan("torch", ROLES)
+    plan = _core.Plan("torch", ROLES, watched_keys)
     plan.add_groups(groups, [zeros(3)], [counter], [], INDEX)
     return plan, groups
 
@@ -140,6 +140,43 @@ def test_options_of_other_forms() -> None:
         step(SimpleNamespace(_hyperparameters=lambda index: RIGHT))
     assert_same_bits(groups[0]["params"][0], normal(3))
     assert step(Options(lambda: RIGHT)) == _core.DONE
+
+
+def half(*_: Any) -> float:
+    return 0.5
+
+
+def test_a_callable_option_is_a_schedule() -> None:
+    plan, groups = torch_plan(zeros(()), ("lr",))
+    calls: list[Any] = []
+
+    def rate(*arguments: Any) -> float:
+        calls.append(arguments)
+        return 0.5
+
+    def options() -> dict[str, Any]:
+        calls.append("options")
+        return {**RIGHT, "lr": rate}
+
+    optimizer = Options(options)
+    for watched in (half, half, rate):
+        groups[0]["lr"] = watched
+        assert plan.try_step(groups, [normal(3, seed=2)], optimizer) == _core.DONE
+    assert calls == ["options", (optimizer, 0), (optimizer, 1), "options", (optimizer, 2)]
+
+
+def test_a_schedule_that_fails() -> None:
+    plan, groups = torch_plan(zeros(()), ("lr",))
+    groups[0]["lr"] = half
+    results: list[Any] = ["fast", np.zeros(2)]
+    optimizer = Options(lambda: {**RIGHT, "lr": lambda *_: results[0]})
+    step = partial(plan.try_step, groups, [normal(3, seed=2)], optimizer)
+    raises(TypeError, "lr: expected a number or a 1-element array, got str", step)
+    results.clear()
+    raises(IndexError, "list index out of range", step)
+    assert_same_bits(groups[0]["params"][0], normal(3))
+    results.append(np.array([0.5]))
+    assert step() == _core.DONE
 
 
 def test_groups_that_vanish_while_options_are_read() -> None:

@@ -3,6 +3,7 @@
 import gc
 import json
 import tracemalloc
+import weakref
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,7 +15,7 @@ from helpers.dialects import START, Dialect
 from helpers.errors import raises
 from helpers.interpreters import program
 from helpers.values import bfloat16, normal
-from numpy_adagrad import _core
+from numpy_adagrad import _core, schedules
 from numpy_adagrad.inputs.sparse import parts_of
 from numpy_adagrad.inputs.types import Array
 from scipy import sparse
@@ -116,6 +117,27 @@ def test_the_garbage_collector_finds_the_arrays_of_a_plan(dialect: Dialect) -> N
     for array in (type(plan), w, other, *accumulators):
         assert any(found is plan for found in gc.get_referrers(array))
     assert not any(found is plan for found in gc.get_referrers(normal(3)))
+
+
+def scheduled_optimizer(dialect: Dialect, schedule: Any) -> Any:
+    optimizer = dialect.make([normal(3)], **{dialect.rate: schedule})
+    optimizer.step([normal(3, seed=2)])
+    return optimizer
+
+
+def test_an_optimizer_with_a_schedule_is_released_at_once(dialect: Dialect) -> None:
+    found = weakref.ref(scheduled_optimizer(dialect, schedules.step(0.5, 2)))
+    assert found() is None
+
+
+def test_an_optimizer_to_which_its_schedule_refers_is_collected(dialect: Dialect) -> None:
+    holder: list[Any] = []
+    holder.append(scheduled_optimizer(dialect, lambda steps, holder=holder: 0.5))
+    found = weakref.ref(holder[0])
+    del holder
+    assert found() is not None
+    gc.collect()
+    assert found() is None
 
 
 @pytest.mark.parametrize("kind", [_core.Plan, _core.TensorPlan])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any, TypeAlias
 
 import numpy.typing as npt
@@ -27,6 +26,11 @@ StepOptions: TypeAlias = (
     | tuple[float, float | None, float, bool, float | None, bool]
 )
 """The options of `_core.Plan.step` in their order: none, or all up to skip_nonfinite, total_norm or only_norm."""
+
+
+def value_after(k: int, key: str, schedule: Callable[[int], Any], label: str) -> Callable[[Any, int], float]:
+    """Return a schedule as the core calls it. It does not refer to the optimizer, whose plan keeps it."""
+    return lambda optimizer, steps: optimizer._scheduled_value(k, key, schedule, label, steps)
 
 
 class Updates(Checkpoints):
@@ -53,19 +57,15 @@ class Updates(Checkpoints):
     def _hyperparameters(self, index: int) -> dict[str, Any]:
         """Return the rule's options for the parameters with this group index.
 
-        The core looks for an option here by its name, and then in the group. A callable is called with the number of
-        steps. What this returns is kept until an option of a group is another object.
+        The core looks for an option here by its name, and then in the group. It calls a callable with the optimizer and
+        the number of steps. What this returns is kept until an option of a group is another object.
         """
         options = self._rule_options.copy()
         group = self._bound.groups[index]
         for key in self._scheduled_keys:
             value = group[key]  # once: another thread may change it
-            options[key] = self._calling(index, key, value, key) if is_schedule(value, key) else value
+            options[key] = value_after(index, key, value, key) if is_schedule(value, key) else value
         return options
-
-    def _calling(self, k: int, key: str, schedule: Callable[[int], Any], label: str) -> Callable[[int], float]:
-        """Return a schedule as the core calls it: the step keeps its value."""
-        return partial(self._scheduled_value, k, key, schedule, label)
 
     def _scheduled_value(self, k: int, key: str, schedule: Callable[[int], Any], label: str, steps: int) -> float:
         """Return the value of a schedule. In `_calling_schedules_once`, it is called once for each number of steps."""

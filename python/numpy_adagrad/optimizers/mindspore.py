@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from inspect import signature
 from typing import Any, ClassVar, NoReturn
 
@@ -36,6 +35,7 @@ from ._mindspore_arguments import (
 )
 from ._mindspore_checkpoint import OPTIONS, MindSporeCheckpoints
 from ._slots import Allocate, Bound
+from ._updates import value_after
 
 GROUP_KEYS = ("params", *OPTIONS, "param_names", "lr_name")
 HINTS = {
@@ -236,18 +236,17 @@ class MindSporeAdagrad(MindSporeCheckpoints):
     def _hyperparameters(self, index: int) -> dict[str, Any]:
         k, never_decays = index // 2, index % 2
         group = self._bound.groups[k]
-        if self._grouped and group["params"][0] is self._bound.slots[0].param:  # the first call of a step
+        if self._grouped and group["params"][0] is self._bound.slots[0].param:  # the first of these calls
             self._shifts_rates = self._has_shifted_rates()
         rate, decay = read_rate(group["lr"]), read_decay(group["weight_decay"])
         if callable(rate):
-            rate = self._calling(k, "lr", rate, "learning_rate")
+            rate = value_after(k, "lr", rate, "learning_rate")
         elif isinstance(rate, np.ndarray):
-            rate = partial(rate_at, rate)
+            rate = _listed_rate(rate)
         elif self._shifts_rates:
             rate = shifted(rate)
         if callable(decay):
-            value_after = self._calling(k, "weight_decay", decay, "weight_decay")
-            scaled, decays = lambda steps: scaled_decay(value_after(steps), self._norm_divisor), True
+            scaled, decays = _scaled(value_after(k, "weight_decay", decay, "weight_decay")), True
         else:
             scaled = decay * self._norm_divisor
             decays = scaled > 0
@@ -277,3 +276,11 @@ class MindSporeAdagrad(MindSporeCheckpoints):
         has_own = any(group["lr_name"] != SHARED_RATE for group in self.param_groups)
         rates = [self.defaults["lr"], *(group["lr"] for group in self.param_groups)]
         return has_own and any(callable(rate) or isinstance(rate, np.ndarray) for rate in rates)
+
+
+def _listed_rate(rates: Array) -> Callable[[MindSporeAdagrad, int], float]:
+    return lambda _, steps: rate_at(rates, steps)
+
+
+def _scaled(decay: Callable[[MindSporeAdagrad, int], float]) -> Callable[[MindSporeAdagrad, int], float]:
+    return lambda optimizer, steps: scaled_decay(decay(optimizer, steps), optimizer._norm_divisor)
