@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from contextlib import suppress
 from typing import Any
 
@@ -165,11 +165,11 @@ class Adagrad(torch.optim.Adagrad):
         if not isinstance(self.param_groups, list):  # torch takes any sequence
             self.param_groups = list(self.param_groups)
         scale = 1.0 if grad_scale is None else positive_scale(grad_scale.item())
-        plan = self._plan
-        if plan is None or plan.step_tensors(self.param_groups, self.state, self, scale) == _core.STALE:
+        plan, states = self._plan, self._states()
+        if plan is None or plan.step_tensors(self.param_groups, states, self, scale) == _core.STALE:
             self._plan = None  # it would keep the memory of tensors that torch has replaced
             plan = self._new_plan()
-            if plan.step_tensors(self.param_groups, self.state, self, scale) == _core.STALE:
+            if plan.step_tensors(self.param_groups, self._states(), self, scale) == _core.STALE:
                 raise RuntimeError("params: expected the same tensors throughout a step, got others")
             self._plan = plan  # only now, as another thread that steps with it would make it stale
         updated = plan.updated
@@ -182,6 +182,15 @@ class Adagrad(torch.optim.Adagrad):
                 grads = [param.grad for param in updated]  # those of inference mode can be changed only in it
                 with torch.inference_mode(any(grad.is_inference() for grad in grads)), torch.no_grad():
                     torch._foreach_div_(grads, grad_scale.reshape(()))
+
+    def _states(self) -> dict[Any, Any]:
+        """Return the states by parameter as the dict that the core reads; torch takes any mapping."""
+        states: Any = self.state
+        if isinstance(states, dict):
+            return states
+        if not isinstance(states, MutableMapping):
+            raise TypeError(f"state: expected a mutable mapping, got {type(states).__name__}")
+        return dict(states)
 
     # A step may lie in a function that torch compiles: it would trace the code below, and warn of what it cannot trace.
 
@@ -212,13 +221,15 @@ class Adagrad(torch.optim.Adagrad):
                 steps.append(np.zeros((), np.float32))
                 continue
             states[param] = state = own_state(self, param, f"state[{i}]")
+            if not isinstance(state, dict):
+                raise TypeError(f"state[{i}]: expected a dict, got {type(state).__name__}; give it as dict(...)")
             groups[k]["params"].append(_array(param, f"params[{i}]"))
             sums.append(_array(state["sum"], f"sum[{i}]"))
             steps.append(_array(state["step"], f"step[{i}]"))
         names = [name for group in self.param_groups for name in group.get("param_names") or ()]
         plan.add_groups(groups, sums, steps, names, np.array(index, np.int32))
         self.state.update(states)
-        plan.add_tensors(params, [states.get(param) for param in params], self.state)
+        plan.add_tensors(params, [states.get(param) for param in params], self._states())
         return plan
 
     # The core calls these two.

@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections import UserDict
 from collections.abc import Callable
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -135,6 +136,16 @@ def test_state_without_a_tensor() -> None:
     set_grads([param], 0)
     optimizer.state[param]["sum"] = None
     raises(TypeError, "sum[0]: expected a tensor, got NoneType", optimizer.step)
+
+
+def test_states_that_are_no_dicts() -> None:
+    (param,) = parameters([(4,)])
+    optimizer = Adagrad([param])
+    set_grads([param], 0)
+    optimizer.state[param] = UserDict(optimizer.state[param])
+    raises(TypeError, "state[0]: expected a dict, got UserDict; give it as dict(...)", optimizer.step)
+    optimizer.state = MappingProxyType({})
+    raises(TypeError, "state: expected a mutable mapping, got mappingproxy", optimizer.step)
 
 
 def test_groups_that_are_no_dicts() -> None:

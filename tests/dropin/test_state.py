@@ -3,13 +3,15 @@
 import copy
 import io
 import pickle
-from collections.abc import Callable, Iterator
+from collections import UserDict
+from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any
 
 import pytest
 import torch
 from helpers.dropin import SIZES, assert_same, pair, parameters, set_grads
 from numpy_adagrad.torch import Adagrad
+from torch.utils.weak import WeakTensorKeyDictionary
 
 OPTIONS: dict[str, Any] = {"lr": 0.1, "lr_decay": 0.01, "weight_decay": 0.1, "initial_accumulator_value": 0.5}
 
@@ -148,6 +150,31 @@ def test_groups_in_a_tuple() -> None:
             set_grads(params, step)
             opt.step()
     assert_same(optimizer, reference)
+
+
+@pytest.mark.parametrize("kind", [UserDict, WeakTensorKeyDictionary])
+def test_states_in_another_mapping(kind: Callable[[Any], MutableMapping[Any, Any]]) -> None:
+    """torch takes any mapping; it stays the optimizer's, with its changes."""
+    ours, optimizer, theirs, reference = pair(**OPTIONS)
+    mapping = kind(optimizer.state)
+    for params, opt in ((ours, optimizer), (theirs, reference)):
+        opt.state = kind(opt.state) if opt is reference else mapping
+        steps(params, opt, 0, 3)
+        opt.state[params[4]] = {"step": torch.tensor(9.0), "sum": torch.ones(15)}
+        steps(params, opt, 3, 5)
+    assert optimizer.state is mapping
+    assert_same(optimizer, reference)
+
+
+def test_a_later_group_with_states_in_another_mapping() -> None:
+    (param,), (later,) = parameters([(3,)]), parameters([(2,)])
+    optimizer = Adagrad([param])
+    optimizer.state = UserDict(optimizer.state)
+    optimizer.add_param_group({"params": [later]})
+    for step in range(2):
+        set_grads([param, later], step)
+        optimizer.step()
+    assert [optimizer.state[one]["step"].item() for one in (param, later)] == [2, 2]
 
 
 def test_a_later_group() -> None:
