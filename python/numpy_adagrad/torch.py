@@ -159,6 +159,8 @@ class Adagrad(torch.optim.Adagrad):
         found_inf = getattr(self, "found_inf", None)
         if found_inf is None or not found_inf.item():
             self._update(getattr(self, "grad_scale", None))
+        else:
+            self._make_missing_states()
         return loss
 
     def _update(self, grad_scale: Any) -> None:
@@ -193,6 +195,13 @@ class Adagrad(torch.optim.Adagrad):
         return dict(states)
 
     # A step may lie in a function that torch compiles: it would trace the code below, and warn of what it cannot trace.
+
+    @torch.compiler.disable
+    def _make_missing_states(self) -> None:
+        """Make the states that the step would have made: torch does so before it skips one."""
+        for i, param in enumerate(param for group in self.param_groups for param in group["params"]):
+            if param.grad is not None and not self.state.get(param):
+                self.state[param] = own_state(self, param, f"state[{i}]")
 
     @torch.compiler.disable
     def _new_plan(self) -> _core.TensorPlan:

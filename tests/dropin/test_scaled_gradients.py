@@ -52,3 +52,21 @@ def test_a_gradient_of_inference_mode_that_is_scaled() -> None:
     assert_same(optimizer, reference)
     for param, other in zip(ours, theirs, strict=True):
         assert torch.equal(param.grad, other.grad)
+
+
+def test_a_skipped_step_makes_the_state_of_new_parameters() -> None:
+    """As torch's fused step does, for those with a gradient."""
+    ours, optimizer, theirs, reference = pair([(3,)], initial_accumulator_value=0.5)
+    for params, opt in ((ours, optimizer), (theirs, reference)):
+        params += parameters([(2,), (4,)])
+        opt.add_param_group({"params": params[1:]})
+        opt.state[params[0]] = {}
+        set_grads(params, 0, without=[2])
+        opt.grad_scale, opt.found_inf = torch.tensor(2.0), torch.tensor(1.0)
+        opt.step()
+        assert [bool(opt.state.get(param)) for param in params] == [True, True, False]
+    assert_same(optimizer, reference)
+    for opt in (optimizer, reference):
+        opt.found_inf = torch.tensor(0.0)
+        opt.step()
+    assert_same(optimizer, reference)
