@@ -1,5 +1,6 @@
 """Parameters and gradients in containers within containers."""
 
+import copy
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -113,6 +114,26 @@ def test_layers_in_a_sequence_without_a_gradient(dialect: Dialect, form: Callabl
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("params", "grads"),
+    [
+        ({"in": {"W": normal(3)}, "relu": {}, "out": normal(4)}, {"in": {"W": None}, "relu": None, "out": normal(4)}),
+        ({"in": {"W": normal(3)}, "relu": {}, "out": normal(4)}, {"in": None, "relu": None, "out": normal(4)}),
+        ([(normal(3), normal(2)), (), (normal(4),)], [None, None, (normal(4),)]),
+        ([normal(3), (), normal(4)], [None, None, normal(4)]),
+        ([("in", normal(3)), ("relu", ()), ("out", normal(4))], [("in", None), ("relu", None), ("out", normal(4))]),
+    ],
+)
+def test_none_for_a_layer_without_parameters(dialect: Dialect, params: Any, grads: Any) -> None:
+    optimizer = dialect.optimizer(copy.deepcopy(params))
+    arrays = optimizer.param_groups[0]["params"]
+    before = [array.copy() for array in arrays]
+    optimizer.step(grads)
+    assert (arrays[-1] != before[-1]).any()
+    for array, old in zip(arrays[:-1], before[:-1], strict=True):
+        assert_same_bits(array, old)
+
+
 def test_sparse_gradients_and_scalars_are_no_containers(dialect: Dialect) -> None:
     table, bias = normal(4, 2), np.ones((), np.float32)
     optimizer = dialect.optimizer([(table, bias)])
@@ -127,7 +148,7 @@ def test_errors(dialect: Dialect) -> None:
     none = "grads: expected one for each parameter (None for no gradient), got none for "
     for grads, error, message in (
         ({"in": {"W": normal(3)}, "out": None}, KeyError, f"{none}'in.b'"),
-        ({"in": {"W": None, "b": None, "c": None}, "out": None}, KeyError,
+        ({"in": {"W": None, "b": None, "c": normal(2)}, "out": None}, KeyError,
          "grads: expected the names of the parameters, got 'in.c'"),
         ({"in": {"W": normal(2), "b": None}, "out": None}, ValueError,
          "grads[0] ('in.W'): expected shape (3,), got (2,)"),

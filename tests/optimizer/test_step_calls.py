@@ -96,7 +96,7 @@ def test_names_of_gradients(dialect: Dialect, form: Callable[[Iterable[tuple[str
     optimizer = dialect.optimizer({"a": ones(), "b": ones(2)})
     for pairs, message in (
         ([("a", ones())], "grads: expected one for each parameter (None for no gradient), got none for 'b'"),
-        ([("a", ones()), ("b", None), ("c", None)], "grads: expected the names of the parameters, got 'c'"),
+        ([("a", ones()), ("b", None), ("c", ones())], "grads: expected the names of the parameters, got 'c'"),
     ):
         raises_unchanged(optimizer, KeyError, message, partial(optimizer.step, form(pairs)))
     optimizer.step(form([("b", None), ("a", ones())]))

@@ -166,8 +166,10 @@ def _in_sequence(items: Sequence[Any], names: Collection[Any]) -> Sequence[Any]:
         return items
     if _core.is_flat(items):
         if len(items) != len(names) and any(item is None for item in items):
-            named = _without_layers({str(i): item for i, item in enumerate(items)}, names)
-            if named.keys() == set(names):
+            known = set(names)
+            layers = _without_layers({str(i): item for i, item in enumerate(items)}, names)
+            named = {name: grad for name, grad in layers.items() if name in known or grad is not None}
+            if named.keys() == known:
                 return [named[name] for name in names]
         return items
     kinds = {_kind(name) for name in names}
@@ -203,10 +205,13 @@ def _by_name(grads: Mapping[Any, Any], names: Collection[Any]) -> list[Any]:
     if missing:
         raise KeyError(f"grads: expected one for each parameter (None for no gradient), got none for {missing[0]!r}")
     if len(grads) != len(names):
-        unknown = [name for name in grads if name not in set(names)]
+        known = set(names)
+        unknown = [name for name in grads if name not in known]
         if not unknown:
             raise ValueError(f"grads: expected {len(names)} entries, got {len(grads)}")
-        raise KeyError(f"grads: expected the names of the parameters, got {unknown[0]!r}")
+        for name in unknown:
+            if grads[name] is not None:  # None stands for a layer without parameters
+                raise KeyError(f"grads: expected the names of the parameters, got {name!r}")
     return [grads[name] for name in names]
 
 
