@@ -86,6 +86,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=10, help="(default: %(default)s)")
     parser.add_argument("--out", default="mpi_digits.png", help="file for the plot (default: %(default)s)")
     arguments = parser.parse_args()
+    if arguments.epochs < 1:
+        parser.error(f"argument --epochs: expected at least 1, got {arguments.epochs}")
     comm = MPI.COMM_WORLD
     digits = load_digits()
     x, labels = (digits.data / 16).astype(np.float32), digits.target

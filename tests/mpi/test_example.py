@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from helpers.examples import EXAMPLES, PNG
 from helpers.mpi_job import launch
 
@@ -48,6 +49,15 @@ def test_it_runs_without_mpiexec(tmp_path: Path) -> None:
     command = [sys.executable, str(DIGITS), "--epochs", "1", "--out", str(plot)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
     assert len(losses(output(done, plot))) == 1
+
+
+@pytest.mark.parametrize("epochs", ["0", "-1"])
+def test_it_needs_an_epoch(epochs: str) -> None:
+    """Its plot failed without one."""
+    command = [sys.executable, str(DIGITS), "--epochs", epochs]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    assert done.stderr.endswith(f"error: argument --epochs: expected at least 1, got {epochs}\n")
 
 
 def test_divided_tables_have_the_same_bits_on_1_2_and_4_ranks(tmp_path: Path) -> None:
