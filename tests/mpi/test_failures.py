@@ -71,6 +71,8 @@ MESSAGES = {
     "table_class": "TypeError: rank 0: optimizer_class: expected a class of numpy_adagrad, such as TorchAdagrad, "
     "got builtins.dict",
     "table_list": "TypeError: rank {last}: create: expected a NumPy array, got list",
+    "table_complex": "TypeError: rank {last}: create: expected real numbers, as sparse gradients are real, "
+    "got complex64",
     "no_communicator": "TypeError: comm: expected an mpi4py.MPI.Intracomm, got NoneType",
     "null_communicator": "ValueError: comm: expected a communicator that this rank belongs to, got MPI.COMM_NULL",
     "wrong_everywhere": "ValueError: rank 0: grad_scale: expected a positive number within float32, got -1",

@@ -110,6 +110,10 @@ def rows_in_a_list(start: int, stop: int) -> Any:
     return rows.tolist() if is_wrong else rows
 
 
+def complex_rows(start: int, stop: int) -> Any:
+    return np.zeros((stop - start, 2), np.complex64 if is_wrong else np.float32)
+
+
 def table_in_a_file(call: Callable[[ShardedTable], object]) -> None:
     """The last rank's rows lie in a file that has been cut short."""
     with tempfile.NamedTemporaryFile() as file:
@@ -226,6 +230,7 @@ CASES: dict[str, Callable[[], object]] = {
     "sharded_class": lambda: Sharded(TorchAdagrad(params()), params(), comm, lr=0.5),  # type: ignore[arg-type]
     "table_class": lambda: ShardedTable(8, 2, comm, dict),  # type: ignore[arg-type]
     "table_list": lambda: ShardedTable(8, 2, comm, TorchAdagrad, create=rows_in_a_list),
+    "table_complex": lambda: ShardedTable(8, 2, comm, TorchAdagrad, create=complex_rows),
     "no_communicator": lambda: Replicated(TorchAdagrad(params()), nobody),
     "null_communicator": lambda: Replicated(TorchAdagrad(params()), comm.Split(MPI.UNDEFINED)),  # type: ignore[arg-type]
     "wrong_everywhere": lambda: step(grad_scale=-1),

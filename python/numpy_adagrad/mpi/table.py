@@ -49,8 +49,8 @@ class ShardedTable(Divided):
     optimizer_class : class of an optimizer
         Such as `TorchAdagrad`.
     create : callable, optional
-        ``create(start, stop)`` returns the initial rows of this rank, an array of shape ``(stop - start, dim)``, which
-        may be a memory-mapped file. By default, rows are zeros of float32.
+        ``create(start, stop)`` returns the initial rows of this rank, a real array of shape ``(stop - start, dim)``,
+        which may be a memory-mapped file. By default, rows are zeros of float32.
     **arguments
         Those of the optimizer. `allocate` may put the accumulators of this rank into a file.
 
@@ -103,6 +103,9 @@ class ShardedTable(Divided):
             self.local_rows = np.zeros(shape, np.float32) if create is None else create(self.start, self.stop)
             check_is_array(self.local_rows, "create")
             check_shape("create", shape, self.local_rows.shape)
+            if self.local_rows.dtype.kind == "c":
+                expected = "expected real numbers, as sparse gradients are real"
+                raise TypeError(f"create: {expected}, got {self.local_rows.dtype}")
             named: Any = {NAME: self.local_rows}
             self._local = optimizer_class(named, **arguments)
             facts |= {"dtype": str(self.local_rows.dtype), **optimizer_facts(self._local, [])}
