@@ -38,7 +38,7 @@ struct Torch : RuleDefaults {
     static const char *sparse_error(const Options &o) {
         if (o.weight_decay == 0 || o.decays_sparse) return nullptr;
         return "weight_decay option is not compatible with sparse gradients; "
-               "sparse_weight_decay='touched' decays the rows that a gradient covers";
+               "TorchAdagrad(..., sparse_weight_decay='touched') decays the rows that a gradient covers";
     }
 
     template <class P> struct Kernel : KernelDefaults<P> {

@@ -8,6 +8,7 @@ import pytest
 from helpers.contents import frozen
 from helpers.errors import raises
 from helpers.values import ones, read_only
+from numpy_adagrad import RowSparse
 from numpy_adagrad.functional import adagrad, apply_adagrad
 from numpy_adagrad.inputs.types import Array
 
@@ -158,6 +159,12 @@ ADAGRAD: dict[str, tuple[Change, type[Exception], str]] = {
         f"state_steps[1]: {COUNTER} a read-only float32 array of shape ()",
     ),
     "first_step_number": (lambda a: {"state_steps": [0, 0]}, TypeError, f"state_steps[0]: {COUNTER} int"),
+    "sparse_decay": (
+        lambda a: {"grads": [ones(), RowSparse([0], ones(1))], "weight_decay": 0.5},
+        RuntimeError,
+        "weight_decay option is not compatible with sparse gradients; "
+        "TorchAdagrad(..., sparse_weight_decay='touched') decays the rows that a gradient covers",
+    ),
     "sparse": (lambda a: {"has_sparse_grad": True}, RuntimeError, "`fused` does not support sparse grad"),
     "differentiable": (
         lambda a: {"fused": True, "differentiable": True},

@@ -199,7 +199,7 @@ def test_weight_decay_is_an_error_as_in_torch() -> None:
     optimizer, grad = TorchAdagrad([w], weight_decay=0.5), RowSparse([0], np.ones((1, 1)))
     message = (
         "weight_decay option is not compatible with sparse gradients; "
-        "sparse_weight_decay='touched' decays the rows that a gradient covers"
+        "TorchAdagrad(..., sparse_weight_decay='touched') decays the rows that a gradient covers"
     )
     raises_unchanged(optimizer, RuntimeError, message, lambda: optimizer.step([grad]))
 
