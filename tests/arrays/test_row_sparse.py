@@ -1,5 +1,6 @@
 """Arithmetic of RowSparse, and the index arrays of SciPy in all their forms."""
 
+import pickle
 from typing import Any
 
 import numpy as np
@@ -46,6 +47,22 @@ def test_dense_array(dialect: Dialect, dtype: Any) -> None:
     assert_same_bits(grad.toarray((4, 2)), expected)
     assert_same_bits(RowSparse([], np.ones((0, 2), dtype)).toarray((4, 2)), np.zeros((4, 2), dtype))
     assert_same_bits(RowSparse([1], np.ones(1, dtype)).toarray((2,)), np.array([0, 1], dtype))
+
+
+class Named(RowSparse):
+    """A user's own class, with an attribute more."""
+
+    name = ""
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_pickles(protocol: int) -> None:
+    grad = Named(np.array([3, 0], np.int32), normal(2, 2))
+    grad.name = "words"
+    loaded = pickle.loads(pickle.dumps(grad, protocol))
+    assert (type(loaded), loaded.name) == (Named, "words")
+    assert_same_bits(loaded.indices, grad.indices)
+    assert_same_bits(loaded.values, grad.values)
 
 
 def test_errors() -> None:

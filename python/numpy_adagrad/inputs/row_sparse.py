@@ -69,6 +69,9 @@ class RowSparse:
         if self.values.dtype == object:
             raise TypeError("values: expected numbers, got Python objects")
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return super().__reduce_ex__(max(protocol, 2))  # Python's pickling by older protocols knows no slots
+
     def __repr__(self) -> str:
         return f"RowSparse({self.indices!r}, {self.values!r})"
 
