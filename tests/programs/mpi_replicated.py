@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from helpers.dialects import DIALECTS
+import numpy as np
+from helpers.bits import assert_same_bits
+from helpers.dialects import DIALECTS, Dialect
 from helpers.mpi_cases import (
     SMALL_BUCKET,
     STEPS,
@@ -16,7 +18,8 @@ from helpers.mpi_cases import (
     rows,
 )
 from helpers.mpi_ranks import comm
-from numpy_adagrad.mpi import Replicated
+from numpy_adagrad import RowSparse
+from numpy_adagrad.mpi import Replicated, Sharded
 from numpy_adagrad.mpi.communicators import duplicate, has_links
 
 SCALINGS: list[dict[str, Any]] = [{"max_norm": 0.5}, {"max_norm": 0.5, "grad_scale": 3.0}, {"on_nonfinite": "skip"}]
@@ -47,10 +50,31 @@ def check_sparse(case: Case) -> None:
         assert_same_state(replicated.opt, alone, (case, make))
 
 
+def check_rows_of_no_elements(dialect: Dialect, scaling: dict[str, Any]) -> None:
+    """A table of shape (4, 0) beside another parameter: they are counted, and so are the steps."""
+
+    def arrays() -> list[Any]:
+        return [np.zeros((4, 0), np.float32), np.ones((2, 2), np.float32)]
+
+    alone, replicated = dialect.make(arrays()), Replicated(dialect.make(arrays()), comm, debug=True)
+    options: dict[str, Any] = dict(dialect.common)
+    sharded = Sharded(dialect.optimizer, arrays(), comm, **options)
+    count = comm.rank + 1  # of rows; each rank has its own
+    for table in (arrays()[0], RowSparse(np.arange(count) % 4, np.zeros((count, 0), np.float32))):
+        alone.step(arrays(), **scaling)
+        replicated.step([table, arrays()[1]], **scaling)
+        sharded.step(arrays(), **scaling)
+        assert_same_state(replicated.opt, alone, (dialect, scaling, table))
+        assert_same_bits(sharded.params[1], alone.param_groups[0]["params"][1], str((dialect, scaling)))
+    assert alone.steps == sharded.steps == 2
+
+
 count = 0
 for dialect in DIALECTS.values():
     for scaling in SCALINGS:
         check_dense(Case(dialect, scaling=scaling))
+    for scaling in ({}, {"max_norm": 0.5}):
+        check_rows_of_no_elements(dialect, scaling)
     check_dense(Case(dialect, kind="awkward", scaling={"on_nonfinite": "skip"}))
 for case in dense_cases():
     check_dense(case)
