@@ -53,6 +53,31 @@ def test_last_rates_follow_their_groups(dialect: Dialect) -> None:
     assert optimizer.last_lr == [3, 0.25]
 
 
+def test_last_rate_of_a_schedule_that_replaces_another(dialect: Dialect) -> None:
+    """Until the next step, it is that which the last step would have used, as if it had always been there."""
+    key = dialect.group_rate
+    groups = [{"params": [ones()], key: schedules.exponential(1.0, 0.5)} for _ in range(2)]
+    optimizer = dialect.optimizer(groups)
+    for _ in range(3):
+        optimizer.step([ones(), ones()])
+    for group in optimizer.param_groups:
+        group[key] = schedules.exponential(0.5, 0.5)
+    assert optimizer.last_lr == [0.125, 0.125]
+    optimizer.step([ones(), ones()])
+    assert optimizer.last_lr == [0.0625, 0.0625]
+
+
+def test_last_rate_of_a_schedule_in_a_group_with_other_steps() -> None:
+    """Each parameter of torch's rule has its own number of steps."""
+    optimizer = TorchAdagrad([{"params": [ones(), ones()]}, {"params": [ones()]}])
+    for _ in range(3):
+        optimizer.step([ones(), None, None])
+    for group in optimizer.param_groups:
+        group["lr"] = schedules.exponential(0.5, 0.5)
+    assert optimizer.last_lr == [0.125, 0.5]
+    assert [group["lr"] for group in optimizer.state_dict()["param_groups"]] == [0.125, 0.5]
+
+
 def test_last_rate_of_a_list() -> None:
     optimizer = MindSporeAdagrad([ones()], learning_rate=[0.5, 0.25])
     assert optimizer.last_lr == [0.5]

@@ -125,9 +125,6 @@ class MindSporeCheckpoints(Optimizer):
     def _fixed_options(self) -> dict[str, Any]:
         return {"update_slots": self.update_slots, "loss_scale": self.loss_scale}
 
-    def _last_step(self) -> int:
-        return max(int(self.global_step[0]) - 1, 0)
-
     def _saved_options(self) -> list[Group]:
         return [self._saved_group(k, group) for k, group in enumerate(self.param_groups)]
 

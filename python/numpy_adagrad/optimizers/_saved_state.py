@@ -46,13 +46,16 @@ class SavedState(Copies):
             return math.nan
         self._evaluated.add(place)
         try:
-            return number(value(self._last_step()), key)
+            return number(value(self._last_step(k)), key)
         finally:
             self._evaluated.discard(place)
 
-    def _last_step(self) -> int:
-        """Return the number with which the last step would have called a callable that is new here."""
-        return 0
+    def _last_step(self, k: int) -> int:
+        """Return the number with which the last step would have called a callable that is new in group `k`."""
+        known = self._bound.known
+        slots = [known[id(param)] for param in self._bound.groups[k]["params"] if id(param) in known]
+        counts = [float(counter.flat[0]) for counter in self._counters(slots)]
+        return int(max((count for count in counts if 1 <= count < math.inf), default=1)) - 1
 
     @property
     def last_lr(self) -> list[float]:
