@@ -182,12 +182,14 @@ MUTATED = {
     "cpp/rules/mindspore.hpp": ["tests/rules", "tests/optimizer"],
     "cpp/rules/rule.hpp": ["tests/rules", "tests/optimizer", "tests/arrays"],
     "cpp/engine/row_groups.cpp": ["tests/rules", "tests/arrays"],
+    "cpp/engine/merge_rows.cpp": ["tests/arrays/test_sparse_gradients.py", "tests/arrays/test_sparse_indices.py"],
     "cpp/python/sparse_gradients.cpp": ["tests/arrays", "tests/optimizer", "tests/rules"],
     "cpp/python/dense_gradients.cpp": ["tests/arrays", "tests/optimizer", "tests/rules"],
     "cpp/python/array_checks.cpp": ["tests/arrays", "tests/optimizer", "tests/rules"],
     "cpp/python/extent.cpp": ["tests/arrays", "tests/optimizer"],
     "cpp/python/overlap.cpp": ["tests/arrays", "tests/optimizer"],
     "cpp/python/plan.cpp": ["tests/arrays", "tests/optimizer", "tests/state", "tests/runtime/test_step_methods.py"],
+    "cpp/python/group_options.cpp": ["tests/arrays/test_core_calls.py", "tests/optimizer", "tests/schedules"],
     "cpp/python/plan_groups.cpp": ["tests/arrays", "tests/optimizer", "tests/state", "tests/runtime", "tests/rules"],
     "cpp/python/commit.cpp": ["tests/arrays", "tests/state"],
 }
@@ -199,7 +201,7 @@ def mutants(session: nox.Session) -> None:
     session.install("torch==2.13.0")
     session.install(*BUILD, ".[test]")
     for file, tests in MUTATED.items():
-        session.run("python", "tests/reliability/mutants.py", file, *tests)
+        session.run("python", "tests/reliability/mutants.py", file, *tests, env={"PYTHONPATH": "tests"})
 
 
 @nox.session

@@ -1,109 +1,141 @@
-"""Change a C++ file in one place after the other, and run pytest on each changed core. Which changes go unnoticed?
+"""Change a C++ file in one place after the other, and run pytest with each changed core. Which changes go unnoticed?
 
-Every operator, condition and constant is changed in turn. Works on a copy of the last commit, with baseline kernels,
-in which the file is compiled apart and nothing is optimised: that is faster. Prints each change that passed all tests,
-and how many a test noticed or did not compile. A change that makes the tests take ten times as long is noticed.
+One core has all changes, of which the environment variable ADAGRAD_MUTANT chooses one by its number; those that such a
+core cannot have, as of a constexpr, are built one by one. Each runs in a fork of a process that has already imported
+the large libraries. The core has baseline kernels and is optimised little: that is built faster. Prints each
+change that passed all tests, and how many a test noticed or did not compile. A change with which the tests take ten
+times as long is noticed.
 
-`python tests/reliability/mutants.py FILE PYTEST_ARGUMENTS`
+`PYTHONPATH=tests python tests/reliability/mutants.py FILE PYTEST_ARGUMENTS`
 """
 
 import argparse
+import importlib
+import multiprocessing
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+from reliability.changes import Change, changes, combined, line, without_comments
+
 ROOT = Path(__file__).parents[2]
-OPERATORS = {
-    "==": "!=", "!=": "==", "<": "<=", ">": ">=", "<=": "<", ">=": ">", "&&": "||", "||": "&&", "+": "-", "-": "+",
-    "*": "/", "/": "*", "%": "*", "|": "&", "&": "|", "+=": "-=", "-=": "+=", "|=": "=",
-}  # fmt: skip
-# Operators stand between spaces: clang-format sees to that.
-CHANGES = [(rf"(?<= ){re.escape(operator)}(?= )", other) for operator, other in OPERATORS.items()]
-CHANGES += [
-    (r"(?<=[(\s,])!(?=[a-z])", ""), (r"(?<=[(\s,])-(?=[a-z])", ""), (r"\+\+", "--"),
-    (r"\bif \((.*)\)(?= \w|$| \{)", r"if (!(\1))"), (r"\btrue\b", "false"), (r"\bfalse\b", "true"),
-    (r"(?<![\w.])0(?![\w.])", "1"), (r"(?<![\w.])([1-9]\d*)(?![\w.])", r"(\1 + 1)"),
-    (r"\b(\d+\.\d+)\b", r"(\1 + 1)"), (r"\b1e-", "3e-"), (r"\bstd::min\b", "std::max"), (r"\bstd::max\b", "std::min"),
-]  # fmt: skip
-NOT_CODE = re.compile(r'\s*(//|#|using |template |concept |static_assert)|.*"')
+SOURCES = ("CMakeLists.txt", "LICENSE", "README.md", "cpp", "licenses", "pyproject.toml", "python")
+DECLARATION = "extern const int adagrad_mutant;\n#line 1\n"
+DEFINITION = """
+#include <cstdlib>
+extern const int adagrad_mutant = std::getenv("ADAGRAD_MUTANT") ? std::atoi(std::getenv("ADAGRAD_MUTANT")) : 0;
+"""
+CMAKE = """
+set_source_files_properties({file} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+set_source_files_properties(cpp/kernels/kernels.cpp PROPERTIES COMPILE_OPTIONS -O1)
+target_precompile_headers(_core PRIVATE <pybind11/pybind11.h>)
+"""
+LARGE = ("jax", "mindspore", "torch", "scipy.sparse", "pytest")
 
 
-def mutants(text: str) -> Iterator[tuple[int, str]]:
-    """The number of a line, and what the line becomes."""
-    for number, line in enumerate(text.splitlines()):
-        code, slashes, comment = line.partition("//")
-        if NOT_CODE.match(line):
-            continue
-        for pattern, replacement in CHANGES:
-            for found in re.finditer(pattern, code):
-                changed = code[: found.start()] + found.expand(replacement) + code[found.end() :]
-                yield number, changed + slashes + comment
+class Build:
+    """The package, copied into a folder, with one C++ file that is written again and again."""
+
+    def __init__(self, folder: Path, file: str) -> None:
+        self.site, self.folder, tree = folder / "site", folder / "build", folder / "tree"
+        tree.mkdir()
+        for name in SOURCES:
+            (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, tree / name)
+        self.file = tree / file
+        with (tree / "CMakeLists.txt").open("a") as cmake:
+            cmake.write(CMAKE.format(file=file))
+        with (tree / "cpp" / "engine" / "fp_env.cpp").open("a") as definition:
+            definition.write(DEFINITION)
+        options = [f"build-dir={self.folder}", "cmake.build-type=Debug", "cmake.define.CMAKE_CXX_FLAGS_DEBUG=-O1"]
+        options += ["cmake.define.KERNELS=baseline"]
+        build = ["--quiet", "--no-deps", "--no-build-isolation", "--target", str(self.site)]
+        build += [word for option in options for word in ("-C", option)]
+        subprocess.run([sys.executable, "-m", "pip", "install", *build, "."], cwd=tree, check=True)
+
+    def errors(self, text: str) -> str:
+        """Build a core with this text as the file. Returns what the compiler said if it is wrong."""
+        self.file.write_text(DECLARATION + text)
+        done = subprocess.run(["cmake", "--build", self.folder], capture_output=True, text=True, check=False)
+        for module in self.folder.glob("_core*.so"):
+            shutil.copy(module, self.site / "numpy_adagrad")
+        return done.stdout + done.stderr if done.returncode else ""
 
 
-def passes(command: list[str], folder: Path, seconds: float, **environment: str) -> bool:
-    variables = {**os.environ, **environment}
-    try:
-        done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, check=False, timeout=seconds)
-        return done.returncode == 0
-    except subprocess.TimeoutExpired:
-        return False
+def together(build: Build, source: str, found: dict[int, Change]) -> dict[int, Change]:
+    """Build a core with all changes but those on lines that do not compile so. Returns the changes in it."""
+    kept = dict(found)
+    while errors := build.errors(combined(source, kept)):
+        wrong = {int(number) for number in re.findall(rf"{build.file.name}:(\d+):\d+: error", errors)}
+        left = {number: change for number, change in kept.items() if line(source, change.start) not in wrong}
+        assert len(left) < len(kept), errors
+        kept = left
+    return kept
 
 
-def outcome(tree: Path, pytest_arguments: list[str], seconds: float) -> str:
-    if not passes(["cmake", "--build", "../build"], tree, 1200):
-        return "does not compile"
-    for module in (tree.parent / "build").glob("_core*.so"):
-        shutil.copy(module, tree.parent / "site" / "numpy_adagrad")
-    pytest = [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", *pytest_arguments]
-    return "not noticed" if passes(pytest, tree, seconds, PYTHONPATH=str(tree.parent / "site")) else "noticed"
+def run(number: int, site: Path, arguments: list[str]) -> None:
+    """Run pytest in this process, whose exit code tells whether all tests passed."""
+    os.setpgid(0, 0)
+    os.environ |= {"ADAGRAD_MUTANT": str(number), "PYTHONPATH": str(site)}
+    sys.path.insert(0, str(site))
+    with (site / "output").open("w") as output:
+        os.dup2(output.fileno(), 1)
+        os.dup2(output.fileno(), 2)
+    import pytest
+
+    os._exit(int(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *arguments])))
+
+
+def passes(number: int, site: Path, arguments: list[str], seconds: float) -> bool:
+    process = multiprocessing.get_context("fork").Process(target=run, args=(number, site, arguments))
+    process.start()
+    assert process.pid is not None
+    process.join(seconds)
+    with suppress(ProcessLookupError):  # its children too
+        os.killpg(process.pid, signal.SIGKILL)
+    process.join()
+    return process.exitcode == 0
+
+
+def try_all(build: Build, file: str, arguments: list[str]) -> None:
+    source = without_comments((ROOT / file).read_text())
+    found = dict(enumerate(changes(source), 1))
+    kept = together(build, source, found)
+    start = time.monotonic()
+    assert passes(0, build.site, arguments, 3600), (build.site / "output").read_text()
+    limit = 10 * (time.monotonic() - start)
+    counts: Counter[str] = Counter()
+    for number in [*kept, *(found.keys() - kept.keys())]:
+        change = found[number]
+        if number not in kept and build.errors(change.made(source)):
+            counts["not compiled"] += 1
+        elif passes(number, build.site, arguments, limit):
+            counts["not noticed"] += 1
+            at = line(source, change.start)
+            before, after = (text.splitlines()[at - 1].strip() for text in (source, change.made(source)))
+            print(f"{file}:{at}: {before}\n    {after}", flush=True)
+        else:
+            counts["noticed"] += 1
+    print(f"{file}: {len(found)} changes, {len(found) - len(kept)} of them built alone: {dict(counts)}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("file")
-    parser.add_argument("pytest_arguments", nargs="+")
+    parser.add_argument("pytest_arguments", nargs=argparse.REMAINDER)
     args = parser.parse_args()
+    for name in LARGE:
+        with suppress(ImportError):
+            importlib.import_module(name)
     with tempfile.TemporaryDirectory() as folder:
-        tree = Path(folder) / "tree"
-        subprocess.run(["git", "worktree", "add", "--quiet", "--detach", str(tree)], cwd=ROOT, check=True)
-        try:
-            try_all(tree, args)
-        finally:
-            subprocess.run(["git", "worktree", "remove", "--force", str(tree)], cwd=ROOT, check=True)
-
-
-def try_all(tree: Path, args: argparse.Namespace) -> None:
-    with (tree / "CMakeLists.txt").open("a") as cmake:
-        cmake.write(f"set_source_files_properties({args.file} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)\n")
-        cmake.write("set_source_files_properties(cpp/kernels/kernels.cpp PROPERTIES COMPILE_OPTIONS -O0)\n")
-        cmake.write("target_precompile_headers(_core PRIVATE <pybind11/pybind11.h>)\n")
-    options = ["build-dir=../build", "cmake.build-type=Debug", "cmake.define.CMAKE_CXX_FLAGS_DEBUG=-O0"]
-    options += ["cmake.define.KERNELS=baseline"]
-    build = ["--no-deps", "--no-build-isolation", "--target", "../site"]
-    build += [word for option in options for word in ("-C", option)]
-    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", *build, "."], cwd=tree, check=True)
-    start = time.monotonic()
-    assert outcome(tree, args.pytest_arguments, 3600) == "not noticed", "the tests fail on the core as it is"
-    limit = 10 * (time.monotonic() - start)
-    source = tree / args.file
-    text = source.read_text()
-    counts: Counter[str] = Counter()
-    for number, changed in mutants(text):
-        lines = text.splitlines()
-        before, lines[number] = lines[number], changed
-        source.write_text("\n".join(lines) + "\n")
-        found = outcome(tree, args.pytest_arguments, limit)
-        counts[found] += 1
-        if found == "not noticed":
-            print(f"{args.file}:{number + 1}: {before.strip()}\n    {changed.strip()}", flush=True)
-    print(f"{args.file}: {counts.total()} changes: {dict(counts)}")
+        try_all(Build(Path(folder), args.file), args.file, args.pytest_arguments)
 
 
 if __name__ == "__main__":
