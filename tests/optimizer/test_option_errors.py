@@ -134,6 +134,13 @@ def test_a_class_that_is_written_to_a_group(dialect: Dialect) -> None:
     raises_unchanged(optimizer, TypeError, message, lambda: optimizer.step([np.ones(3)]))
 
 
+def test_an_integer_beyond_float64_that_is_written_to_a_group(dialect: Dialect) -> None:
+    optimizer = dialect.make([np.ones(3)])
+    optimizer.param_groups[0][dialect.group_rate] = 10**400
+    message = f"{dialect.rate}: expected a number within float64, got a larger one"
+    raises_unchanged(optimizer, ValueError, message, lambda: optimizer.step([np.ones(3)]))
+
+
 # Options of this package
 
 
@@ -212,6 +219,13 @@ def test_flags_without_a_truth_value(name: str) -> None:
 
 
 # Steps
+
+
+def test_a_flag_without_a_truth_value_that_is_written_to_a_group() -> None:
+    optimizer = TorchAdagrad([np.ones(3)])
+    optimizer.param_groups[0]["maximize"] = np.array([True, False])
+    message = "maximize: expected True or False, got ndarray of shape (2,)"
+    raises_unchanged(optimizer, TypeError, message, lambda: optimizer.step([np.ones(3)]))
 
 
 def test_a_call_is_a_step_also_of_a_subclass(dialect: Dialect) -> None:

@@ -16,7 +16,7 @@ OPERATORS = {
 # Operators stand between spaces: clang-format sees to that.
 CHANGES = [(rf"(?<= ){re.escape(operator)}(?= )", other) for operator, other in OPERATORS.items()]
 CHANGES += [
-    (r"(?<=[(\s,])!(?=[a-z])", ""), (r"(?<=[(\s,])-(?=[a-z])", ""), (r"\+\+", "--"),
+    (r"(?<=[(\s,])!(?=[a-z])", "!!"), (r"(?<=[(\s,])-(?=[a-z])", ""), (r"\+\+", "--"),
     (r"(?<=\bif \().*(?=\)(?: \w|$| \{))", r"!(\g<0>)"), (r"\btrue\b", "false"), (r"\bfalse\b", "true"),
     (r"(?<![\w.])0(?![\w.])", "1"), (r"(?<![\w.])[1-9]\d*(?![\w.])", r"(\g<0> + 1)"),
     (r"\b\d+\.\d+\b", r"(\g<0> + 1)"), (r"\b1e-", "3e-"), (r"\bstd::min\b", "std::max"), (r"\bstd::max\b", "std::min"),

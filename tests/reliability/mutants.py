@@ -83,7 +83,7 @@ def together(build: Build, source: str, found: dict[int, Change]) -> dict[int, C
 def run(number: int, site: Path, arguments: list[str]) -> None:
     """Run pytest in this process, whose exit code tells whether all tests passed."""
     os.setpgid(0, 0)
-    os.environ |= {"ADAGRAD_MUTANT": str(number), "PYTHONPATH": str(site)}
+    os.environ |= {"ADAGRAD_MUTANT": str(number), "PYTHONPATH": str(site), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     sys.path.insert(0, str(site))
     with (site / "output").open("w") as output:
         os.dup2(output.fileno(), 1)
