@@ -126,9 +126,10 @@ Hyperparameters GroupOptions::after(double steps, const Given &given, const py::
     return {packed, rule_.preprocesses(packed), rule_.takes_row_mean(packed), rule_.sparse_error(packed)};
 }
 
-// Keeps the watched values, if each is a plain number or a callable.
+// Keeps the watched values up to the first that is neither a plain number nor a callable.
 void GroupOptions::watch(const py::list &groups) {
-    is_watching_ = has_callables_ = false;
+    all_numbers_ = false;
+    bool has_callables = false;
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(groups.ptr()); ++i) {
         const py::object group = list_item(groups, i);
         for (const py::handle key : watched_keys_) {
@@ -136,12 +137,12 @@ void GroupOptions::watch(const py::list &groups) {
             if (!value) return;
             if (!is_plain_number(value.ptr())) {
                 if (PyCallable_Check(value.ptr()) == 0) return;
-                has_callables_ = true;
+                has_callables = true;
             }
             watched_.push_back(std::move(value));
         }
     }
-    is_watching_ = true;
+    all_numbers_ = !has_callables;
 }
 
 void GroupOptions::read(const py::list &groups, const py::object &optimizer, const StepCounters &counters,
@@ -155,8 +156,7 @@ void GroupOptions::read(const py::list &groups, const py::object &optimizer, con
         given.swap(given_);
         watch(groups);
     }
-    const bool constant = is_watching_ && !has_callables_;
-    const bool same_steps = constant || !counters.per_parameter();
+    const bool constant = all_numbers_, same_steps = constant || !counters.per_parameter();
     hyperparameters.clear();
     group_index.assign(given_index_.size(), 0);
     using Key = std::pair<std::int32_t, double>;  // index and number of steps
@@ -184,7 +184,7 @@ void GroupOptions::read(const py::list &groups, const py::object &optimizer, con
 bool GroupOptions::unchanged(const py::list &groups) const { return constant_ && is_watched(groups); }
 
 bool GroupOptions::is_watched(const py::list &groups) const {
-    if (!is_watching_ || watched_.size() != groups.size() * watched_keys_.size()) return false;
+    if (watched_.size() != groups.size() * watched_keys_.size()) return false;
     auto watched = watched_.begin();
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(groups.ptr()); ++i) {
         const py::object group = list_item(groups, i);
@@ -204,7 +204,7 @@ int GroupOptions::traverse(visitproc visit, void *arg) const {
 void GroupOptions::clear() {
     const std::vector<py::object> watched = std::move(watched_);  // released at the end, when nothing is left here
     const std::map<std::int32_t, Given> given = std::move(given_);
-    is_watching_ = constant_ = false;
+    constant_ = false;
     watched_.clear();
     given_.clear();
 }

@@ -61,12 +61,12 @@ class GroupOptions {
     std::vector<py::str> names_;  // of the rule's options
     py::tuple watched_keys_;
     std::vector<std::int32_t> given_index_;
-    std::vector<std::size_t> group_of_;  // for each parameter
-    std::vector<py::object> watched_;
+    std::vector<std::size_t> group_of_;    // for each parameter
+    std::vector<py::object> watched_;      // all of them, or fewer
     std::map<std::int32_t, Given> given_;  // by index
     std::size_t groups_ = 0;
-    bool is_watching_ = false, has_callables_ = false;
-    bool constant_ = false;  // whether `hyperparameters` hold as long as the watched values are the same
+    bool all_numbers_ = true;  // whether all watched values are plain numbers
+    bool constant_ = false;    // whether `hyperparameters` hold as long as the watched values are the same
 };
 
 }  // namespace adagrad

@@ -45,6 +45,26 @@ def test_every_rule(rate: Any, dialect: Dialect) -> None:
     assert_same_bits(optimizer.param_groups[0]["params"][0], expected)
 
 
+def test_each_parameter_of_torchs_rule_has_its_own_step() -> None:
+    calls = []
+
+    def rate(steps: int) -> float:
+        calls.append(steps)
+        return 0.5 / (1 + steps)
+
+    params, alone = np.ones((2, 3), np.float32), np.ones((2, 3), np.float32)
+    grad = np.full(3, 0.3, np.float32)
+    optimizer = TorchAdagrad(list(params), lr=rate)
+    for grads in ([grad, None], [grad, grad], [None, grad]):
+        optimizer.step(grads)
+    assert calls == [0, 1, 0, 1]
+    for param in alone:
+        one = TorchAdagrad([param], lr=rate)
+        for _ in range(2):
+            one.step([grad])
+    assert_same_bits(params, alone)
+
+
 @pytest.mark.parametrize("rate", CASES, ids=NAMES)
 def test_repr_makes_an_equal_schedule(rate: Any) -> None:
     shown = repr(rate)
