@@ -49,6 +49,19 @@ def test_a_changed_option_counts_from_the_next_step(dialect: Dialect, key: str, 
     assert not np.array_equal(params[1], unchanged[1])
 
 
+def test_a_group_that_first_had_no_gradient_has_its_own_options(dialect: Dialect) -> None:
+    params, first, second = arrays(1), arrays(1), arrays(1)
+    grads = arrays(2)
+    optimizer = two_groups(dialect, params)
+    optimizer.param_groups[1][dialect.group_rate] = 0.7
+    optimizer.step([grads[0], None])
+    optimizer.step([None, grads[1]])
+    dialect.optimizer([{"params": first[:1]}]).step(grads[:1])
+    dialect.optimizer([{"params": second[1:], dialect.group_rate: 0.7}]).step(grads[1:])
+    assert_same_bits(params[0], first[0])
+    assert_same_bits(params[1], second[1])
+
+
 @pytest.mark.parametrize(("dialect", "key"), OPTIONS, ids=lambda value: str(value))
 def test_a_missing_key_is_an_error(dialect: Dialect, key: str) -> None:
     optimizer = dialect.optimizer([np.zeros(2)])
