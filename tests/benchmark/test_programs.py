@@ -190,6 +190,15 @@ def test_the_floor_of_the_drop_in() -> None:
     assert all(float(row[1]) == float(row[2]) >= 0 for row in rows)  # of one round
 
 
+def test_small_steps() -> None:
+    done = run(BENCH / "small_steps.py", "--rounds", "1", "--steps", "3")
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = [line.split() for line in done.stdout.splitlines()]
+    ways = ["plain", "schedule", "max_norm", "grad_scale", "dict"]
+    assert [row[:2] for row in rows] == [[rule, way] for rule in ("torch", "mindspore") for way in ways]
+    assert [row[3] for row in rows if row[1] == "plain"] == ["1.00x", "1.00x"]
+
+
 def test_growth() -> None:
     done = run(BENCH / "growth.py", "--rounds", "1", "--numbers", "3", "30")
     assert (done.returncode, done.stderr) == (0, "")
