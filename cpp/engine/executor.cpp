@@ -90,7 +90,6 @@ void Executor::copy_indices(std::size_t index) {
 
 void Executor::reserve_scratch(int threads) {
     if (threads <= scratches_) return;
-    scratches_ = 0;
     scratch_.reset(new Scratch[static_cast<std::size_t>(threads)]);
     scratches_ = threads;
 }

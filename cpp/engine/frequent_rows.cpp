@@ -114,7 +114,7 @@ void FrequentRows::divide() {
     std::exclusive_scan(starts_.begin(), starts_.end(), starts_.begin(), std::ptrdiff_t{0});
 }
 
-void FrequentRows::add(std::ptrdiff_t part, const char *values, std::ptrdiff_t width, AddRows add_rows,
+void FrequentRows::add(std::ptrdiff_t part, const StridedView &values, std::ptrdiff_t width, AddRows add_rows,
                        const KernelArgs &args) {
     const IndexedRow *begin = values_, *end = values_ + number_;
     if (parts() > 1) {
@@ -126,7 +126,7 @@ void FrequentRows::add(std::ptrdiff_t part, const char *values, std::ptrdiff_t w
         }
         end = own;
     }
-    add_rows(sums_.data()->bytes, width, values, width, begin, end, width, args);
+    add_rows(sums_.data()->bytes, row_bytes_ / values.itemsize, values.data, width, begin, end, width, args);
 }
 
 }  // namespace adagrad

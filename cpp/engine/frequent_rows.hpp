@@ -6,13 +6,14 @@
 #include <vector>
 
 #include "engine/row_groups.hpp"
+#include "engine/strided_view.hpp"
 #include "kernels/kernels.hpp"
 
 namespace adagrad {
 
 class FrequentRows {
   public:
-    // Allocates what merge_all() and find() need for rows of `row_bytes` bytes, whose values at most `parts` threads
+    // Allocates what merge_all() and find() need for sums of `row_bytes` bytes, whose values at most `parts` threads
     // add. These two leave one sorted entry of each such row in the groups: its source is negative, and stands for
     // sum().
     void reserve(RowGroups &groups, std::ptrdiff_t row_bytes, int parts);
@@ -24,7 +25,8 @@ class FrequentRows {
 
     // The rows are divided into parts; each can be added by another thread.
     std::ptrdiff_t parts() const { return values_ == nullptr ? 0 : static_cast<std::ptrdiff_t>(starts_.size()); }
-    void add(std::ptrdiff_t part, const char *values, std::ptrdiff_t width, AddRows add_rows, const KernelArgs &args);
+    void add(std::ptrdiff_t part, const StridedView &values, std::ptrdiff_t width, AddRows add_rows,
+             const KernelArgs &args);
 
     const char *sums() const { return sums_.data()->bytes; }
     const char *sum(std::int64_t source) const { return sums() + ~source * row_bytes_; }

@@ -62,7 +62,6 @@ std::ptrdiff_t RowGroups::copy() {
 
 void RowGroups::reserve() {
     if (count_ <= capacity_) return;
-    capacity_ = 0;
     entries_ = std::make_unique_for_overwrite<IndexedRow[]>(static_cast<std::size_t>(count_));
     given_ = std::make_unique_for_overwrite<IndexedRow[]>(static_cast<std::size_t>(count_));
     capacity_ = count_;

@@ -105,12 +105,14 @@ double row_mean(const SparseUpdate &update, const IndexedRow *first, const Index
 
 }  // namespace
 
-// Ascending rows lie in the order given. Several threads sort narrow rows faster than one thread numbers them.
+// Ascending rows lie in the order given. Several threads sort narrow rows faster than one thread numbers them. The sums
+// of other rows begin on cache lines, as two threads may write to neighbours.
 void SparseUpdate::reserve(int threads) {
     frequent.clear();
     may_have_frequent_ =
         (width > MAX_NARROW || (width > 0 && threads == 1)) && values.contiguous() && !groups.is_ascending();
-    if (may_have_frequent_) frequent.reserve(groups, width * values.itemsize, threads);
+    const std::ptrdiff_t row_bytes = width * values.itemsize, lines = (row_bytes + CACHE_LINE - 1) / CACHE_LINE;
+    if (may_have_frequent_) frequent.reserve(groups, width <= MAX_NARROW ? row_bytes : lines * CACHE_LINE, threads);
 }
 
 void SparseUpdate::order() noexcept {

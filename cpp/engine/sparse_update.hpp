@@ -31,7 +31,7 @@ struct SparseUpdate {
     void order() noexcept;
     // Adds a part of the frequent rows.
     void add_frequent(std::ptrdiff_t part, const KernelArgs &args) {
-        frequent.add(part, values.data, width, kernels->add_rows, args);
+        frequent.add(part, values, width, kernels->add_rows, args);
     }
 
     // For each entry the sum of squares of its row of the gradient, where equal rows are added first; the sum stands at
