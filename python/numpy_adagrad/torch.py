@@ -156,8 +156,7 @@ class Adagrad(torch.optim.Adagrad):
         if closure is not None:
             with torch.enable_grad():
                 loss = closure()
-        found_inf = getattr(self, "found_inf", None)
-        if found_inf is None or not found_inf.item():
+        if not getattr(self, "found_inf", None):  # a tensor, or 0 from GradScaler where no parameter has a gradient
             self._update(getattr(self, "grad_scale", None))
         else:
             self._make_missing_states()

@@ -54,6 +54,24 @@ def test_a_gradient_of_inference_mode_that_is_scaled() -> None:
         assert torch.equal(param.grad, other.grad)
 
 
+def test_a_scaler_with_an_optimizer_without_gradients() -> None:
+    """A second one, frozen for now: `GradScaler` gives it the number 0 as `found_inf`. An error was raised."""
+    used, _, used_there, _ = pair([(3,)])
+    ours, optimizer, theirs, reference = pair([(2,)])
+    for params, idle, opt in ((used, ours, optimizer), (used_there, theirs, reference)):
+        scaler = torch.amp.GradScaler("cpu")
+        scaler.scale(torch.ones(()))
+        for step in range(2):
+            set_grads(params, step)
+            set_grads(idle, step, without=[0] if step == 0 else [])
+            for each in (type(opt)(params, fused=True), opt):
+                scaler.step(each)
+            scaler.update()
+            assert not hasattr(opt, "found_inf")
+    assert_same(optimizer, reference)
+    assert torch.equal(used[0], used_there[0])
+
+
 def test_a_skipped_step_makes_the_state_of_new_parameters() -> None:
     """As torch's fused step does, for those with a gradient."""
     ours, optimizer, theirs, reference = pair([(3,)], initial_accumulator_value=0.5)
