@@ -58,6 +58,20 @@ def test_notes_on_errors_and_a_busy_machine(
     assert "│ memory_bound │" in printed
 
 
+def test_a_library_that_cannot_be_imported(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """As numba with a NumPy that is too new for it: the command ended with a traceback."""
+
+    def fail(*_: object) -> Step:
+        raise ImportError("numba needs an older NumPy")
+
+    monkeypatch.setitem(DENSE_CANDIDATES, "NumPy", Candidate(fail, "torch", reference="memory_bound"))
+    bench_report.run(rounds=1, workloads=["1e3"])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "1e3, NumPy: left out, as it cannot be imported: numba needs an older NumPy" in printed
+    assert "│ memory_bound │" in printed
+    assert "│ NumPy │" not in printed
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "expected"),
     [

@@ -39,6 +39,8 @@ class Round(NamedTuple):
 class Comparison:
     """Candidates on one workload, and the errors in the results of their first steps.
 
+    A candidate whose library is installed, but cannot be imported, is not timed; its error says so.
+
     Parameters
     ----------
     names : sequence of str
@@ -62,11 +64,15 @@ class Comparison:
         self.errors: dict[str, list[str]] = {}
         bits = {}
         for name in names:
-            self.steps[name], params = start(name)
+            try:
+                self.steps[name], params = start(name)
+            except ImportError as error:  # of numba, for example, in an environment whose NumPy is too new for it
+                self.errors[name] = [f"left out, as it cannot be imported: {error}"]
+                continue
             self.errors[name] = find_errors(name, params)
             bits[name] = digest(params)
         for name, reference in (references or {}).items():
-            if reference in bits and bits[name] != bits[reference]:
+            if {name, reference} <= bits.keys() and bits[name] != bits[reference]:
                 self.errors[name].append(f"the bits differ from those of {reference}")
 
     def rounds(self, names: Sequence[str] | None = None) -> Iterator[Round]:
