@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from helpers.bits import assert_same_bits
 from helpers.contents import contents
-from helpers.mindspore_arrays import ArithmeticSchedule, mindspore_step, parameter
+from helpers.mindspore_arrays import ArithmeticSchedule, TableDecay, mindspore_step, parameter
 from helpers.mindspore_forms import (
     FORMS,
     NAMES,
@@ -24,7 +24,7 @@ from helpers.mindspore_forms import (
     unused_schedule,
 )
 from mindspore import nn
-from numpy_adagrad import from_mindspore, to_mindspore
+from numpy_adagrad import MindSporeAdagrad, from_mindspore, to_mindspore
 
 TESTS = Path(__file__).parents[1]
 each_form = pytest.mark.parametrize("form", FORMS, ids=lambda form: form.__name__)
@@ -146,6 +146,24 @@ def test_rates_of_schedules(schedule: Any) -> None:
         w.asnumpy()[...] = optimizer.accum[0].asnumpy()[...] = 0
         mindspore_step(optimizer, [np.ones(1, np.float32)])
         assert_same_bits(np.float32(rate(step)), abs(w.asnumpy()[0]), f"step {step}")
+
+
+def test_schedules_of_mindspore_as_arguments() -> None:
+    """MindSpore calls them with a tensor; with a number, some raised a SystemError in a step."""
+    arguments: dict[str, Any] = {"learning_rate": nn.CosineDecayLR(0.01, 0.1, 5)}
+    arguments["weight_decay"] = TableDecay(np.linspace(0, 0.1, 8, dtype=np.float32))
+    params = [np.ones(3, np.float32), np.ones(2, np.float32)]
+    theirs = [parameter(name, param) for name, param in zip("ab", params, strict=True)]
+    groups, their_groups = (
+        [{"params": [one], "lr": nn.WarmUpLR(0.1, 4)}, {"params": [two]}] for one, two in (params, theirs)
+    )
+    ours, optimizer = MindSporeAdagrad(groups, **arguments), nn.Adagrad(their_groups, **arguments)
+    for step in range(8):
+        grads = [np.full(param.shape, 0.3 - 0.1 * step, np.float32) for param in params]
+        ours.step(grads)
+        mindspore_step(optimizer, grads)
+        for param, other in zip(params, theirs, strict=True):
+            assert_same_bits(param, other.asnumpy(), f"step {step}")
 
 
 def test_a_schedule_is_compiled() -> None:

@@ -6,32 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..inputs.tensors import to_array
 from ..optimizers._mindspore_arguments import SHARED_RATE
-
-
-class FromCell:
-    """A schedule of MindSpore as a callable of the step, compiled as MindSpore's optimizer compiles it."""
-
-    def __init__(self, cell: Any) -> None:
-        self.cell = cell
-        self._compiled: Any = None
-
-    def __call__(self, step: int) -> float:
-        import mindspore
-
-        if self._compiled is None:
-            self._compiled = mindspore.jit(self.cell)
-        return float(np.asarray(to_array(self._compiled(mindspore.Tensor([step], mindspore.int32)), "cell")).item())
-
-    def __repr__(self) -> str:
-        return f"FromCell({type(self.cell).__name__})"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, FromCell) and other.cell is self.cell
-
-    def __hash__(self) -> int:
-        return id(self.cell)
+from ..optimizers._mindspore_cells import FromCell
 
 
 class ParameterOptions(NamedTuple):

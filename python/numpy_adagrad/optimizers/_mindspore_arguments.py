@@ -16,6 +16,7 @@ from ..inputs.rounding import ieee
 from ..inputs.tensors import any_array
 from ..inputs.types import Array, Group
 from ..inputs.validation import check_unmasked, is_real, is_schedule, number
+from ._mindspore_cells import from_cell
 
 SHARED_RATE = "learning_rate"
 ACCUM = "accum."
@@ -109,8 +110,13 @@ def list_length(groups: list[Group], known: int | None) -> int | None:
 
 
 def given_rate(rate: Any) -> Any:
-    """Return a learning rate as `read_rate` does, also one that an iterator gives."""
-    return read_rate(list(rate) if isinstance(rate, Iterator) else rate)
+    """Return a learning rate as `read_rate` does, also one that an iterator or a schedule of MindSpore gives."""
+    return read_rate(list(rate) if isinstance(rate, Iterator) else from_cell(rate))
+
+
+def given_decay(decay: Any) -> Any:
+    """Return a weight decay as `read_decay` does, also one that a schedule of MindSpore gives."""
+    return read_decay(from_cell(decay))
 
 
 def read_rate(rate: Any) -> Any:
@@ -163,7 +169,7 @@ def read_options(group: Group) -> Group:
     return {
         **group,
         "lr": given_rate(group["lr"]),
-        "weight_decay": read_decay(group["weight_decay"]),
+        "weight_decay": given_decay(group["weight_decay"]),
         "grad_centralization": read_centralization(group["grad_centralization"]),
     }
 

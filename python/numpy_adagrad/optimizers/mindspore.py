@@ -18,6 +18,7 @@ from ._mindspore_arguments import (
     SHARED_RATE,
     check_names,
     check_range,
+    given_decay,
     given_rate,
     list_length,
     name_all,
@@ -86,6 +87,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
         The initial value of the accumulators.
     learning_rate : float, sequence, 1-D array or callable, default 0.001
         A sequence is indexed by `global_step`; a callable, such as one of `schedules`, is called with it.
+        A schedule of MindSpore itself, such as ``nn.CosineDecayLR``, may be given here and to groups.
     update_slots : bool, default True
         False freezes the accumulators.
     loss_scale : float, default 1.0
@@ -163,7 +165,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
         loss_scale = number(loss_scale, "loss_scale")
         check_range("loss_scale", loss_scale)
         self._accum, self._update_slots, self._norm_divisor = float(accum), update_slots, loss_scale
-        self.defaults = {"lr": given_rate(learning_rate), "weight_decay": read_decay(weight_decay)}
+        self.defaults = {"lr": given_rate(learning_rate), "weight_decay": given_decay(weight_decay)}
         given = read_once(params)
         groups, self._grouped = read_groups(given)
         self._next_group = len(given) if self._grouped else 1  # the number of the next group
