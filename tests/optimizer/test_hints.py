@@ -114,6 +114,13 @@ def test_assigned_arguments(rule: Any, name: str, cure: str) -> None:
     raises_unchanged(optimizer, AttributeError, message, lambda: setattr(optimizer, name, 5))
 
 
+def test_zero_grad(dialect: Dialect) -> None:
+    """A habit of users of torch."""
+    cure = "no call is needed: gradients are given to each step, and not kept"
+    message = f"{dialect.optimizer.__name__} has no attribute 'zero_grad'; {cure}"
+    raises(AttributeError, message, lambda: dialect.optimizer([ones()]).zero_grad())
+
+
 def test_mindspores_rate_is_in_the_groups() -> None:
     cure = "write to its groups: optimizer.param_groups[0]['lr'] = ..."
     message = f"MindSporeAdagrad has no attribute 'learning_rate'; {cure}"

@@ -34,7 +34,7 @@ class Optimizer(Updates):
         super().__init_subclass__()
         if "_rule" not in vars(cls):  # a user's own class may have attributes of these names
             return
-        cures = dict(cls._foreign_names)
+        cures = {"zero_grad": "no call is needed: gradients are given to each step, and not kept", **cls._foreign_names}
         cures |= dict.fromkeys(_keywords(cls.step), "give it to each step")
         cures |= dict.fromkeys(_keywords(cls.__init__), "give it to the constructor")
         groups = "write to its groups: optimizer.param_groups[0]"
