@@ -17,7 +17,7 @@ namespace adagrad {
 //
 // The exception that pthread_exit stands for has no object: UndefinedBehaviorSanitizer sees a reference to nothing.
 #ifdef __GNUC__
-template <class Call> __attribute__((no_sanitize("null"))) auto unless_python_exits(Call call) {
+template <class Call> __attribute__((no_sanitize("undefined"))) auto unless_python_exits(Call call) {
 #else
 template <class Call> auto unless_python_exits(Call call) {
 #endif
