@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from helpers.dialects import DIALECTS
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background processes ignore it
 dialect = DIALECTS[sys.argv[1]]
 params, grads = ([np.full(20_000, value, np.float32) for value in range(1, 17)] for _ in range(2))
 optimizer, undisturbed = dialect.make(params), dialect.make([param.copy() for param in params])
