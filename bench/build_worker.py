@@ -51,6 +51,7 @@ ROWS = {
     "sparse uniform": Row(TABLE, indices="uniform"),
     "sparse Zipf": Row(TABLE, indices="Zipf"),
     "sparse Zipf, width 4": Row([(100_000, 4)], indices="Zipf"),
+    "sparse, 2 rows of 17": Row([(100_000, 17)], indices="two rows"),
     "sparse one row": Row(TABLE, indices="one row"),
     "sparse one index": Row(TABLE, indices="one index"),
 }
@@ -95,9 +96,11 @@ def make_optimizer(row: Row, rule: str, params: list[Any]) -> Any:
 
 
 def sparse_gradient(kind: str, rng: np.random.Generator, rows: int, width: int) -> RowSparse:
-    count = {"one index": 1, "Zipf": 65_536}.get(kind, 4096)
+    count = {"one index": 1, "Zipf": 65_536, "two rows": 65_536}.get(kind, 4096)
     if kind == "Zipf":
         indices = rng.zipf(1.2, count) % rows
+    elif kind == "two rows":
+        indices = rng.integers(2, size=count)
     else:
         indices = rng.integers(rows, size=count) if kind == "uniform" else np.full(count, rng.integers(rows))
     return RowSparse(indices, rng.standard_normal((count, width), np.float32))
