@@ -130,7 +130,7 @@ template <class Body> void Executor::for_each_sparse_part(Body body) {
 bool Executor::step(const StepOptions &options) noexcept {
     if (options.only_check) return false;
     norm = options.total_norm;
-    order_rows();
+    order_rows(options.takes_norm());
     if (options.takes_norm()) norm = grad_norm() / options.norm_divisor;
     if (options.only_norm) return false;
     if (options.skip_nonfinite && !std::isfinite(*norm)) return false;
@@ -145,9 +145,9 @@ bool Executor::step(const StepOptions &options) noexcept {
 }
 
 // Makes the sparse gradients ready to be summed and updated.
-void Executor::order_rows() {
+void Executor::order_rows(bool sorts) {
     for (const std::size_t index : active)
-        if (tensors[index].has_sparse_grad) tensors[index].sparse->order();
+        if (tensors[index].has_sparse_grad) tensors[index].sparse->order(sorts);
     concatenate(frequent_parts);
     for_each_part([this](std::size_t slot, std::ptrdiff_t begin, std::ptrdiff_t end, Scratch *) {
         const Tensor &tensor = tensors[active[slot]];

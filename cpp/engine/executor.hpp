@@ -84,7 +84,7 @@ class Executor {
     template <class Body> void for_each_part(Body body);
     template <class Body> void for_each_part(std::ptrdiff_t first, std::ptrdiff_t last, Body body);
     template <class Body> void for_each_sparse_part(Body body);
-    void order_rows();
+    void order_rows(bool sorts);
     double grad_norm();
     void take_row_means();
     void update(const std::optional<Stretch> &stretch);

@@ -36,11 +36,11 @@ void FrequentRows::reserve(RowGroups &groups, std::ptrdiff_t row_bytes, int part
     if (sums_.size() < lines) sums_.resize(lines);
 }
 
-bool FrequentRows::merge_all(RowGroups &groups) noexcept {
-    if (!groups.merge(most_, counts_)) return false;
+bool FrequentRows::merge_all(RowGroups &groups, bool sorts) noexcept {
+    if (!groups.merge(most_, sorts)) return false;
     values_ = groups.given();
     number_ = groups.count();
-    divide();
+    divide(groups.size());
     return true;
 }
 
@@ -52,7 +52,7 @@ void FrequentRows::find(RowGroups &groups) noexcept {
     number_ = 0;
     for (std::size_t source = 0; source < place_.size(); ++source)
         if (place_[source] != NOWHERE) values_[number_++] = {place_[source], static_cast<std::int64_t>(source)};
-    divide();
+    divide(static_cast<std::ptrdiff_t>(rows_.size()));
     const IndexedRow *rest = groups.begin();
     IndexedRow *kept = groups.begin();
     for (const Row &row : rows_) {
@@ -82,19 +82,20 @@ void FrequentRows::choose(RowGroups &groups) {
 // Finds the place of each value.
 void FrequentRows::place() {
     std::fill(place_.begin(), place_.end(), NOWHERE);
-    counts_.clear();
+    std::int32_t place = 0;
     for (const Row &row : rows_) {
-        const auto place = static_cast<std::int32_t>(counts_.size());
         for (std::ptrdiff_t k = 1; k < row.count; ++k) place_[row.first[k].source] = place;
         place_[row.first->source] = ~place;
         row.first->source = ~static_cast<std::int64_t>(place);
-        counts_.push_back(row.count);
+        ++place;
     }
 }
 
 // The part with the fewest values so far takes the next row that has many. The others fill the parts in order.
-void FrequentRows::divide() {
+void FrequentRows::divide(std::ptrdiff_t rows) {
     if (parts() == 1) return;
+    counts_.assign(static_cast<std::size_t>(rows), 0);
+    for (std::ptrdiff_t i = 0; i < number_; ++i) ++counts_[static_cast<std::size_t>(number_of(values_[i].row))];
     std::fill(starts_.begin(), starts_.end(), 0);
     part_.resize(counts_.size());
     const std::ptrdiff_t mean = number_ / parts() + 1, many = mean / 16;

@@ -14,11 +14,11 @@ namespace adagrad {
 class FrequentRows {
   public:
     // Allocates what merge_all() and find() need for sums of `row_bytes` bytes, whose values at most `parts` threads
-    // add. These two leave one sorted entry of each such row in the groups: its source is negative, and stands for
-    // sum().
+    // add. These two leave one entry of each such row in the groups: its source is negative, and stands for sum().
     void reserve(RowGroups &groups, std::ptrdiff_t row_bytes, int parts);
-    // Takes all rows of groups that are not sorted, if they come often; otherwise returns false.
-    bool merge_all(RowGroups &groups) noexcept;
+    // Takes all rows of groups that are not sorted, if they come often, and sorts them if `sorts`; otherwise returns
+    // false.
+    bool merge_all(RowGroups &groups, bool sorts) noexcept;
     // Finds such rows in sorted groups.
     void find(RowGroups &groups) noexcept;
     void clear() { values_ = nullptr; }
@@ -42,7 +42,7 @@ class FrequentRows {
 
     void choose(RowGroups &groups);
     void place();
-    void divide();
+    void divide(std::ptrdiff_t rows);
 
     std::ptrdiff_t row_bytes_ = 1, most_ = 0;
     std::vector<Row> rows_;  // that find() has chosen, in order

@@ -1,7 +1,6 @@
 // Equal rows found without sorting, where rows come often.
 #include <algorithm>
 #include <bit>
-#include <utility>
 
 #include "engine/row_groups.hpp"
 
@@ -20,7 +19,7 @@ bool come_often(std::ptrdiff_t rows, std::ptrdiff_t indices) { return rows * 4 <
 void RowGroups::reserve_merge() { table_.resize(std::bit_ceil(static_cast<std::size_t>(count_))); }
 
 // Numbers the rows with a table of hashes and linear probing.
-bool RowGroups::merge(std::ptrdiff_t most, std::vector<std::ptrdiff_t> &counts) noexcept {
+bool RowGroups::merge(std::ptrdiff_t most, bool sorts) noexcept {
     constexpr std::uint64_t GOLDEN_RATIO = 0x9E3779B97F4A7C15;  // of 2^64: its multiples are spread evenly
     const std::size_t mask = table_.size() - 1;
     const int shift = 64 - std::bit_width(mask);
@@ -34,21 +33,18 @@ bool RowGroups::merge(std::ptrdiff_t most, std::vector<std::ptrdiff_t> &counts) 
         while (table_[place] != EMPTY && rows[table_[place]].row != row) place = (place + 1) & mask;
         if (table_[place] != EMPTY) {
             given_[i].row = table_[place];
-            ++rows[table_[place]].source;
             continue;
         }
         if (number == most || (i >= trial && !come_often(number, i))) {
             restore(i);
             return false;
         }
-        rows[number] = {row, 1};  // the number of its values, for now
-        given_[i].row = ~static_cast<std::int64_t>(number);
+        rows[number] = {row, ~static_cast<std::int64_t>(number)};
+        given_[i].row = rows[number].source;
         table_[place] = number++;
     }
-    counts.clear();
-    for (std::ptrdiff_t k = 0; k < number; ++k) counts.push_back(std::exchange(rows[k].source, ~k));
     size_ = number;
-    sorted_ = sort(rows, rows + number, number);
+    sorted_ = sorts ? sort(rows, rows + number, number) : rows;
     return true;
 }
 

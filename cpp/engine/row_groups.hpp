@@ -26,12 +26,11 @@ class RowGroups {
     void sort() noexcept;
 
     // In place of sort(), where rows come often and there are at most `most`, which is at most half of count(): numbers
-    // the rows as they come for the first time, and leaves one sorted entry for each, with ~number as its source. In
-    // given(), the number takes the place of the row, and ~number where the row comes for the first time; `counts`,
-    // which has memory for `most` rows, gets the number of entries of each. Otherwise returns false. reserve_merge()
-    // allocates the rest.
+    // the rows as they come for the first time, and leaves one entry for each, with ~number as its source, sorted by
+    // row if `sorts`, otherwise by number. In given(), the number takes the place of the row, and ~number where the row
+    // comes for the first time. Otherwise returns false. reserve_merge() allocates what it needs.
     void reserve_merge();
-    bool merge(std::ptrdiff_t most, std::vector<std::ptrdiff_t> &counts) noexcept;
+    bool merge(std::ptrdiff_t most, bool sorts) noexcept;
     IndexedRow *given() { return given_.get(); }
 
     std::ptrdiff_t count() const { return count_; }
@@ -39,7 +38,7 @@ class RowGroups {
     bool is_ascending() const { return range_.ascends; }  // as given
     bool has_one_row() const { return count_ > 0 && range_.least == range_.greatest; }
 
-    // Sorted. FrequentRows merges entries.
+    // Sorted, unless merge() has left that out. FrequentRows merges entries.
     const IndexedRow *begin() const { return sorted_; }
     const IndexedRow *end() const { return sorted_ + size_; }
     IndexedRow *begin() { return sorted_; }

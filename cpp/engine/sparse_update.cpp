@@ -115,8 +115,8 @@ void SparseUpdate::reserve(int threads) {
     if (may_have_frequent_) frequent.reserve(groups, width <= MAX_NARROW ? row_bytes : lines * CACHE_LINE, threads);
 }
 
-void SparseUpdate::order() noexcept {
-    if (may_have_frequent_ && frequent.merge_all(groups)) return;
+void SparseUpdate::order(bool sorts) noexcept {
+    if (may_have_frequent_ && frequent.merge_all(groups, sorts)) return;
     groups.sort();
     if (may_have_frequent_ && width > MAX_NARROW) frequent.find(groups);
 }

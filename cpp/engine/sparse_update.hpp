@@ -26,9 +26,10 @@ struct SparseUpdate {
     std::ptrdiff_t elements() const { return groups.count() * width; }
     bool is_single_element() const { return elementwise && groups.has_one_row(); }
 
-    // Orders the rows. reserve() allocates what order() needs.
+    // Brings equal rows together. Different rows are sorted if `sorts`; where they are not needed in order, that may be
+    // left out. reserve() allocates what order() needs.
     void reserve(int threads);
-    void order() noexcept;
+    void order(bool sorts) noexcept;
     // Adds a part of the frequent rows.
     void add_frequent(std::ptrdiff_t part, const KernelArgs &args) {
         frequent.add(part, values, width, kernels->add_rows, args);

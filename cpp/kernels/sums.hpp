@@ -25,8 +25,18 @@ inline void add_row(const Kernel &kernel, G *__restrict sum, const G *__restrict
         sum[i + k] = narrow<G>(kernel.added(widen(sum[i + k]), widen(row[i + k])));
 }
 
-// See Kernels::add_rows.
-template <class Kernel, class G>
+// Adds a narrow row, or copies it if `begins`. Computes both, as which one is wanted cannot be predicted.
+template <std::ptrdiff_t WIDTH, class Kernel, class G>
+inline void add_or_copy(const Kernel &kernel, G *__restrict sum, const G *__restrict row, bool begins) {
+#pragma omp simd
+    for (std::ptrdiff_t i = 0; i < WIDTH; ++i) {
+        const G added = narrow<G>(kernel.added(widen(sum[i]), widen(row[i])));
+        sum[i] = begins ? row[i] : added;
+    }
+}
+
+// See Kernels::add_rows. With a WIDTH, the compiler leaves out the loops over columns.
+template <std::ptrdiff_t WIDTH = 0, class Kernel, class G>
 inline void add_columns(const Kernel &kernel, G *sums, std::ptrdiff_t sum_width, const G *values, std::ptrdiff_t width,
                         const IndexedRow *first, const IndexedRow *last, std::ptrdiff_t count) {
     // Fetches rows at most 64 lines ahead, unless the processor does: where they follow one another.
@@ -41,12 +51,14 @@ inline void add_columns(const Kernel &kernel, G *sums, std::ptrdiff_t sum_width,
         const G *__restrict const row = values + entry->source * width;
         const bool begins = sum_width != 0 && entry->row < 0;
         G *const sum = sums + (begins ? ~entry->row : entry->row) * sum_width;
-        if (begins) {
+        if constexpr (WIDTH != 0) {
+            add_or_copy<WIDTH>(kernel, sum, row, begins);
+        } else if (begins) {
 #pragma omp simd
             for (std::ptrdiff_t i = 0; i < count; ++i) sum[i] = row[i];
-            continue;
+        } else {
+            add_row(kernel, sum, row, count);
         }
-        add_row(kernel, sum, row, count);
     }
 }
 
@@ -67,8 +79,13 @@ void add_rows(void *sum, std::ptrdiff_t sum_width, const void *values, std::ptrd
     const Kernel kernel = kernel_for<Rule, Kernel>(args);
     G *const sums = static_cast<G *>(sum);
     const G *const columns = static_cast<const G *>(values);
-    // With constants, the compiler leaves out the loops over columns.
-    if (sum_width == 1) return add_columns(kernel, sums, 1, columns, 1, first, last, 1);
+    switch (sum_width == count && width == count ? count : 0) {
+    case 1: return add_columns<1>(kernel, sums, 1, columns, 1, first, last, 1);
+    case 2: return add_columns<2>(kernel, sums, 2, columns, 2, first, last, 2);
+    case 4: return add_columns<4>(kernel, sums, 4, columns, 4, first, last, 4);
+    case 8: return add_columns<8>(kernel, sums, 8, columns, 8, first, last, 8);
+    case 16: return add_columns<16>(kernel, sums, 16, columns, 16, first, last, 16);
+    }
     switch (sum_width == 0 ? count : 0) {
     case 1: return add_some<1>(kernel, sums, columns, width, first, last);
     case 16: return add_some<16>(kernel, sums, columns, width, first, last);
