@@ -9,6 +9,8 @@ namespace adagrad {
 namespace {
 
 constexpr std::ptrdiff_t CACHE_LINE = 64;
+// So many threads and no more leave it to one of them to add narrow rows.
+constexpr int MAX_THREADS_OF_SUMS = 2;
 // Rows ahead of the one in use that are fetched.
 constexpr std::ptrdiff_t ROWS_AHEAD = 8;
 
@@ -105,14 +107,16 @@ double row_mean(const SparseUpdate &update, const IndexedRow *first, const Index
 
 }  // namespace
 
-// Ascending rows lie in the order given. Several threads sort narrow rows faster than one thread numbers them. The sums
-// of other rows begin on cache lines, as two threads may write to neighbours.
+// Ascending rows lie in the order given. One thread adds narrow rows, unless there are many threads: they sort them
+// sooner. The sums of other rows begin on cache lines, as two threads may write to neighbours.
 void SparseUpdate::reserve(int threads) {
     frequent.clear();
+    const bool is_narrow = width <= MAX_NARROW;
     may_have_frequent_ =
-        (width > MAX_NARROW || (width > 0 && threads == 1)) && values.contiguous() && !groups.is_ascending();
+        width > 0 && (!is_narrow || threads <= MAX_THREADS_OF_SUMS) && values.contiguous() && !groups.is_ascending();
+    if (!may_have_frequent_) return;
     const std::ptrdiff_t row_bytes = width * values.itemsize, lines = (row_bytes + CACHE_LINE - 1) / CACHE_LINE;
-    if (may_have_frequent_) frequent.reserve(groups, width <= MAX_NARROW ? row_bytes : lines * CACHE_LINE, threads);
+    frequent.reserve(groups, is_narrow ? row_bytes : lines * CACHE_LINE, is_narrow ? 1 : threads);
 }
 
 void SparseUpdate::order(bool sorts) noexcept {

@@ -71,18 +71,19 @@ template <class Rule, class Kernel, class S> void accumulate(void *state, const 
     stored = narrow<S>(s);
 }
 
-template <class Rule, class Kernel, class P, class S, class G> constexpr Kernels kernels() {
+template <class Rule, class Kernel, GradKind KIND, class P, class S, class G> constexpr Kernels kernels() {
     using C = Compute<P>;
     // A rule that preprocesses nothing has no loops for it.
     constexpr int OWN = HasPreprocessed<Kernel, C> ? PREPROCESSED : PLAIN;
     Kernels k = {{update<Rule, Kernel, P, S, G, PLAIN>, update<Rule, Kernel, P, S, G, OWN>,
                   update<Rule, Kernel, P, S, G, CLIPPED>, update<Rule, Kernel, P, S, G, CLIPPED | OWN>,
                   update<Rule, Kernel, P, S, G, DIVIDED>, update<Rule, Kernel, P, S, G, DIVIDED | OWN>},
-                 add_rows<Rule, Kernel, G>,
+                 nullptr,
                  square_sum<Rule, Kernel, G, PLAIN>,
                  square_sum<Rule, Kernel, G, DIVIDED>,
                  nullptr,
                  nullptr};
+    if constexpr (KIND == SPARSE) k.add_rows = add_rows<Rule, Kernel, G>;
     if constexpr (HasRowTerm<Kernel, C>) k.row_sum = row_sum<Rule, Kernel, P, G>;
     if constexpr (HasRowAccumulator<Kernel, C>) k.accumulate = accumulate<Rule, Kernel, S>;
     return k;
@@ -90,9 +91,9 @@ template <class Rule, class Kernel, class P, class S, class G> constexpr Kernels
 
 template <class Rule, GradKind KIND, class P, class S, class G> constexpr Kernels kernels_for() {
     if constexpr (KIND == SPARSE && HasSparseKernel<Rule, P>)
-        return kernels<Rule, typename Rule::template SparseKernel<P>, P, S, G>();
+        return kernels<Rule, typename Rule::template SparseKernel<P>, KIND, P, S, G>();
     else
-        return kernels<Rule, typename Rule::template Kernel<P>, P, S, G>();
+        return kernels<Rule, typename Rule::template Kernel<P>, KIND, P, S, G>();
 }
 
 template <class Rule, GradKind KIND> constexpr void fill(Kernels (&of)[DTYPE_COMBOS]) {

@@ -48,7 +48,7 @@ struct Kernels {
     Update update[VARIANTS];
     // For each entry of [first, last), in order, adds `count` elements of the values' row `source` to the sums' row
     // `row`; where that is negative, copies them to the sums' row `~row` instead. Rows of values are `width` elements
-    // apart, those of sums `sum_width`; 0 adds all to one.
+    // apart, those of sums `sum_width`; 0 adds all to one. Null for dense gradients.
     AddRows add_rows;
     Reduce square_sum;          // of the gradient, one block
     Reduce divided_square_sum;  // of the gradient divided by grad_scale, one block
