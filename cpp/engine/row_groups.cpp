@@ -9,8 +9,6 @@
 namespace adagrad {
 namespace {
 
-// Fewer indices are sorted by comparison.
-constexpr std::ptrdiff_t COUNT_FROM = 512;
 // Rows are sorted by at most this many of their bits at a time.
 constexpr int MAX_DIGIT_BITS = 11;
 // One thread counts this many indices at a time; there are few chunks, as each has a counter for each digit.

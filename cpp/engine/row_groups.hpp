@@ -14,6 +14,9 @@ inline std::int64_t number_of(std::int64_t row) { return row < 0 ? ~row : row; }
 
 class RowGroups {
   public:
+    // Fewer indices are sorted by comparison.
+    static constexpr std::ptrdiff_t COUNT_FROM = 512;
+
     // Refers to `count` indices of 4 or 8 bytes into a table of `rows` rows: they must stay until copy() has read them.
     void set_indices(const void *indices, std::size_t itemsize, std::ptrdiff_t count, std::ptrdiff_t rows);
 
@@ -33,12 +36,18 @@ class RowGroups {
     bool merge(std::ptrdiff_t most, bool sorts) noexcept;
     IndexedRow *given() { return given_.get(); }
 
+    // In place of sort(), where few rows are equal: leaves those that come once in the order given, and the others,
+    // sorted, after them. Otherwise returns false. reserve_separate() allocates what it needs, if that pays for rows of
+    // `row_bytes` bytes.
+    void reserve_separate(std::ptrdiff_t row_bytes);
+    bool separate() noexcept;
+
     std::ptrdiff_t count() const { return count_; }
     std::ptrdiff_t rows() const { return rows_; }         // of the table
     bool is_ascending() const { return range_.ascends; }  // as given
     bool has_one_row() const { return count_ > 0 && range_.least == range_.greatest; }
 
-    // Sorted, unless merge() has left that out. FrequentRows merges entries.
+    // Sorted, unless merge() or separate() has left that out. FrequentRows merges entries.
     const IndexedRow *begin() const { return sorted_; }
     const IndexedRow *end() const { return sorted_ + size_; }
     IndexedRow *begin() { return sorted_; }
@@ -77,6 +86,7 @@ class RowGroups {
     std::unique_ptr<IndexedRow[]> given_;  // in the order given: a copy, as other threads may write to the indices
     IndexedRow *sorted_ = nullptr;         // in one of them
     std::vector<std::int32_t> table_;      // of numbers of rows
+    std::vector<std::uint64_t> words_;     // of a bit for each row of the table
     std::vector<std::ptrdiff_t> next_;     // for each chunk of indices and digit, the position of the next entry
     std::ptrdiff_t count_ = 0, size_ = 0;
     Range range_;

@@ -116,12 +116,13 @@ void SparseUpdate::reserve(int threads) {
         width > 0 && (!is_narrow || threads <= MAX_THREADS_OF_SUMS) && values.contiguous() && !groups.is_ascending();
     if (!may_have_frequent_) return;
     const std::ptrdiff_t row_bytes = width * values.itemsize, lines = (row_bytes + CACHE_LINE - 1) / CACHE_LINE;
+    groups.reserve_separate(row_bytes);
     frequent.reserve(groups, is_narrow ? row_bytes : lines * CACHE_LINE, is_narrow ? 1 : threads);
 }
 
 void SparseUpdate::order(bool sorts) noexcept {
     if (may_have_frequent_ && frequent.merge_all(groups, sorts)) return;
-    groups.sort();
+    if (sorts || !may_have_frequent_ || !groups.separate()) groups.sort();
     if (may_have_frequent_ && width > MAX_NARROW) frequent.find(groups);
 }
 

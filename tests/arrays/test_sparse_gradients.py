@@ -58,7 +58,7 @@ def test_order_and_splitting_change_nothing(
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 7])
 @pytest.mark.parametrize("width", [1, 2, 3, 4, 8, 16, 17, 64, 100, 768, 5000])
-def test_rows_that_come_often(dialect: Dialect, width: int, threads: int) -> None:
+def test_rows_that_come_often_or_seldom(dialect: Dialect, width: int, threads: int) -> None:
     """Values that do not lie in one piece are added row by row, others in the order given: the bits are the same."""
     rng = np.random.default_rng(width)
     dtype = str(rng.choice(["float16", "float32", "float64"]))
@@ -67,7 +67,9 @@ def test_rows_that_come_often(dialect: Dialect, width: int, threads: int) -> Non
     draws = [rng.integers(0, 100, count), rng.zipf(1.3, count) % 2000, rng.integers(0, 2, count), rng.permutation(2000)]
     draws += [rng.permutation(np.concatenate([often, others])) for others in (once, twice)]
     draws += [often, np.tile(often, 10), np.concatenate([np.tile(often, 10), draws[3]])]  # the last: only at first
-    table = draw(rng, (2000, width), dtype, "normal")
+    length = 2000 if width > 16 else 40_000
+    draws += [rng.integers(0, length, 1500), rng.permutation(length)[:1500]]  # seldom, and never more than once
+    table = draw(rng, (length, width), dtype, "normal")
     with threadpool_limits(threads, user_api="openmp"), np.errstate(all="ignore"):
         for rows in draws:
             values = draw(rng, (len(rows), width), dtype, str(rng.choice(KINDS)))
