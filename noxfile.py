@@ -183,6 +183,7 @@ MUTATED = {
     "cpp/rules/rule.hpp": ["tests/rules", "tests/optimizer", "tests/arrays"],
     "cpp/engine/row_groups.cpp": ["tests/rules", "tests/arrays"],
     "cpp/engine/merge_rows.cpp": ["tests/arrays/test_sparse_gradients.py", "tests/arrays/test_sparse_indices.py"],
+    "cpp/engine/separate_rows.cpp": ["tests/arrays/test_sparse_gradients.py", "tests/arrays/test_sparse_indices.py"],
     "cpp/python/sparse_gradients.cpp": ["tests/arrays", "tests/optimizer", "tests/rules"],
     "cpp/python/dense_gradients.cpp": ["tests/arrays", "tests/optimizer", "tests/rules"],
     "cpp/python/array_checks.cpp": ["tests/arrays", "tests/optimizer", "tests/rules"],
