@@ -2,10 +2,11 @@
 
 #include <algorithm>
 
+#include "engine/prefetch.hpp"
+
 namespace adagrad {
 namespace {
 
-constexpr std::ptrdiff_t CACHE_LINE = 64;
 // Fewer elements than this are updated in one loop, wherever they begin.
 constexpr std::ptrdiff_t ALIGN_FROM = 2048;
 

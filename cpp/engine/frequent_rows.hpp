@@ -19,7 +19,7 @@ class FrequentRows {
     // Takes all rows of groups that are not sorted, if they come often, and sorts them if `sorts`; otherwise returns
     // false.
     bool merge_all(RowGroups &groups, bool sorts) noexcept;
-    // Finds such rows in sorted groups.
+    // Finds such rows in groups where equal ones lie together.
     void find(RowGroups &groups) noexcept;
     void clear() { values_ = nullptr; }
 

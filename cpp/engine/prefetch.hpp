@@ -1,7 +1,10 @@
-// Asks for a cache line before it is used.
+// Cache lines, and how to ask for one before it is used.
 #pragma once
+#include <cstddef>
 
 namespace adagrad {
+
+constexpr std::ptrdiff_t CACHE_LINE = 64;  // bytes
 
 inline void prefetch(const void *address) {
     __builtin_prefetch(address);

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <cstdint>
 
+#include "engine/prefetch.hpp"
 #include "engine/row_groups.hpp"
 
 namespace adagrad {
@@ -9,7 +10,7 @@ namespace {
 
 // Neighbours share cache lines where there are more indices than lines in the table, or rows have fewer bytes. Sorted,
 // they use a line together.
-constexpr std::ptrdiff_t CACHE_LINE = 64, MIN_ROW_BYTES = 16;
+constexpr std::ptrdiff_t MIN_ROW_BYTES = 16;
 // For each index. The bits of more rows would take more memory than the indices.
 constexpr std::ptrdiff_t MAX_ROWS = 64;
 

@@ -8,9 +8,8 @@
 namespace adagrad {
 namespace {
 
-constexpr std::ptrdiff_t CACHE_LINE = 64;
-// So many threads and no more leave it to one of them to add narrow rows.
-constexpr int MAX_THREADS_OF_SUMS = 2;
+// So many threads leave narrow rows to one of them, which adds equal ones without sorting. More threads sort sooner.
+constexpr int MAX_MERGING_THREADS = 2;
 // Rows ahead of the one in use that are fetched.
 constexpr std::ptrdiff_t ROWS_AHEAD = 8;
 
@@ -107,13 +106,13 @@ double row_mean(const SparseUpdate &update, const IndexedRow *first, const Index
 
 }  // namespace
 
-// Ascending rows lie in the order given. One thread adds narrow rows, unless there are many threads: they sort them
-// sooner. The sums of other rows begin on cache lines, as two threads may write to neighbours.
+// Ascending rows lie in the order given. The sums of rows that are not narrow begin on cache lines, as two threads may
+// write to neighbours.
 void SparseUpdate::reserve(int threads) {
     frequent.clear();
     const bool is_narrow = width <= MAX_NARROW;
     may_have_frequent_ =
-        width > 0 && (!is_narrow || threads <= MAX_THREADS_OF_SUMS) && values.contiguous() && !groups.is_ascending();
+        width > 0 && (!is_narrow || threads <= MAX_MERGING_THREADS) && values.contiguous() && !groups.is_ascending();
     if (!may_have_frequent_) return;
     const std::ptrdiff_t row_bytes = width * values.itemsize, lines = (row_bytes + CACHE_LINE - 1) / CACHE_LINE;
     groups.reserve_separate(row_bytes);
