@@ -18,18 +18,12 @@ from numpy_adagrad.optimizers._base import Optimizer
 def test_another_thread_counts_on_during_a_step(dialect: Dialect, kind: str) -> None:
     """At 80 % or better of its rate while the first does something that takes a processor but no GIL.
 
-    The median of several tries counts, as other processes may want the processors; the best of three processes, as they
-    may want them throughout one.
+    The median of several tries counts, as other processes may want the processors.
     """
-    medians = []
-    for _ in range(3):
-        lines = program("counting", dialect, kind, OMP_NUM_THREADS="1", NUMPY_ADAGRAD_ISA="baseline").splitlines()
-        tries = [tuple(map(float, line.split())) for line in lines]
-        assert min(seconds for _, seconds in tries) > 0.03  # many times longer than a thread may keep the GIL
-        medians.append(median(ratio for ratio, _ in tries))
-        if medians[-1] >= 0.8:
-            break
-    assert medians[-1] >= 0.8, medians
+    lines = program("counting", dialect, kind, OMP_NUM_THREADS="1", NUMPY_ADAGRAD_ISA="baseline").splitlines()
+    tries = [tuple(map(float, line.split())) for line in lines]
+    assert median(ratio for ratio, _ in tries) >= 0.8
+    assert min(seconds for _, seconds in tries) > 0.03  # many times longer than a thread may keep the GIL
 
 
 @pytest.mark.parametrize("limit", [1, 2, 3, 5])
