@@ -111,18 +111,19 @@ double row_mean(const SparseUpdate &update, const IndexedRow *first, const Index
 void SparseUpdate::reserve(int threads) {
     frequent.clear();
     const bool is_narrow = width <= MAX_NARROW;
-    may_have_frequent_ =
+    may_avoid_sort_ =
         width > 0 && (!is_narrow || threads <= MAX_MERGING_THREADS) && values.contiguous() && !groups.is_ascending();
-    if (!may_have_frequent_) return;
+    if (!may_avoid_sort_) return;
     const std::ptrdiff_t row_bytes = width * values.itemsize, lines = (row_bytes + CACHE_LINE - 1) / CACHE_LINE;
     groups.reserve_separate(row_bytes);
     frequent.reserve(groups, is_narrow ? row_bytes : lines * CACHE_LINE, is_narrow ? 1 : threads);
 }
 
 void SparseUpdate::order(bool sorts) noexcept {
-    if (may_have_frequent_ && frequent.merge_all(groups, sorts)) return;
-    if (sorts || !may_have_frequent_ || !groups.separate()) groups.sort();
-    if (may_have_frequent_ && width > MAX_NARROW) frequent.find(groups);
+    if (!may_avoid_sort_) return groups.sort();
+    if (frequent.merge_all(groups, sorts)) return;
+    if (sorts || !groups.separate()) groups.sort();
+    if (width > MAX_NARROW) frequent.find(groups);
 }
 
 void SparseUpdate::sum_squares(std::ptrdiff_t begin, std::ptrdiff_t end, const KernelArgs &args, Scratch *scratch) {

@@ -58,7 +58,7 @@ struct SparseUpdate {
     void update_narrow(const IndexedRow *first, const IndexedRow *last, Update update, const KernelArgs &args,
                        Scratch *scratch) const;
 
-    bool may_have_frequent_ = false;
+    bool may_avoid_sort_ = false;
 };
 
 }  // namespace adagrad

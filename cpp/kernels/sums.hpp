@@ -62,6 +62,13 @@ inline void add_columns(const Kernel &kernel, G *sums, std::ptrdiff_t sum_width,
     }
 }
 
+// The same for sums and values of WIDTH columns.
+template <std::ptrdiff_t WIDTH, class Kernel, class G>
+inline void add_narrow(const Kernel &kernel, G *sums, const G *values, const IndexedRow *first,
+                       const IndexedRow *last) {
+    add_columns<WIDTH>(kernel, sums, WIDTH, values, WIDTH, first, last, WIDTH);
+}
+
 // The same for one row of COUNT columns, whose sums stay in registers.
 template <std::ptrdiff_t COUNT, class Kernel, class G>
 inline void add_some(const Kernel &kernel, G *sums, const G *values, std::ptrdiff_t width, const IndexedRow *first,
@@ -80,11 +87,11 @@ void add_rows(void *sum, std::ptrdiff_t sum_width, const void *values, std::ptrd
     G *const sums = static_cast<G *>(sum);
     const G *const columns = static_cast<const G *>(values);
     switch (sum_width == count && width == count ? count : 0) {
-    case 1: return add_columns<1>(kernel, sums, 1, columns, 1, first, last, 1);
-    case 2: return add_columns<2>(kernel, sums, 2, columns, 2, first, last, 2);
-    case 4: return add_columns<4>(kernel, sums, 4, columns, 4, first, last, 4);
-    case 8: return add_columns<8>(kernel, sums, 8, columns, 8, first, last, 8);
-    case 16: return add_columns<16>(kernel, sums, 16, columns, 16, first, last, 16);
+    case 1: return add_narrow<1>(kernel, sums, columns, first, last);
+    case 2: return add_narrow<2>(kernel, sums, columns, first, last);
+    case 4: return add_narrow<4>(kernel, sums, columns, first, last);
+    case 8: return add_narrow<8>(kernel, sums, columns, first, last);
+    case 16: return add_narrow<16>(kernel, sums, columns, first, last);
     }
     switch (sum_width == 0 ? count : 0) {
     case 1: return add_some<1>(kernel, sums, columns, width, first, last);
