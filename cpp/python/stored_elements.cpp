@@ -13,8 +13,6 @@ using arrays::array_of;
 
 namespace {
 
-constexpr std::int64_t EMPTY_LINES = 16;  // so many are passed over at once
-
 // Calls with a pointer to the elements; returns the result, or false if this is no contiguous array of `count`
 // integers, or may lie in a file that has been cut short.
 template <class Call> bool with_integers(const py::handle &object, py::ssize_t count, Call call) {
@@ -37,21 +35,19 @@ template <class Call> bool with_integers(const py::handle &object, py::ssize_t c
     return fits;
 }
 
-// Adds `step` times its line to each element, where line k has the elements from starts[k] up to starts[k + 1].
-// Returns false if these are no lines of `count` elements. Another thread may change the starts after the check.
+// Writes the number of a line to the element at which it begins, and 0 to the others; of lines that begin at one
+// element, all but the last are empty. Line k has the elements from starts[k] up to starts[k + 1]. Returns false if these
+// are no lines of `count` elements. Another thread may change the starts.
 template <class Integer>
-bool add_lines(const Integer *starts, std::int64_t lines, std::int64_t count, std::int64_t step,
-               std::int64_t *elements) {
+bool mark_lines(const Integer *starts, std::int64_t lines, std::int64_t count, std::int64_t *elements) {
+    std::fill_n(elements, count, 0);
     bool ascends = true;
-    for (std::int64_t line = 0; line < lines; ++line) ascends &= starts[line] <= starts[line + 1];
-    if (!ascends || starts[0] != 0 || starts[lines] != count) return false;
-    std::int64_t k = 0;
     for (std::int64_t line = 0; line < lines; ++line) {
-        while (line + EMPTY_LINES < lines && k == starts[line + EMPTY_LINES]) line += EMPTY_LINES;
-        for (const std::int64_t stop = std::min<std::int64_t>(starts[line + 1], count); k < stop; ++k)
-            elements[k] += line * step;
+        const std::int64_t start = starts[line];
+        ascends &= start <= starts[line + 1];
+        if (start >= 0 && start < count) elements[start] = line;
     }
-    return true;
+    return ascends && starts[0] == 0 && starts[lines] == count;
 }
 
 py::object new_elements(py::ssize_t count) {
@@ -91,16 +87,20 @@ py::object compressed_elements(const py::object &indptr, const py::object &indic
     if (count < 0 || lines < 0) return py::none();
     py::object made = new_elements(count);
     std::int64_t *const elements = elements_of(made);
+    const auto mark = [=](const auto *starts) { return mark_lines(starts, lines, count, elements); };
+    if (!with_integers(indptr, lines + 1, mark)) return py::none();
     const std::int64_t line_step = by_column ? 1 : size, step = by_column ? lines : 1;
-    const bool fits = with_integers(indices, count, [&](const auto *places) {
+    const bool fits = with_integers(indices, count, [=](const auto *places) {
+        std::int64_t line = 0;
         for (py::ssize_t k = 0; k < count; ++k) {
-            if (places[k] < 0 || places[k] >= size) return false;
-            elements[k] = places[k] * step;
+            const std::int64_t place = places[k];
+            if (place < 0 || place >= size) return false;
+            line = std::max(line, elements[k]);
+            elements[k] = line * line_step + place * step;
         }
         return true;
     });
-    const auto add = [=](const auto *starts) { return add_lines(starts, lines, count, line_step, elements); };
-    return fits && with_integers(indptr, lines + 1, add) ? made : py::none();
+    return fits ? made : py::none();
 }
 
 }  // namespace adagrad

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .rounding import ieee, rounded
-from .stored_elements import as_indices, check_range, is_scipy, read_array, scipy_elements
+from .stored_elements import as_indices, check_mapped, check_range, is_scipy, read_array, scipy_elements
 from .tensors import tensor_rows
 from .types import Array, Number
 from .validation import check_shape, number
@@ -180,6 +180,7 @@ class RowSparse:
         if math.prod(matrix.shape) >= 2**63:
             raise ValueError(f"matrix: expected fewer than 2**63 elements, got shape {matrix.shape}")
         indices, values = scipy_elements(matrix, matrix.shape, "matrix")
+        check_mapped("matrix", {"data": values})
         columns = matrix.shape[1] if len(matrix.shape) == 2 else 1
         rows, places = np.unique(indices // max(columns, 1), return_inverse=True)
         dense = np.zeros((len(rows), columns), values.dtype)

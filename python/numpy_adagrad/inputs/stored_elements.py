@@ -31,8 +31,6 @@ def scipy_elements(matrix: Any, shape: tuple[int, ...], label: str) -> tuple[Arr
     check_is_array(values, f"{label}.data")
     if values.ndim != 1:
         raise ValueError(f"{label}.data: expected one dimension, got shape {values.shape}")
-    if values.base is not None:
-        check_mapped(label, {"data": values})
     if form == "coo":
         found = _core.coordinate_elements(shape, coordinates(matrix), len(values))
     else:

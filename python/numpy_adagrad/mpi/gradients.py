@@ -65,6 +65,7 @@ def read_grad(grad: Any, shape: tuple[int, ...], label: str) -> Grad:
         return read_rows(grad, shape, label)
     if is_sparse(grad):
         indices, values = scipy_elements(grad, shape, label)
+        check_mapped(label, {"data": values})
         _core.check_array(values, label)
         return SparseGrad(indices.astype(np.int64), values, has_rows=False)
     converted = None if isinstance(grad, np.ndarray) else as_gradient(grad, label)
