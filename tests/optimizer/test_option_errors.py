@@ -11,6 +11,7 @@ from helpers.bits import assert_same_bits
 from helpers.dialects import RATE, Dialect
 from helpers.errors import raises, raises_unchanged
 from helpers.values import bfloat16
+from mindspore import nn
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad, schedules
 from numpy_adagrad.inputs.types import Array
 
@@ -114,7 +115,7 @@ def test_a_number_may_be_a_tensor_that_requires_a_gradient(dialect: Dialect, dty
     assert_same_bits(params[0], params[1])
 
 
-# A class is no schedule
+# Neither a class nor a cell of MindSpore is a schedule
 
 
 def test_a_class_raises_at_once(dialect: Dialect) -> None:
@@ -132,6 +133,18 @@ def test_a_class_that_is_written_to_a_group(dialect: Dialect) -> None:
     cure = "expected a callable of the number of steps, got the class constant; give constant(...)"
     message = f"{dialect.rate}: {cure}"
     raises_unchanged(optimizer, TypeError, message, lambda: optimizer.step([np.ones(3)]))
+
+
+def test_a_schedule_of_mindspore_where_none_is_expected(dialect: Dialect) -> None:
+    """It takes a tensor: with the number of steps, it ends in a SystemError."""
+    cell: Any = nn.CosineDecayLR(0.01, 0.1, 10)
+    expected = "expected a callable of the number of steps, got MindSpore's CosineDecayLR, which takes a tensor"
+    message = f"{expected}; give one of numpy_adagrad.schedules, or construct MindSporeAdagrad with it"
+    optimizer = dialect.make([np.ones(3)])
+    optimizer.param_groups[0][dialect.group_rate] = cell
+    raises_unchanged(optimizer, TypeError, f"{dialect.rate}: {message}", lambda: optimizer.step([np.ones(3)]))
+    raises(TypeError, f"schedule: {message}", lambda: schedules.warmup(cell, 5))
+    raises(TypeError, f"lr: {message}", lambda: TorchAdagrad([np.ones(3)], lr=cell))
 
 
 def test_an_integer_beyond_float64_that_is_written_to_a_group(dialect: Dialect) -> None:

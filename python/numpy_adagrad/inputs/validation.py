@@ -47,11 +47,20 @@ def check_unmasked(label: str, array: Any) -> None:
 
 
 def is_schedule(value: Any, label: str) -> bool:
-    """Return whether an option is a callable of the number of steps; raise TypeError for a class of such callables."""
+    """Return whether an option is a callable of the number of steps; raise TypeError for another kind of callable."""
+    expected = f"{label}: expected a callable of the number of steps, got"
     if isinstance(value, type):
-        name = value.__name__
-        raise TypeError(f"{label}: expected a callable of the number of steps, got the class {name}; give {name}(...)")
+        raise TypeError(f"{expected} the class {value.__name__}; give {value.__name__}(...)")
+    if is_cell(value):
+        cure = "give one of numpy_adagrad.schedules, or construct MindSporeAdagrad with it"
+        raise TypeError(f"{expected} MindSpore's {type(value).__name__}, which takes a tensor; {cure}")
     return callable(value)
+
+
+def is_cell(value: Any) -> bool:
+    """Return whether an option is a cell of MindSpore, as its schedules are."""
+    library = sys.modules.get("mindspore.nn")
+    return library is not None and isinstance(value, library.Cell)
 
 
 # Between these, a number rounds to a positive and finite float32.

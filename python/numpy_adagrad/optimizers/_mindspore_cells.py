@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import numpy as np
 
 from ..inputs.tensors import to_array
+from ..inputs.validation import is_cell
 
 
 class FromCell:
@@ -36,5 +36,4 @@ class FromCell:
 
 def from_cell(value: Any) -> Any:
     """Return a schedule of MindSpore, such as ``nn.CosineDecayLR``, as a callable; anything else as it is."""
-    library = sys.modules.get("mindspore.nn")
-    return FromCell(value) if library is not None and isinstance(value, library.Cell) else value
+    return FromCell(value) if is_cell(value) else value
