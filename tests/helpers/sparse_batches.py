@@ -1,29 +1,16 @@
-"""Sparse gradients of several steps, and the comparison of an optimizer with the oracle that steps beside it."""
+"""Sparse gradients of several steps."""
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from helpers.bits import assert_same_bits
-from helpers.values import bfloat16, draw
-from numpy_adagrad import RowSparse
+from helpers.values import draw
 from numpy_adagrad.inputs.types import Array
-from threadpoolctl import threadpool_limits
 
 SHAPES = [(1,), (9,), (40, 1), (40, 3), (17, 16), (7, 5, 3), (3, 4099), (900, 64)]
 KINDS = ("normal", "wide", "awkward")
-HALVES = [np.dtype(np.float16), bfloat16]
 STEPS = 3
-
-
-class Oracle(Protocol):
-    """Its own parameter and accumulator, updated by the oracle of a rule."""
-
-    param: Array
-    accum: Array
-
-    def step(self, indices: Array, values: Array, **scaling: Any) -> None: ...
 
 
 def batches(
@@ -42,43 +29,3 @@ def draw_scaling(rng: np.random.Generator, kind: str) -> dict[str, Any]:
     if kind != "normal":
         scaling.pop("max_norm")  # the norm is infinite or not a number
     return {key: value for key, value in scaling.items() if value is not None}
-
-
-def assert_equals(optimizer: Any, oracle: Oracle, context: str) -> None:
-    (group,) = optimizer.param_groups
-    assert_same_bits(group["params"][0], oracle.param, f"parameter, {context}")
-    assert_same_bits(optimizer.state[0][optimizer._accumulator], oracle.accum, f"accumulator, {context}")
-
-
-def check_configuration(
-    rng: np.random.Generator, optimizer: Any, oracle: Oracle, kind: str, seed: int, scaling: dict[str, Any]
-) -> None:
-    """Some steps on 1, 2, 3 or 7 threads."""
-    with threadpool_limits([1, 2, 3, 7][seed % 4], user_api="openmp"), np.errstate(all="ignore"):
-        for step, indices, values in batches(rng, oracle.param, kind):
-            before = indices.copy(), values.copy()
-            optimizer.step([RowSparse(indices, values)], **scaling)
-            oracle.step(indices, values, **scaling)
-            assert_equals(optimizer, oracle, f"step {step}, {scaling}")
-            assert_same_bits(indices, before[0])
-            assert_same_bits(values, before[1])
-
-
-def check_large_batches(optimizer: Any, oracle: Oracle, threads: int) -> None:
-    """Of a table of 5,000 rows, where few rows have most of the entries."""
-    rng = np.random.default_rng(5)
-    with threadpool_limits(threads, user_api="openmp"):
-        for step in range(2):
-            indices = np.minimum(rng.zipf(1.3, 20_000), 5000) - 1
-            values = rng.standard_normal((20_000, 64), np.float32)
-            optimizer.step([RowSparse(indices, values)], max_norm=1.0)
-            oracle.step(indices, values, max_norm=1.0)
-            assert_equals(optimizer, oracle, f"step {step}")
-
-
-def check_half_gradients(optimizer: Any, oracle: Oracle, half: npt.DTypeLike) -> None:
-    rng = np.random.default_rng(7)
-    for step, indices, values in batches(rng, oracle.param, "normal", half):
-        optimizer.step([RowSparse(indices, values)])
-        oracle.step(indices, values)
-        assert_equals(optimizer, oracle, f"step {step}")

@@ -1,4 +1,4 @@
-"""Sparse gradients of TorchAdagrad: the bits of the oracle, and of torch where it sums equal rows in a fixed order."""
+"""Sparse gradients of TorchAdagrad: the bits of torch, where it sums equal rows in a fixed order."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,83 +9,14 @@ import pytest
 import torch
 from helpers.bits import assert_same_bits
 from helpers.errors import raises, raises_unchanged
-from helpers.oracle import computing_type
-from helpers.sparse_batches import (
-    HALVES,
-    KINDS,
-    SHAPES,
-    STEPS,
-    check_configuration,
-    check_half_gradients,
-    check_large_batches,
-    draw_scaling,
-)
-from helpers.sparse_oracle import rows_norm, scaled_totals, torch_rows, total_rows
+from helpers.sparse_batches import KINDS, SHAPES, STEPS
+from helpers.sparse_oracle import rows_norm, total_rows
+from helpers.sparse_rules import draw_torch_options
 from helpers.torch_arrays import to_numpy, to_torch
-from helpers.values import draw, normal
+from helpers.values import draw
 from numpy_adagrad import RowSparse, TorchAdagrad
 from numpy_adagrad.inputs.types import Array
 from scipy import sparse
-
-START = 0.1
-DEFAULTS: dict[str, Any] = {"lr": 0.037}
-
-
-def draw_options(rng: np.random.Generator) -> dict[str, Any]:
-    return {
-        "lr": rng.choice([0.037, 1.0]),
-        "lr_decay": rng.choice([0, 0.1]),
-        "eps": rng.choice([1e-10, 0.1]),
-        "weight_decay": rng.choice([0, 0.013]),
-        "maximize": bool(rng.integers(2)),
-    }
-
-
-def make(param: Array, options: dict[str, Any], state_dtype: npt.DTypeLike | None = None) -> TorchAdagrad:
-    own: dict[str, Any] = {"initial_accumulator_value": START, "sparse_weight_decay": "touched"}
-    return TorchAdagrad([param], state_dtype=state_dtype, **own, **options)
-
-
-class Oracle:
-    """Copies of a parameter and its state, updated by the oracle."""
-
-    def __init__(self, param: Array, options: dict[str, Any], state_dtype: npt.DTypeLike | None = None) -> None:
-        self.maximize = options.get("maximize", False)
-        self.options = {key: value for key, value in options.items() if key != "maximize"}
-        self.param, self.count = param.copy(), np.zeros((), np.float32)
-        self.accum = np.full(param.shape, START, state_dtype or param.dtype)
-
-    def step(self, indices: Array, values: Array, **scaling: Any) -> None:
-        rows, totals = total_rows(indices, -values if self.maximize else values)
-        g = scaled_totals(totals, computing_type, **scaling)
-        single = len(rows) == 1 and self.param.ndim == 1
-        torch_rows(self.param, self.accum, self.count, rows, g, single_element=single, **self.options)
-
-
-@pytest.mark.parametrize("dtype", ["float32", "float64", *HALVES], ids=str)
-@pytest.mark.parametrize("seed", range(130))
-def test_the_oracle(dtype: npt.DTypeLike, seed: int) -> None:
-    """520 configurations."""
-    rng = np.random.default_rng(seed)
-    shape, kind = SHAPES[seed % len(SHAPES)], KINDS[seed % len(KINDS)]
-    options, scaling = draw_options(rng), draw_scaling(rng, kind)
-    param = draw(rng, shape, dtype, kind)
-    oracle, optimizer = Oracle(param, options), make(param, options)
-    check_configuration(rng, optimizer, oracle, kind, seed, scaling)
-
-
-@pytest.mark.parametrize("threads", [1, 2, 3, 7])
-def test_large_batches_on_any_number_of_threads(threads: int) -> None:
-    param = np.random.default_rng(6).standard_normal((5000, 64), np.float32)
-    check_large_batches(make(param, DEFAULTS), Oracle(param, DEFAULTS), threads)
-
-
-@pytest.mark.parametrize("half", HALVES, ids=str)
-def test_half_gradients_and_float32_accumulators(half: npt.DTypeLike) -> None:
-    for dtype, state_dtype in (("float32", None), (half, np.float32)):
-        param = normal(40, 3, dtype=dtype)
-        optimizer, oracle = make(param, DEFAULTS, state_dtype), Oracle(param, DEFAULTS, state_dtype)
-        check_half_gradients(optimizer, oracle, half)
 
 
 @pytest.fixture
@@ -143,7 +74,7 @@ def few(rng: np.random.Generator, rows: int) -> Array:
 def test_torch(dtype: npt.DTypeLike, indices_of: Callable[[np.random.Generator, int], Array], seed: int) -> None:
     """In each dtype 200 configurations of unique rows, and as many of equal ones."""
     rng = np.random.default_rng(seed)
-    options = draw_options(rng)
+    options = draw_torch_options(rng)
     options["weight_decay"] = 0
     shape, kind = SHAPES[seed % len(SHAPES)], KINDS[seed % len(KINDS)]
     beside_torch(rng, dtype, shape, kind, options, float(rng.choice([0, 0.1])), indices_of)
