@@ -34,6 +34,20 @@ def test_a_long_column_added_after_short_ones(dialect: Dialect, count: int) -> N
     raises_unchanged(optimizer, ValueError, message, lambda: optimizer.step(grads))
 
 
+@pytest.mark.parametrize("shift", [-4, -3, -1, 1, 3, 4])
+@pytest.mark.parametrize("start", range(8))
+def test_columns_that_meet_wherever_the_table_begins(dialect: Dialect, start: int, shift: int) -> None:
+    """Their places in a row are those of addresses, so that a row ends within the columns for some of the starts."""
+    memory = zeros(100)
+    param, grad = (memory[at : at + 80].reshape(10, 8)[:, 2:6] for at in (start + 4, start + 4 + shift))
+    optimizer = dialect.optimizer([param])
+    if abs(shift) == 4:
+        optimizer.step([grad])
+        return
+    message = f"{dialect.label('grads', 0)}: {OWN}an overlap with {dialect.label('params', 0)}"
+    raises_unchanged(optimizer, ValueError, message, lambda: optimizer.step([grad]))
+
+
 def beside_uneven_steps(n: int) -> list[Array]:
     """Of 8 and 20 bytes, which have 4 in common, the size of an element: the array is taken as all that it spans."""
     table = zeros((n, 12))
