@@ -57,7 +57,7 @@ def test_any_order(dialect: Dialect, make: Make, threads: int) -> None:
 @pytest.mark.parametrize("wrong", [-1, 50])
 @pytest.mark.parametrize("position", [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK])
 def test_a_wrong_index_at_any_position(dialect: Dialect, position: int, wrong: int, dtype: str) -> None:
-    vector, indices = np.ones(50), np.full(3 * CHUNK + 1, 7, dtype)
+    vector, indices = np.ones(50), (np.arange(3 * CHUNK + 1) % 50).astype(dtype)
     indices[position] = wrong
     grad = RowSparse(indices, np.ones(len(indices)))
     optimizer = dialect.optimizer([vector])
