@@ -10,7 +10,7 @@ from helpers.contents import snapshot
 from helpers.dialects import Dialect
 from helpers.errors import raises, raises_unchanged
 from helpers.values import normal
-from numpy_adagrad import MindSporeAdagrad
+from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
 
 
 def test_renamed_parameters(dialect: Dialect) -> None:
@@ -30,6 +30,19 @@ def test_renamed_parameters(dialect: Dialect) -> None:
     optimizer.param_groups[0]["param_names"] = ("y", "z")
     optimizer.step({"z": None, "y": normal(4)})
     assert optimizer.names == ["y", "z"]
+
+
+def test_names_given_later() -> None:
+    w = normal(3)
+    optimizer = TorchAdagrad([w])
+    optimizer.step([normal(3)])
+    assert optimizer.names == []
+    optimizer.param_groups[0]["param_names"] = ["w"]
+    message = "grads[0] ('w'): expected shape (3,), got (2,)"
+    raises_unchanged(optimizer, ValueError, message, lambda: optimizer.step([normal(2)]))
+    before = w.copy()
+    optimizer.step({"w": normal(3)})
+    assert (w != before).all()
 
 
 def test_groups_that_are_no_groups(dialect: Dialect) -> None:
