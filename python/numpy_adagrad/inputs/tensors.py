@@ -139,3 +139,16 @@ def to_parameter(name: str, array: Array) -> Any:
     except ImportError:
         raise ImportError("tensors=True: expected mindspore to be installed") from None
     return mindspore.Parameter(mindspore.Tensor(np.array(array, order="C", subok=False)), name=name)
+
+
+def is_cell(value: Any) -> bool:
+    """Return whether an option is a cell of MindSpore, as its schedules are."""
+    library = sys.modules.get("mindspore.nn")
+    return library is not None and isinstance(value, library.Cell)
+
+
+def check_no_cell(expected: str, value: Any) -> None:
+    """Raise TypeError for a schedule of MindSpore."""
+    if is_cell(value):
+        cure = "give one of numpy_adagrad.schedules, or construct MindSporeAdagrad with it"
+        raise TypeError(f"{expected} MindSpore's {type(value).__name__}, which takes a tensor; {cure}")

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from .hints import scheduler
 from .memmap import check_arrays
 from .rounding import ieee
-from .tensors import any_array
+from .tensors import any_array, check_no_cell
 from .types import Array
 
 
@@ -51,16 +51,8 @@ def is_schedule(value: Any, label: str) -> bool:
     expected = f"{label}: expected a callable of the number of steps, got"
     if isinstance(value, type):
         raise TypeError(f"{expected} the class {value.__name__}; give {value.__name__}(...)")
-    if is_cell(value):
-        cure = "give one of numpy_adagrad.schedules, or construct MindSporeAdagrad with it"
-        raise TypeError(f"{expected} MindSpore's {type(value).__name__}, which takes a tensor; {cure}")
+    check_no_cell(expected, value)
     return callable(value)
-
-
-def is_cell(value: Any) -> bool:
-    """Return whether an option is a cell of MindSpore, as its schedules are."""
-    library = sys.modules.get("mindspore.nn")
-    return library is not None and isinstance(value, library.Cell)
 
 
 # Between these, a number rounds to a positive and finite float32.

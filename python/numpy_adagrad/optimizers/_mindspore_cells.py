@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ..inputs.tensors import to_array
-from ..inputs.validation import is_cell
+from ..inputs.tensors import is_cell, to_array
 
 
 class FromCell:
