@@ -73,7 +73,7 @@ class Timed:
         return {}
 
     def time(self, pause: str, limit: float) -> dict[str, Any]:
-        """Return the median of the steps in so many seconds.
+        """Return the median of the steps that begin within `limit` seconds.
 
         The untimed ones before them fill the caches and wake the threads. It takes milliseconds until the threads of a
         process that was idle run on a processor each.
@@ -87,7 +87,7 @@ class Timed:
 
 
 def seconds_of_steps(step: Step, between: Step, limit: float) -> list[float]:
-    """Return the times of the steps in so many seconds, at least of two."""
+    """Return the times of the steps that begin within `limit` seconds, at least of two."""
     found: list[float] = []
     end = time.perf_counter() + limit
     while len(found) < 2 or time.perf_counter() < end:

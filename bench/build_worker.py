@@ -121,7 +121,7 @@ class Worker:
         }
 
     def prepare(self, row: str, rule: str, seconds: float) -> dict[str, Any]:
-        """Take the first steps; return a digest of the parameters and the number of steps in so many seconds."""
+        """Take the first steps; return a digest of the parameters and a number of steps that takes `seconds`."""
         params, step = make_step(ROWS[row], rule)
         self.timer = timeit.Timer(step)
         for _ in range(CHECKED_STEPS):

@@ -76,7 +76,7 @@ def prepare(implementation: str, workload: str) -> dict[str, Any]:
 
 
 def measure(number: int) -> dict[str, Any]:
-    """Return the seconds of each of so many steps, and of each with its backward pass."""
+    """Return the seconds of each of `number` steps, and of each with its backward pass."""
     taken, whole = zip(*(next(steps) for _ in range(number)), strict=True)
     return {"steps": taken, "whole": whole}
 

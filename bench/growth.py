@@ -19,7 +19,7 @@ ELEMENTS = 16
 
 
 def seconds(make: type[Optimizer], number: int) -> tuple[float, float]:
-    """Return the time to construct an optimizer with so many parameters, and to add as many groups."""
+    """Return the time to construct an optimizer with `number` parameters, and to add as many groups."""
     first, later = ([np.zeros(ELEMENTS, np.float32) for _ in range(number)] for _ in range(2))
     groups = [{"params": [param]} for param in later]
     gc.collect()

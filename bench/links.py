@@ -27,7 +27,7 @@ def enter_own_network() -> None:
 
 @contextmanager
 def hosts(count: int, rate: str) -> Iterator[list[str]]:
-    """Make so many hosts; return the arguments of mpiexec that put one rank on each.
+    """Make `count` hosts; return the arguments of mpiexec that put one rank on each.
 
     `rate` is that of tc, such as "rate 100mbit burst 64kb". It limits each direction of each link.
     """

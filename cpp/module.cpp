@@ -55,10 +55,10 @@ std::unique_ptr<adagrad::TensorPlan> make_tensor_plan(const std::string &rule, c
 }
 
 int step_stretch(adagrad::Plan &plan, const py::list &groups, const py::object &grads, const py::object &optimizer,
-                 double grad_scale, std::ptrdiff_t begin, std::ptrdiff_t end, bool is_last) {
+                 double grad_scale, std::ptrdiff_t begin, std::ptrdiff_t end, bool is_first, bool is_last) {
     adagrad::StepOptions options;
     options.grad_scale = grad_scale;
-    options.stretch = {begin, end, is_last};
+    options.stretch = {begin, end, is_first, is_last};
     return plan.step(groups, grads, optimizer, options);
 }
 
@@ -120,7 +120,7 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
              "pairs"_a = py::list())
         .def("is_current", &Plan::is_current, "groups"_a)
         .def("step_stretch", &step_stretch, "groups"_a, "grads"_a, "optimizer"_a, "grad_scale"_a, "begin"_a, "end"_a,
-             "is_last"_a)
+             "is_first"_a, "is_last"_a)
         .def("guard", &Plan::guard, "function"_a)
         .def_property_readonly("is_stepping", &Plan::is_stepping)
         .def_property_readonly("grad_norm", &Plan::grad_norm);

@@ -9,7 +9,7 @@ namespace adagrad {
 
 // One thread's memory for copies of blocks. It lies on the heap: a thread's stack may be as small as 64 KiB.
 struct Scratch {
-    struct alignas(64) Block {
+    struct alignas(CACHE_LINE) Block {
         char bytes[SUM_BLOCK * sizeof(double)];
     };
     Block param, state, grad;

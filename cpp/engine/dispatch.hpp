@@ -7,7 +7,6 @@ namespace adagrad {
 struct Isa {
     const char *name;
     const KernelTable *table;
-    bool supported;
 };
 
 // Reads NUMPY_ADAGRAD_ISA and probes the processor. Throws std::runtime_error when the variable names an

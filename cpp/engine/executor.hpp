@@ -16,7 +16,7 @@ namespace adagrad {
 // laid end to end, whose ends are moved down to cache lines of the parameters.
 struct Stretch {
     std::ptrdiff_t begin, end;
-    bool is_last;  // counts the step
+    bool is_first, is_last;  // the last one counts the step
 };
 
 // The options of a step, the same for every rule.
@@ -34,14 +34,14 @@ struct StepOptions {
     bool takes_norm() const { return !total_norm && (max_norm || skip_nonfinite || only_norm); }
 };
 
-// The options of a parameter group for one step, and the rule's answers to what they mean.
+// The options of a parameter group for one step, and what the rule derives from them.
 struct Hyperparameters {
     Packed options;
     bool preprocesses, takes_row_mean;
     const char *sparse_error;  // null if sparse gradients are allowed
 };
 
-// An index of a sparse gradient that is no row of its table.
+// An index of a sparse gradient beyond its table.
 struct IndexOutOfRange {
     std::size_t tensor;
     std::ptrdiff_t position, rows;
@@ -57,7 +57,7 @@ class Executor {
 
     std::optional<double> norm;  // of the gradients of the last step, if that step took it
 
-    // Whether the active tensors have at least so many elements.
+    // Whether the active tensors have at least `least` elements.
     bool has_elements(std::ptrdiff_t least) const;
 
     // The caller of these two holds an FpEnvGuard.

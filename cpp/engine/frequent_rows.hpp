@@ -1,5 +1,5 @@
-// The rows that come often in a sparse gradient, or all of its rows where many are equal. Their values are added in the
-// order given, those of all such rows in one pass, so that memory is read in order.
+// The rows that repeat often in a sparse gradient, or all of its rows where many are equal. Their values are added in
+// the order given, those of all such rows in one pass, so that memory is read in order.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -16,7 +16,7 @@ class FrequentRows {
     // Allocates what merge_all() and find() need for sums of `row_bytes` bytes, whose values at most `parts` threads
     // add. These two leave one entry of each such row in the groups: its source is negative, and stands for sum().
     void reserve(RowGroups &groups, std::ptrdiff_t row_bytes, int parts);
-    // Takes all rows of groups that are not sorted, if they come often, and sorts them if `sorts`; otherwise returns
+    // Takes all rows of groups that are not sorted, if they repeat often, and sorts them if `sorts`; otherwise returns
     // false.
     bool merge_all(RowGroups &groups, bool sorts) noexcept;
     // Finds such rows in groups where equal ones lie together.
@@ -36,8 +36,8 @@ class FrequentRows {
         IndexedRow *first;     // of its entries, before they become one
         std::ptrdiff_t count;  // of these
     };
-    struct alignas(64) Line {
-        char bytes[64];
+    struct alignas(CACHE_LINE) Line {
+        char bytes[CACHE_LINE];
     };
 
     void choose(RowGroups &groups);

@@ -1,4 +1,4 @@
-// Equal rows found without sorting, where rows come often.
+// Equal rows found without sorting, where rows repeat often.
 #include <algorithm>
 #include <bit>
 
@@ -8,10 +8,11 @@ namespace adagrad {
 namespace {
 
 constexpr std::int32_t EMPTY = -1;
-// Rows that come seldom are better sorted at once. Whether they do is judged from so many indices on.
+// Rows that seldom repeat are better sorted at once. Whether they do is judged after MIN_TRIAL indices, or a share of
+// 1 / TRIALS of them if that is more.
 constexpr std::ptrdiff_t MIN_TRIAL = 256, TRIALS = 64;
 
-bool come_often(std::ptrdiff_t rows, std::ptrdiff_t indices) { return rows * 4 <= indices * 3; }
+bool repeat_often(std::ptrdiff_t rows, std::ptrdiff_t indices) { return rows * 4 <= indices * 3; }
 
 }  // namespace
 
@@ -35,7 +36,7 @@ bool RowGroups::merge(std::ptrdiff_t most, bool sorts) noexcept {
             given_[i].row = table_[place];
             continue;
         }
-        if (number == most || (i >= trial && !come_often(number, i))) {
+        if (number == most || (i >= trial && !repeat_often(number, i))) {
             restore(i);
             return false;
         }

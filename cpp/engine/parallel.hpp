@@ -21,7 +21,7 @@ constexpr std::ptrdiff_t MIN_CHUNK = 8192, MAX_CHUNKS = 32;
 // The calling thread's limit (OMP_NUM_THREADS, OMP_THREAD_LIMIT, threadpoolctl), or 1 in a forked child.
 int max_threads();
 
-// The number of threads that share so many array elements: few elements stay with the calling thread.
+// The number of threads that share `elements` array elements: few elements stay with the calling thread.
 int threads_for(std::ptrdiff_t elements);
 
 // Calls body(thread, begin, end) on chunks that together are [0, work), with `thread` below threads_for(elements). The

@@ -1,10 +1,8 @@
-// Cache lines, and how to ask for one before it is used.
+// How to ask for a cache line before it is used.
 #pragma once
-#include <cstddef>
+#include "kernels/kernels.hpp"
 
 namespace adagrad {
-
-constexpr std::ptrdiff_t CACHE_LINE = 64;  // bytes
 
 inline void prefetch(const void *address) {
     __builtin_prefetch(address);

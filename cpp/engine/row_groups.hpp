@@ -28,10 +28,10 @@ class RowGroups {
     // Sorts them by row, and equal rows in the order given. The result does not depend on the number of threads.
     void sort() noexcept;
 
-    // In place of sort(), where rows come often and there are at most `most`, which is at most half of count(): numbers
-    // the rows as they come for the first time, and leaves one entry for each, with ~number as its source, sorted by
-    // row if `sorts`, otherwise by number. In given(), the number takes the place of the row, and ~number where the row
-    // comes for the first time. Otherwise returns false. reserve_merge() allocates what it needs.
+    // In place of sort(), where rows repeat often and there are at most `most`, which is at most half of count():
+    // numbers the rows as they come for the first time, and leaves one entry for each, with ~number as its source,
+    // sorted by row if `sorts`, otherwise by number. In given(), the number takes the place of the row, and ~number
+    // where the row comes for the first time. Otherwise returns false. reserve_merge() allocates what it needs.
     void reserve_merge();
     bool merge(std::ptrdiff_t most, bool sorts) noexcept;
     IndexedRow *given() { return given_.get(); }

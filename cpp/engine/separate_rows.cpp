@@ -27,7 +27,7 @@ class RowSet {
     std::vector<std::uint64_t> &words_;
 };
 
-bool come_seldom(std::ptrdiff_t repeated, std::ptrdiff_t indices) { return repeated * 4 <= indices; }
+bool repeat_seldom(std::ptrdiff_t repeated, std::ptrdiff_t indices) { return repeated * 4 <= indices; }
 
 }  // namespace
 
@@ -48,7 +48,7 @@ bool RowGroups::separate() noexcept {
         repeated += seen.has(given_[i].row);
         seen.add(given_[i].row);
     }
-    if (!come_seldom(repeated, count_)) return false;
+    if (!repeat_seldom(repeated, count_)) return false;
     RowSet again(words_);
     for (std::ptrdiff_t k = 0; k < repeated; ++k) again.add(entries[k].row);
     std::ptrdiff_t once = 0, several = 0;

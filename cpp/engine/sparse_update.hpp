@@ -11,7 +11,7 @@
 
 namespace adagrad {
 
-// Rows of at most so many elements are updated together.
+// Rows of at most MAX_NARROW elements are updated together.
 constexpr std::ptrdiff_t MAX_NARROW = 16;
 
 struct SparseUpdate {

@@ -12,6 +12,8 @@
 #include <mutex>
 #include <vector>
 
+#include "kernels/kernels.hpp"
+
 namespace adagrad {
 
 class ThreadPool {
@@ -45,7 +47,7 @@ class ThreadPool {
   private:
     // Each thread has its own part of the work, which stays in its cache from step to step. When it has finished, it
     // helps the others.
-    struct alignas(64) Part {
+    struct alignas(CACHE_LINE) Part {
         std::atomic<std::ptrdiff_t> next{0};
         std::ptrdiff_t end = 0;
     };

@@ -29,6 +29,8 @@ struct IndexedRow {
     std::int64_t source;  // of the gradient's values
 };
 
+constexpr std::ptrdiff_t CACHE_LINE = 64;  // bytes
+
 // Of a row with more cache lines, only the first ones are fetched ahead: the processor itself fetches those that
 // follow.
 constexpr std::ptrdiff_t MAX_FETCHED_LINES = 12, FIRST_LINES = 2;

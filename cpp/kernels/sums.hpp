@@ -9,7 +9,7 @@ namespace {
 // reads do not wait for the writes.
 template <class Kernel, class G>
 inline void add_row(const Kernel &kernel, G *__restrict sum, const G *__restrict row, std::ptrdiff_t count) {
-    constexpr std::ptrdiff_t TOGETHER = 4 * 64 / sizeof(G);
+    constexpr std::ptrdiff_t TOGETHER = 4 * CACHE_LINE / sizeof(G);
     std::ptrdiff_t i = 0;
     for (; i + TOGETHER <= count; i += TOGETHER) {
         G next[TOGETHER];
@@ -40,7 +40,7 @@ template <std::ptrdiff_t WIDTH = 0, class Kernel, class G>
 inline void add_columns(const Kernel &kernel, G *sums, std::ptrdiff_t sum_width, const G *values, std::ptrdiff_t width,
                         const IndexedRow *first, const IndexedRow *last, std::ptrdiff_t count) {
     // Fetches rows at most 64 lines ahead, unless the processor does: where they follow one another.
-    constexpr std::ptrdiff_t LINE = 64 / sizeof(G), AHEAD = 64, MAX_DISTANCE = 16;
+    constexpr std::ptrdiff_t LINE = CACHE_LINE / sizeof(G), AHEAD = 64, MAX_DISTANCE = 16;
     const std::ptrdiff_t lines = (count + LINE - 1) / LINE, fetched = lines <= MAX_FETCHED_LINES ? lines : FIRST_LINES,
                          distance = fetched * MAX_DISTANCE <= AHEAD ? MAX_DISTANCE : AHEAD / fetched;
     for (const IndexedRow *entry = first; entry != last; ++entry) {

@@ -3,6 +3,8 @@
 #include <atomic>
 #include <cstring>
 
+#include "python/items.hpp"
+
 namespace adagrad::arrays {
 namespace {
 
@@ -15,9 +17,12 @@ std::string shape_text(PyArrayObject *array) {
     return repr(py::handle(reinterpret_cast<PyObject *>(array)).attr("shape"));
 }
 
+// A module that has been imported, or a null object.
+py::object imported(const char *name) { return dict_item(PyImport_GetModuleDict(), interned(name)); }
+
 // Whether an array is a MaskedArray, asked of its type: isinstance() would call its own __class__.
 bool is_masked(const py::handle &array) {
-    const py::handle module = PyDict_GetItemString(PyImport_GetModuleDict(), "numpy.ma");
+    const py::object module = imported("numpy.ma");
     if (!module) return false;
     const py::object type = module.attr("MaskedArray");
     return PyType_Check(type.ptr()) && PyObject_TypeCheck(array.ptr(), reinterpret_cast<PyTypeObject *>(type.ptr()));
@@ -27,12 +32,10 @@ bool is_masked(const py::handle &array) {
 int bfloat16_number() {
     static std::atomic<int> number{-1};
     if (number < 0) {
-        PyObject *const modules = PyImport_GetModuleDict();
-        PyObject *const module = PyDict_GetItemString(modules, "ml_dtypes");
-        if (module == nullptr) return -1;
+        const py::object module = imported("ml_dtypes");
+        if (!module) return -1;
         PyArray_Descr *descr = nullptr;
-        if (PyArray_DescrConverter(py::handle(module).attr("bfloat16").ptr(), &descr) == 0)
-            throw py::error_already_set();
+        if (PyArray_DescrConverter(module.attr("bfloat16").ptr(), &descr) == 0) throw py::error_already_set();
         number = descr->type_num;
         Py_DECREF(descr);
     }
@@ -63,7 +66,7 @@ constexpr Combo COMBOS[] = {
     {Dtype::C64, Dtype::C64, Dtype::C64, F32},          {Dtype::C128, Dtype::C128, Dtype::C128, F64},
 };
 
-// What repr() shows; a name that is no text is shown, too.
+// What repr() shows; a name need not be text.
 std::string shown(const py::handle &name) {
     const auto text = py::reinterpret_steal<py::object>(PyObject_Repr(name.ptr()));
     if (!text) throw py::error_already_set();
@@ -151,8 +154,7 @@ DtypeCombo dtype_combo(PyArrayObject *param, PyArrayObject *state, PyArrayObject
         if (one.param == dtype_of(param) && one.state == dtype_of(state) && one.grad == dtype_of(grad))
             return one.combo;
     const std::string wanted = numpy_name(dtype_of(param));
-    const std::string library = label.library == nullptr ? "" : *label.library;
-    const std::string cast = !library.empty()       ? ".to(" + library + "."
+    const std::string cast = !label.library.empty() ? ".to(" + std::string(label.library) + "."
                              : wanted == "bfloat16" ? ".astype(ml_dtypes."
                                                     : ".astype(np.";
     throw py::type_error(label.text() + ": expected " + wanted + ", got " + dtype_name(grad) + "; cast it with " +

@@ -11,6 +11,7 @@
 #include <numpy/arrayobject.h>
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "engine/strided_view.hpp"
@@ -25,11 +26,11 @@ enum class Dtype { F16, BF16, F32, F64, C64, C128, OTHER };
 // What messages call an array: "grads[3] ('b2')".
 struct Label {
     std::string role;
-    Py_ssize_t index;                      // negative for an argument that is a single array
-    const py::list *names;                 // of the parameters; may be empty
-    Py_ssize_t first_name = 0;             // the index to which the first name belongs
-    std::string part = {};                 // for example ".indices"
-    const std::string *library = nullptr;  // of tensors, which are cast in another way than arrays
+    Py_ssize_t index;               // negative for an argument that is a single array
+    const py::list *names;          // of the parameters; may be empty
+    Py_ssize_t first_name = 0;      // the index to which the first name belongs
+    std::string part = {};          // for example ".indices"
+    std::string_view library = {};  // of tensors, which are cast in another way than arrays
     std::string text() const;
 };
 
@@ -57,7 +58,7 @@ DtypeCombo dtype_combo(PyArrayObject *param, PyArrayObject *state, PyArrayObject
 StridedView view_of(PyArrayObject *array, bool reversed);
 
 // The `mmap.mmap` that the elements of an array lie in, found through any chain of views; None for other memory, and
-// for objects that are no arrays.
+// for objects that are not arrays.
 py::object mapping_of(const py::object &array);
 
 // Sets every element of a new array to the one of `value`.

@@ -96,9 +96,31 @@ void Commit::copy_values_in_targets() {
 }
 
 void Commit::write() const {
-    for (const py::tuple &pair : pairs_)
-        if (write_pair(PyTuple_GET_ITEM(pair.ptr(), 0), PyTuple_GET_ITEM(pair.ptr(), 1)) != 0)
-            throw py::error_already_set();
+    for (std::size_t i = 0; i < pairs_.size(); ++i) {
+        if (write_pair(PyTuple_GET_ITEM(pairs_[i].ptr(), 0), PyTuple_GET_ITEM(pairs_[i].ptr(), 1)) == 0) continue;
+        const py::error_already_set error;
+        take_back(i);
+        throw error;
+    }
+}
+
+// After `written` pairs, and a part of the next if that is a dict. Needs no memory but for a moment.
+void Commit::take_back(std::size_t written) const {
+    auto replaced = replaced_.begin();
+    for (std::size_t i = 0; i <= written; ++i) {
+        PyObject *const target = PyTuple_GET_ITEM(pairs_[i].ptr(), 0), *const value =
+                                                                           PyTuple_GET_ITEM(pairs_[i].ptr(), 1);
+        if (kind_of(target) == Kind::LIST && i < written) {
+            const Py_ssize_t size = PyList_GET_SIZE(target);
+            PyList_SetSlice(target, size - PyList_GET_SIZE(value), size, nullptr);
+        } else if (kind_of(target) == Kind::DICT) {
+            for (const auto &entry : py::reinterpret_borrow<py::dict>(value)) {
+                PyObject *const key = entry.first.ptr(), *const before = (replaced++)->ptr();
+                before == nullptr ? PyDict_DelItem(target, key) : PyDict_SetItem(target, key, before);
+            }
+        }
+        PyErr_Clear();
+    }
 }
 
 }  // namespace adagrad

@@ -17,11 +17,12 @@ class Commit {
     explicit Commit(const py::list &pairs);
 
     // Writes all pairs. No bytecode runs between two writes, so that neither Ctrl-C nor a destructor can fall between
-    // them.
+    // them. Where a dict or a list cannot grow for lack of memory, the dicts and lists are as before.
     void write() const;
 
   private:
     void copy_values_in_targets();
+    void take_back(std::size_t written) const;
 
     std::vector<py::tuple> pairs_;
     std::vector<py::object> replaced_;  // in dicts; released when all is written, as a destructor may run any code

@@ -40,25 +40,25 @@ bool fits(const py::handle &object, const Form &form) {
 
 void Counters::add(const py::list &objects, std::size_t params, const std::string &role, const py::list &names,
                    std::vector<arrays::LabelledArray> &outputs) {
-    const bool shared = counters.kind != Counter::NONE && !counters.per_parameter();
-    const std::size_t expected = counters.per_parameter() ? params : shared && objects_.empty() ? 1 : 0;
+    const bool shared = counters_.kind != Counter::NONE && !counters_.per_parameter();
+    const std::size_t expected = counters_.per_parameter() ? params : shared && objects_.empty() ? 1 : 0;
     if (objects.size() != expected)
         throw py::value_error("counters: expected " + std::to_string(expected) + ", got " +
                               std::to_string(objects.size()));
-    const Form form = form_of(counters.kind);
+    const Form form = form_of(counters_.kind);
     for (const py::handle object : objects) {
         const arrays::Label label = {role, shared ? -1 : static_cast<Py_ssize_t>(objects_.size()), &names};
         if (!fits(object, form))
             throw py::type_error(label.text() + ": expected a writeable " + form.text + ", got " + kind_of(object));
         outputs.emplace_back(array_of(object), label);
-        counters.data.push_back(PyArray_DATA(array_of(object)));
+        counters_.data.push_back(PyArray_DATA(array_of(object)));
         seen_.emplace_back(array_of(object));
         objects_.push_back(py::reinterpret_borrow<py::object>(object));
     }
 }
 
 void Counters::resize(std::size_t count) {
-    counters.data.resize(count);
+    counters_.data.resize(count);
     objects_.resize(count);
     seen_.resize(count);
 }

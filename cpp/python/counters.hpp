@@ -1,4 +1,4 @@
-// The step counters of a plan: Python's arrays, which a step advances.
+// Python's arrays of step counters, which a step advances.
 #pragma once
 #include <vector>
 
@@ -11,9 +11,10 @@ namespace py = pybind11;
 
 class Counters {
   public:
-    explicit Counters(Counter kind) { counters.kind = kind; }
+    // Refers to the counters of an executor, whose memory it checks and keeps alive.
+    Counters(StepCounters &counters, Counter kind) : counters_(counters) { counters_.kind = kind; }
 
-    // Adds the counters of so many new parameters: one for each, or one for all, as the rule counts. Checks them, and
+    // Adds the counters of `params` new parameters: one for each, or one for all, as the rule counts. Checks them, and
     // adds them to `outputs`.
     void add(const py::list &objects, std::size_t params, const std::string &role, const py::list &names,
              std::vector<arrays::LabelledArray> &outputs);
@@ -23,9 +24,8 @@ class Counters {
     // Whether each array is still as it was checked.
     bool are_current() const;
 
-    StepCounters counters;
-
   private:
+    StepCounters &counters_;
     std::vector<py::object> objects_;
     std::vector<arrays::Snapshot> seen_;
 };

@@ -7,8 +7,8 @@ namespace adagrad::arrays {
 // Throws ValueError for an array, not empty, that overlaps itself.
 void check_strides(PyArrayObject *array, const Label &label);
 
-// Where an array lies: in [low, high), and there only in blocks of so many bytes that repeat with a period, the first
-// of them at `low`. A dense array is one block, with period 0.
+// Where an array lies: in [low, high), and there only in blocks of `block` bytes that repeat with a period, the
+// first of them at `low`. A dense array is one block, with period 0.
 struct Extent {
     const char *low, *high;
     npy_intp period = 0, block = 0;

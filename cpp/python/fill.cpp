@@ -10,8 +10,9 @@
 namespace adagrad::arrays {
 namespace {
 
-struct Item128 {
-    std::uint64_t halves[2];
+// A complex number, which is aligned as its parts are.
+template <class Part> struct Pair {
+    Part parts[2];
 };
 
 template <class Item> void fill_items(PyArrayObject *array, PyArrayObject *value) {
@@ -34,11 +35,12 @@ void fill(const py::object &array_object, const py::object &value_object) {
     check_writeable(array, label);
     if (!PyArray_ISONESEGMENT(array) || PyArray_SIZE(value) != 1 || dtype_of(array) != dtype_of(value))
         throw py::value_error("array: expected contiguous memory and a value of its dtype");
-    switch (PyArray_ITEMSIZE(array)) {
-    case 2: return fill_items<std::uint16_t>(array, value);
-    case 4: return fill_items<std::uint32_t>(array, value);
-    case 8: return fill_items<std::uint64_t>(array, value);
-    default: return fill_items<Item128>(array, value);
+    switch (dtype_of(array)) {
+    case Dtype::F32: return fill_items<float>(array, value);
+    case Dtype::F64: return fill_items<double>(array, value);
+    case Dtype::C64: return fill_items<Pair<float>>(array, value);
+    case Dtype::C128: return fill_items<Pair<double>>(array, value);
+    default: return fill_items<std::uint16_t>(array, value);
     }
 }
 

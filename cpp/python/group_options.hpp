@@ -20,10 +20,10 @@ class GroupOptions {
     // `watched_keys` are the keys of a group on which the options depend.
     GroupOptions(const RuleInfo &rule, const py::tuple &watched_keys);
 
-    // Adds groups with so many parameters each. `group_index`, an int32 array, gives the index with which
+    // Adds groups with these numbers of parameters. `group_index`, an int32 array, gives the index with which
     // `_hyperparameters` is called for each of them.
     void add_groups(const std::vector<Py_ssize_t> &sizes, const py::object &group_index);
-    // Removes all but so many parameters and groups.
+    // Keeps the first `params` parameters and the first `groups` groups.
     void resize(std::size_t params, std::size_t groups);
 
     // Reads the rule's options, by name: from the dict that the method _hyperparameters(index) of `optimizer` returns,

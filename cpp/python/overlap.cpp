@@ -14,7 +14,7 @@ py::object plain_view(PyArrayObject *array) {
     return view;
 }
 
-// Whether two arrays whose bounds meet share memory: unless both have gaps, they do.
+// Whether two arrays whose bounds meet share memory: those without gaps do, and NumPy knows about others.
 bool share_memory(PyArrayObject *one, PyArrayObject *other) {
     if (is_dense(one) && is_dense(other)) return true;
     return py::module_::import("numpy").attr("shares_memory")(plain_view(one), plain_view(other)).cast<bool>();
@@ -65,7 +65,7 @@ template <class Visit> void Intervals::each_meeting(const Extent &extent, Visit 
         if (intervals_[i].high > extent.low) visit(intervals_[i].output);
 }
 
-// Returns the first among so many outputs that overlaps the array, or null. Sets `asks_numpy` if it asks NumPy.
+// Returns which of the first `outputs` outputs overlaps the array, or null. Sets `asks_numpy` if it asks NumPy.
 const LabelledArray *MemoryOverlap::find_overlap(PyArrayObject *array, std::size_t outputs, bool &asks_numpy) const {
     Extent extent = bounds_of(array);
     std::size_t found = outputs;
@@ -130,11 +130,15 @@ void MemoryOverlap::add_outputs(const std::vector<LabelledArray> &arrays) {
                 throw_overlap(outputs_[i], *other);
         }
     } catch (...) {
-        outputs_.resize(before);
-        extents_.resize(before);
-        lattices_.clear();  // made again when they are needed: there may be no memory for them now
+        resize(before);
         throw;
     }
+}
+
+void MemoryOverlap::resize(std::size_t count) {
+    outputs_.resize(count);
+    extents_.resize(count);
+    lattices_.clear();  // made again when they are needed: there may be no memory for them now
 }
 
 void MemoryOverlap::restore_index() {

@@ -37,6 +37,9 @@ class MemoryOverlap {
   public:
     // Throws ValueError for an array that overlaps itself or an array before it. After an error, nothing is added.
     void add_outputs(const std::vector<LabelledArray> &arrays);
+    // Keeps the first `count` outputs.
+    void resize(std::size_t count);
+    std::size_t size() const { return outputs_.size(); }
     // Whether the extent, as if it had no gaps, meets no output.
     bool is_clear(const Extent &extent);
     // Throws ValueError for an array that overlaps an output. Returns whether it had to ask NumPy, whose code may run
@@ -58,7 +61,7 @@ class MemoryOverlap {
 
     std::vector<LabelledArray> outputs_;    // in the order given
     std::vector<Extent> extents_;           // of each output
-    std::map<npy_intp, Lattice> lattices_;  // by their periods; none after an error
+    std::map<npy_intp, Lattice> lattices_;  // by their periods; none after resize()
 };
 
 }  // namespace adagrad::arrays

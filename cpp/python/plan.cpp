@@ -1,5 +1,7 @@
 #include "python/plan.hpp"
 
+#include <stdexcept>
+
 #include "engine/fp_env.hpp"
 #include "engine/parallel.hpp"
 #include "python/items.hpp"
@@ -55,11 +57,12 @@ bool is_flat(const py::object &grads) {
 }
 
 arrays::Label Plan::label(const std::string &role, std::size_t index) const {
-    return {role, roles_.indexed ? static_cast<Py_ssize_t>(index) : -1, &names_, 0, {}, &roles_.library};
+    return {role, roles_.indexed ? static_cast<Py_ssize_t>(index) : -1, &names_, 0, {}, roles_.library};
 }
 
 Plan::Plan(const std::string &rule, Roles roles, const py::tuple &watched_keys)
-    : rule_(find_rule(rule)), roles_(std::move(roles)), counters_(rule_.counter), group_options_(rule_, watched_keys) {
+    : rule_(find_rule(rule)), roles_(std::move(roles)), counters_(executor_.counters, rule_.counter),
+      group_options_(rule_, watched_keys) {
     executor_.rule = &rule_;
 }
 
@@ -72,13 +75,13 @@ void Plan::check_shared(const py::object &optimizer) const {
 
 int Plan::step(const py::list &groups, const py::object &grads, const py::object &optimizer,
                const StepOptions &options) {
-    if (is_stepping()) return STALE;
     const Stepping stepping(stepping_);
+    if (!stepping.began()) return STALE;
     // Our own tuple keeps the gradients alive while the GIL is released.
     const py::tuple own_grads = as_tuple(grads);
     other_grads_.clear();
     converted_.clear();
-    const bool continues = options.stretch && options.stretch->begin != 0;
+    const bool continues = options.stretch && !options.stretch->is_first;
     const bool same_options = continues || group_options_.unchanged(groups);
     std::vector<py::object> held = std::move(held_);
     if (!arrays_are_current(groups, held)) return STALE;
@@ -115,6 +118,8 @@ int Plan::try_step(const py::list &groups, const py::object &grads, const py::ob
 }
 
 int Plan::execute(const StepOptions &options) {
+    if (!executor_.counters.has_room())
+        throw std::overflow_error(roles_.counter + ": expected fewer steps, got the largest number that it can count");
     const FpEnvGuard guard;
     bool done = false;
     const auto call = [&] {

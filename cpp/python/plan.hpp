@@ -1,6 +1,7 @@
 // `_core.Plan`: the arrays of an optimizer, bound and checked. What nearly every step finds unchanged is checked once,
 // and compared afterwards.
 #pragma once
+#include <atomic>
 #include <optional>
 #include <string>
 #include <vector>
@@ -27,13 +28,23 @@ struct Roles {
 // of the first of them.
 void check_params(const std::string &rule, const py::list &params, const py::list &names, std::size_t first);
 
-// Marks a plan as stepping in this process.
-struct Stepping {
-    explicit Stepping(int &process) : process(process) { process = fork_count(); }
-    ~Stepping() { process = -1; }
+// Marks a plan as stepping in this process, unless it is already.
+class Stepping {
+  public:
+    explicit Stepping(std::atomic<int> &process) : process_(process) {
+        int before = process.load();
+        began_ = before != fork_count() && process.compare_exchange_strong(before, fork_count());
+    }
+    ~Stepping() {
+        if (began_) process_ = -1;
+    }
     Stepping(const Stepping &) = delete;
     Stepping &operator=(const Stepping &) = delete;
-    int &process;
+    bool began() const { return began_; }
+
+  private:
+    std::atomic<int> &process_;
+    bool began_;
 };
 
 // Whether a list, tuple or dict holds no other container; false for anything else.
@@ -125,12 +136,13 @@ class Plan {
     py::list names_;
     Roles roles_;
     std::vector<Py_ssize_t> group_sizes_;
-    int stepping_ = -1;  // the process that is in a step, by its fork_count; a step does not go on in a forked child
+    // The process that is in a step, by its fork_count; a step does not go on in a forked child.
+    std::atomic<int> stepping_{-1};
     std::vector<Entry> entries_;
+    Executor executor_;
     Counters counters_;
     arrays::MemoryOverlap memory_;
     GroupOptions group_options_;
-    Executor executor_;
     // Gradients that are not NumPy arrays, as read: the parts of a sparse gradient, or an array; None for the others.
     // One for each parameter; empty if all are arrays.
     std::vector<py::object> other_grads_;

@@ -60,34 +60,35 @@ bool names_match(const py::object &found, const py::list &known, Py_ssize_t star
 }  // namespace
 
 void check_params(const std::string &rule, const py::list &params, const py::list &names, std::size_t first) {
+    const RuleInfo &known = find_rule(rule);
     std::vector<arrays::LabelledArray> outputs;
     for (std::size_t i = 0; i < params.size(); ++i) {
         const arrays::Label label = {"params", static_cast<Py_ssize_t>(first + i), &names,
                                      static_cast<Py_ssize_t>(first)};
-        outputs.emplace_back(checked_param(find_rule(rule), params[i], label), label);
+        outputs.emplace_back(checked_param(known, params[i], label), label);
     }
     arrays::MemoryOverlap().add_outputs(outputs);
 }
 
 void Plan::add_groups(const py::list &groups, const py::list &states, const py::list &counters, const py::list &names,
                       const py::object &group_index, const py::list &pairs) {
-    const std::size_t params_before = entries_.size(), counters_before = counters_.counters.data.size();
-    const std::size_t groups_before = group_sizes_.size();
+    const std::size_t params_before = entries_.size(), counters_before = executor_.counters.data.size();
+    const std::size_t groups_before = group_sizes_.size(), outputs_before = memory_.size();
     const Commit commit(pairs);
     try {
         for (const py::handle name : names) names_.append(name);
         std::vector<arrays::LabelledArray> outputs;
         const std::vector<Py_ssize_t> sizes = add_params(groups, states, outputs);
         counters_.add(counters, entries_.size() - params_before, roles_.counter, names_, outputs);
-        executor_.counters = counters_.counters;
         group_options_.add_groups(sizes, group_index);
         group_sizes_.insert(group_sizes_.end(), sizes.begin(), sizes.end());
-        memory_.add_outputs(outputs);  // last: it cannot be undone
+        memory_.add_outputs(outputs);
+        commit.write();
     } catch (...) {
+        memory_.resize(outputs_before);
         resize(params_before, counters_before, groups_before);
         throw;
     }
-    commit.write();
 }
 
 // Adds the parameters of groups; returns their number in each group. `outputs` get all parameters, then all
@@ -113,15 +114,16 @@ std::vector<Py_ssize_t> Plan::add_params(const py::list &groups, const py::list 
 
 void Plan::resize(std::size_t params, std::size_t counters, std::size_t groups) {
     PyList_SetSlice(names_.ptr(), static_cast<Py_ssize_t>(params), PY_SSIZE_T_MAX, nullptr);
-    // Released at the end: that may run other code, and the garbage collector, which visits the entries.
-    const std::vector<Entry> released(std::make_move_iterator(entries_.begin() + static_cast<std::ptrdiff_t>(params)),
-                                      std::make_move_iterator(entries_.end()));
-    entries_.resize(params);
     executor_.tensors.resize(params);
     counters_.resize(counters);
-    executor_.counters = counters_.counters;
     group_options_.resize(params, groups);
     group_sizes_.resize(groups);
+    // To release an entry may run other code, and the garbage collector, which visits the others. Nothing is allocated
+    // here, as memory may just have run out.
+    while (entries_.size() > params) {
+        const Entry released = std::move(entries_.back());
+        entries_.pop_back();
+    }
 }
 
 int Plan::traverse(visitproc visit, void *arg) const {
@@ -133,7 +135,7 @@ int Plan::traverse(visitproc visit, void *arg) const {
 }
 
 void Plan::clear() {
-    memory_ = {};
+    memory_.resize(0);
     resize(0, 0, 0);
     group_options_.clear();
 }

@@ -76,7 +76,7 @@ bool Plan::read_other_grads(const py::tuple &grads) {
         other_grads_.resize(entries_.size(), py::none());
         arrays::Label part = label(roles_.grad, i);
         other_grads_[i] = parts_of(grad, entries_[i].param, part);
-        mapped.add(other_grads_[i], part);  // passes over what is no array
+        mapped.add(other_grads_[i], part);  // passes over objects that are not arrays
         if (!PyTuple_Check(other_grads_[i].ptr())) continue;
         const py::tuple parts(other_grads_[i]);
         part.part = ".indices";

@@ -13,7 +13,7 @@ using arrays::array_of;
 
 namespace {
 
-// Calls with a pointer to the elements; returns the result, or false if this is no contiguous array of `count`
+// Calls with a pointer to the elements; returns the result, or false if this is not a contiguous array of `count`
 // integers, or may lie in a file that has been cut short.
 template <class Call> bool with_integers(const py::handle &object, py::ssize_t count, Call call) {
     if (!PyArray_Check(object.ptr())) return false;
@@ -37,7 +37,7 @@ template <class Call> bool with_integers(const py::handle &object, py::ssize_t c
 
 // Writes the number of a line to the element at which it begins, and 0 to the others; of lines that begin at one
 // element, all but the last are empty. Line k has the elements from starts[k] up to starts[k + 1]. Returns false if
-// these are no lines of `count` elements. Another thread may change the starts.
+// these are not lines of `count` elements. Another thread may change the starts.
 template <class Integer>
 bool mark_lines(const Integer *starts, std::int64_t lines, std::int64_t count, std::int64_t *elements) {
     std::fill_n(elements, count, 0);

@@ -75,8 +75,8 @@ struct TensorMemory {
         if (layout == nullptr) return;
         const auto *const python = reinterpret_cast<const char *>(object.ptr());
         const auto *const framework = reinterpret_cast<const char *>(shape);
-        for (int line : {0, 1}) adagrad::prefetch(python + 64 * line);
-        for (int line : {-2, -1, 0, 1}) adagrad::prefetch(framework + 64 * line);
+        for (int line : {0, 1}) adagrad::prefetch(python + CACHE_LINE * line);
+        for (int line : {-2, -1, 0, 1}) adagrad::prefetch(framework + CACHE_LINE * line);
     }
 };
 

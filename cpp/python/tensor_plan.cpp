@@ -11,7 +11,7 @@ namespace adagrad {
 
 namespace {
 
-// So many tensors are fetched ahead of the one that is read: a backward pass has pushed them from the caches.
+// Tensors ahead of the one that is read are fetched: a backward pass has pushed them from the caches.
 constexpr std::size_t PREFETCH_AHEAD = 4;
 
 // Calls visit(key, value) for each item of a dict, in order, until it returns false.
@@ -165,8 +165,8 @@ bool TensorPlan::binds_like_last(const py::list &groups, const py::dict &states)
 
 int TensorPlan::step_tensors(const py::list &groups, const py::dict &states, const py::object &optimizer,
                              double grad_scale) {
-    if (is_stepping()) return STALE;
     const Stepping stepping(stepping_);
+    if (!stepping.began()) return STALE;
     other_grads_.clear();  // where the last step failed
     const bool same_options = group_options_.unchanged(groups);
     // To get a gradient may make its Python object, which may set off the garbage collector and any code with it.

@@ -1,4 +1,4 @@
-// Every rule. The kernel tables and the host's view of the rules (engine/rules.hpp) expand from this list.
+// Every rule. The kernel tables and the host's view of the rules (engine/rule_info.hpp) expand from this list.
 #pragma once
 #include "rules/memory_bound.hpp"
 #include "rules/mindspore.hpp"
@@ -7,9 +7,7 @@
 namespace adagrad {
 namespace {
 
-template <class... Rules> struct List {
-    static constexpr int size = sizeof...(Rules);
-};
+template <class... Rules> struct List {};
 
 using Catalogue = List<Torch, MindSpore, MemoryBound>;
 

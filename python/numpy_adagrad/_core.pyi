@@ -74,7 +74,15 @@ class Plan:
     # Updates a stretch of the dense elements, of all gradients end to end; the last call of a step counts it. The first
     # one reads the options for all. Returns DONE or STALE.
     def step_stretch(
-        self, groups: list[Group], grads: Any, optimizer: Any, grad_scale: float, begin: int, end: int, is_last: bool
+        self,
+        groups: list[Group],
+        grads: Any,
+        optimizer: Any,
+        grad_scale: float,
+        begin: int,
+        end: int,
+        is_first: bool,
+        is_last: bool,
     ) -> int: ...
 
 class TensorPlan(Plan):

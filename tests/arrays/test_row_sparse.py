@@ -114,7 +114,7 @@ def test_shapes_of_a_dense_array() -> None:
 def test_rows_of_different_lengths() -> None:
     ragged: Any = [[1], [2, 3]]
     for name, parts in {"indices": (ragged, np.ones(2)), "values": ([0, 1], ragged)}.items():
-        with pytest.raises(ValueError, match=f"^{name}: expected an array, got a list that is none: "):
+        with pytest.raises(ValueError, match=f"^{name}: expected an array, got a list that cannot become one: "):
             RowSparse(*parts)
 
 

@@ -13,8 +13,8 @@ from numpy_adagrad import RowSparse
 from numpy_adagrad.inputs.types import Array
 from threadpoolctl import threadpool_limits
 
-CHUNK = 8192  # one thread counts so many indices at a time, or a 64th of all
-DIGIT = 2**11  # so many rows at most are told apart in one pass
+CHUNK = 8192  # indices that one thread counts at a time, or a 64th of all
+DIGIT = 2**11  # the most rows that one pass tells apart
 
 Make: TypeAlias = Callable[[np.random.Generator], tuple[int, Array]]
 

@@ -173,7 +173,7 @@ def exact_grads(rule: str, step: int) -> list[Array | None]:
 
 
 def run_alone(rule: str, steps: int) -> Any:
-    """The optimizer of one process after so many steps."""
+    """The optimizer of one process after `steps` steps."""
     case = exact_case(rule)
     alone = case.dialect.make(case.form(case.params()), **case.options)
     for step in range(steps):

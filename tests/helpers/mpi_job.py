@@ -27,9 +27,9 @@ ENVIRONMENT = {
 def launch(
     ranks: int, path: str | Path, *arguments: object, aborts: bool = True, machines: int = 1
 ) -> subprocess.CompletedProcess[str]:
-    """Run a program on so many ranks, as the guide says: with `aborts`, an exception of one ends all.
+    """Run a program on `ranks` ranks, as the guide says: with `aborts`, an exception of one ends all.
 
-    MPICH sends messages between them as if they were on so many machines; see `mpi_ranks` for Open MPI.
+    MPICH sends messages between them as if they were on `machines` machines; see `mpi_ranks` for Open MPI.
     """
     python = [sys.executable, *(["-m", "mpi4py"] if aborts else [])]
     command = [str(MPIEXEC), "-n", str(ranks), *python, str(path), *map(str, arguments)]

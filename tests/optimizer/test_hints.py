@@ -44,7 +44,7 @@ def test_misspelt_key_of_mindspore() -> None:
         ("learning_rate", "MindSpore calls it lr"),
         ("accum", "all groups share it: give accum to the constructor"),
         ("initial_accumulator_value", "all groups share it: give accum to the constructor"),
-        ("lr_decay", "MindSpore calls it nothing: give lr as a callable or a list"),
+        ("lr_decay", "MindSpore has no such option: give lr as a callable or a list"),
     ],
 )
 def test_other_names_in_a_group_of_mindspore(key: str, hint: str) -> None:
@@ -62,7 +62,7 @@ def test_arguments_of_the_other_framework_or_misspelt() -> None:
     for name, end in (
         ("learning_rate", "; torch calls it lr"),
         ("accum", "; torch calls it initial_accumulator_value"),
-        ("loss_scale", "; torch calls it nothing: give `grad_scale` to each step"),
+        ("loss_scale", "; torch has no such option: give grad_scale to each step"),
         ("weight_deca", "; did you mean 'weight_decay'?"),
         ("momentum", ""),
     ):
@@ -106,7 +106,7 @@ def test_groups_are_added_by_an_operator(dialect: Dialect) -> None:
         (TorchAdagrad, "state_dtype", "give it to the constructor"),
         (TorchAdagrad, "max_norm", "give it to each step"),
         (MindSporeAdagrad, "grad_scale", "give it to each step"),
-        (MindSporeAdagrad, "eps", "MindSpore calls it nothing: its epsilon is fixed at 1e-8, under the root"),
+        (MindSporeAdagrad, "eps", "MindSpore has no such option: its epsilon is fixed at 1e-8, under the root"),
     ],
 )
 def test_assigned_arguments(rule: Any, name: str, cure: str) -> None:

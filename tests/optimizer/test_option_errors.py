@@ -194,14 +194,14 @@ def test_a_start_beyond_the_dtype_raises(dialect: Dialect, dtype: Any) -> None:
 @pytest.mark.parametrize(
     ("key", "hint"),
     [
-        ("learning_rate", "lr"),
-        ("accum", "initial_accumulator_value"),
-        ("loss_scale", "nothing: give `grad_scale` to each step"),
+        ("learning_rate", "torch calls it lr"),
+        ("accum", "torch calls it initial_accumulator_value"),
+        ("loss_scale", "torch has no such option: give grad_scale to each step"),
     ],
 )
 def test_mindspores_names_in_a_group_of_torch_warn(key: str, hint: str) -> None:
     group = {"params": [np.ones(3)], key: 0.1}
-    message = f"param_groups: TorchAdagrad does not read the key '{key}'; torch calls it {hint}"
+    message = f"param_groups: TorchAdagrad does not read the key '{key}'; {hint}"
     with pytest.warns(UserWarning, match=key) as caught:
         optimizer = TorchAdagrad([group])
     assert [(str(warning.message), warning.filename) for warning in caught] == [(message, __file__)]

@@ -131,6 +131,19 @@ def test_global_step_is_a_number_of_steps(value: Any, error: type[Exception], me
     raises_unchanged(optimizer, error, f"global_step: {message}", lambda: setattr(optimizer, "global_step", value))
 
 
+def test_the_last_global_step() -> None:
+    """The counter wrapped around, as MindSpore's does; it could not be saved then."""
+    optimizer = MindSporeAdagrad([ones()])
+    optimizer.global_step = 2**31 - 2
+    optimizer.step([ones()])
+    assert optimizer.steps == 2**31 - 1
+    message = "global_step: expected fewer steps, got the largest number that it can count"
+    raises_unchanged(optimizer, OverflowError, message, lambda: optimizer.step([ones()]))
+    optimizer.global_step = 0
+    optimizer.step([ones()])
+    assert optimizer.steps == 1
+
+
 def test_a_negative_global_step_has_no_rate() -> None:
     """It can be written into the array."""
     optimizer = MindSporeAdagrad([ones()], learning_rate=[0.5, 0.25])

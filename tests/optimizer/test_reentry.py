@@ -91,6 +91,7 @@ def test_a_schedule_reads_the_state_of_which_it_is_a_part(dialect: Dialect, read
         active.append(dialect.make([ones()], **options))
         reads.clear()
         active[-1].step([ones()])
+        assert reads
         if read == "last_lr":
             assert reads[-1] == active[-1].last_lr
             if option == dialect.group_rate:

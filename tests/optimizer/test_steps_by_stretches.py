@@ -60,13 +60,15 @@ def test_the_bits_do_not_depend_on_how_it_is_divided(dialect: Dialect, threads: 
             assert divided.last_lr == other.last_lr
 
 
-def test_what_changes_meanwhile_counts_from_the_next_step(dialect: Dialect) -> None:
+@pytest.mark.parametrize("sizes", [[32, 38], [0, 32, 38]])
+def test_what_changes_meanwhile_counts_from_the_next_step(dialect: Dialect, sizes: list[int]) -> None:
+    """Also from the first stretch on where it is empty."""
     divided, other = (dialect.optimizer([normal(70)]) for _ in range(2))
     grads: list[Array] = [normal(70, seed=2)]
-    for number in divided._step_by_stretches(grads, [(0, 32), (1, 38)], None):
+    for number in divided._step_by_stretches(grads, enumerate(sizes), None):
         divided.param_groups[0][dialect.group_rate] = 0.25 + number
     other.step(grads)
-    other.param_groups[0][dialect.group_rate] = 1.25
+    other.param_groups[0][dialect.group_rate] = 0.25 + len(sizes) - 1
     assert contents(divided) == contents(other)
     divided.step(grads)
     other.step(grads)

@@ -43,6 +43,7 @@ path = os.path.join(tempfile.mkdtemp(dir=in_memory), "checkpoint")
 
 
 added: Any = normal(3)
+LATER = {f"b{i}": normal(3) for i in range(50)}  # so many that dicts and lists grow
 
 
 def params() -> list[Any]:
@@ -75,6 +76,10 @@ CALLS: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
     "group": (
         lambda: dialect.make([{"params": params()}]),
         lambda optimizer: optimizer.add_param_group({"params": [added]}),
+    ),
+    "many": (
+        lambda: dialect.make([{"params": [(f"a{i}", normal(3)) for i in range(40)]}]),
+        lambda optimizer: optimizer.add_param_group({"params": list(LATER.items())}),
     ),
     "construction": (params, lambda arrays: dialect.make(arrays)),
     "save": (saved, lambda optimizer: optimizer.save(path, parameters=True)),

@@ -64,7 +64,7 @@ def held(value: Any) -> Any:
 
 
 def attempt(value: Any, limit: int) -> bool:
-    """Whether the call succeeds where so many bytes more may be mapped."""
+    """Whether the call succeeds where `limit` bytes more may be mapped."""
     _, hard = resource.getrlimit(resource.RLIMIT_AS)
     resource.setrlimit(resource.RLIMIT_AS, (memory("VmSize") + limit, hard))
     try:

@@ -63,12 +63,12 @@ OURS = [
     (
         {"eps": 1e-10},
         TypeError,
-        f"{UNKNOWN} 'eps'; MindSpore calls it nothing: its epsilon is fixed at 1e-8, under the root",
+        f"{UNKNOWN} 'eps'; MindSpore has no such option: its epsilon is fixed at 1e-8, under the root",
     ),
     (
         {"lr_decay": 0.1},
         TypeError,
-        f"{UNKNOWN} 'lr_decay'; MindSpore calls it nothing: give learning_rate as a callable or a list",
+        f"{UNKNOWN} 'lr_decay'; MindSpore has no such option: give learning_rate as a callable or a list",
     ),
     ({"momentum": 0.1}, TypeError, f"{UNKNOWN} 'momentum'"),
     (

@@ -45,7 +45,7 @@ def _alarm_as_interrupt() -> Iterator[None]:
 
 
 def until_interrupted(call: Callable[[], object], seconds: float) -> None:
-    """Call again and again until the interrupt, which comes after so many seconds."""
+    """Call again and again until the interrupt, which comes after `seconds` seconds."""
 
     def repeat() -> None:
         end = perf_counter() + 20

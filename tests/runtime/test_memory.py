@@ -15,7 +15,7 @@ from helpers.dialects import START, Dialect
 from helpers.errors import raises
 from helpers.interpreters import program
 from helpers.values import bfloat16, normal
-from numpy_adagrad import _core, schedules
+from numpy_adagrad import TorchAdagrad, _core, schedules
 from numpy_adagrad.inputs.sparse import parts_of
 from numpy_adagrad.inputs.types import Array
 from scipy import sparse
@@ -25,7 +25,18 @@ SETTING = Path("/sys/kernel/mm/transparent_hugepage/enabled")
 
 @pytest.mark.parametrize("options", [{}, {"max_norm": 1.0}, {"grad_scale": 3.0}], ids=str)
 def test_a_step_on_1e8_elements_takes_less_than_a_megabyte(dialect: Dialect, options: dict[str, Any]) -> None:
-    assert int(program("peak_memory", dialect, json.dumps(options))) < 1e6
+    assert int(program("peak_memory", dialect, "dense", json.dumps(options))) < 1e6
+
+
+def test_centralized_gradients_take_8_bytes_a_row() -> None:
+    rows = 100_000_000 // 16
+    assert 7 * rows < int(program("peak_memory", "mindspore", "rows", "{}")) < 8 * rows + 1e6
+
+
+@pytest.mark.parametrize("options", [{}, {"max_norm": 1.0}], ids=str)
+@pytest.mark.parametrize("case", ["separate", "repeated"])
+def test_a_sparse_gradient_takes_up_to_100_bytes_an_index(dialect: Dialect, case: str, options: dict[str, Any]) -> None:
+    assert int(program("peak_memory", dialect, case, json.dumps(options))) < 100 * (2**19 + 1) + 10 * 2**20
 
 
 @pytest.mark.parametrize("form", ["coo", "csr", "csc"])
@@ -58,9 +69,10 @@ DTYPES = ["float16", bfloat16, "float32", "float64", "complex64", "complex128"]
 def test_fill(dtype: npt.DTypeLike, length: int) -> None:
     """As NumPy fills, whichever thread writes which part."""
     value = np.array(0.1 + (0.7j if np.dtype(dtype).kind == "c" else 0), dtype)
-    array = np.empty(length, dtype)
-    _core.fill(array, value)
-    assert_same_bits(array, np.full(length, value))
+    # A complex number may begin where one of its parts would.
+    for array in (np.empty(length, dtype), np.empty(2 * length + 1, value.real.dtype)[1:].view(dtype)[:length]):
+        _core.fill(array, value)
+        assert_same_bits(array, np.full(length, value))
 
 
 def test_accumulators_have_the_layout_of_their_parameters(dialect: Dialect) -> None:
@@ -68,6 +80,13 @@ def test_accumulators_have_the_layout_of_their_parameters(dialect: Dialect) -> N
     for param, accum in zip(params, dialect.accumulators(dialect.make(params)), strict=True):
         assert_same_bits(accum, np.full(param.shape, START))
         assert accum.flags.f_contiguous == (param.flags.fnc or param.ndim < 2)
+
+
+def test_accumulators_of_complex_parameters_begin_where_they_do() -> None:
+    param = np.ones(2 * 20_000 + 1, np.float32)[1:].view(np.complex64)
+    start = 0.5
+    optimizer = TorchAdagrad([param], initial_accumulator_value=start)
+    assert_same_bits(optimizer.state[0]["sum"], np.full(param.shape, start + start * 1j, np.complex64))
 
 
 ORDERS: list[Literal["C", "F"]] = ["C", "F"]
@@ -140,18 +159,27 @@ def test_an_optimizer_to_which_its_schedule_refers_is_collected(dialect: Dialect
     assert found() is None
 
 
+def assert_collected(plan: Any) -> None:
+    """Only the collector releases the plan and what lies beside it."""
+
+    class Marker: ...
+
+    marker = Marker()
+    found = weakref.ref(marker)
+    holder: list[Any] = [plan, marker]
+    holder.append(holder)
+    del plan, marker, holder
+    assert found() is not None
+    gc.collect()
+    assert found() is None
+
+
 @pytest.mark.parametrize("kind", [_core.Plan, _core.TensorPlan])
 def test_the_garbage_collector_meets_a_plan_that_was_never_made(kind: Any) -> None:
     plan = kind.__new__(kind)
     assert any(found is plan for found in gc.get_referrers(kind))
-    holder = [plan]
-    holder.append(holder)  # only the collector releases it
-    del plan, holder
-    gc.collect()
+    assert_collected(plan)
 
 
 def test_the_garbage_collector_releases_a_plan_without_groups() -> None:
-    holder: list[Any] = [_core.Plan("memory_bound", ("params", "states", "grads", "counters"))]
-    holder.append(holder)
-    del holder
-    gc.collect()
+    assert_collected(_core.Plan("memory_bound", ("params", "states", "grads", "counters")))

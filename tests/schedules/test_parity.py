@@ -62,7 +62,7 @@ def test_one_cycle_of_torch(arguments: dict[str, Any]) -> None:
 
 
 def stepped(optimizer: torch.optim.Optimizer, step: Callable[[], None], count: int) -> list[float]:
-    """The rates of torch's optimizer in so many steps."""
+    """The rates of torch's optimizer in `count` steps."""
     rates = []
     for _ in range(count):
         rates.append(optimizer.param_groups[0]["lr"])
@@ -105,9 +105,7 @@ METRICS = [5, 4, 4, 3.9999, 3.99, 3.99, 3.99, 4, 5, 6, 6, 1, 1, 1, 1, 1, 1, 0, -
 
 @pytest.mark.parametrize("mode", ["min", "max"])
 @pytest.mark.parametrize("threshold_mode", ["rel", "abs"])
-@pytest.mark.parametrize(
-    "arguments", [{}, {"cooldown": 2}, {"min_lr": 0.2}, {"eps": 0.1}, {"threshold": 0.3}], ids=repr
-)
+@pytest.mark.parametrize("arguments", PLATEAUS, ids=repr)
 def test_plateau_of_torch(mode: Any, threshold_mode: Any, arguments: dict[str, Any]) -> None:
     optimizer = torch_optimizer()
     common = {"factor": 0.7, "patience": 1, "mode": mode, "threshold_mode": threshold_mode, **arguments}

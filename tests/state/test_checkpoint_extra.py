@@ -38,11 +38,11 @@ def test_extra_that_json_does_not_hold(dialect: Dialect, tmp_path: Path) -> None
     optimizer.save(path, extra={"epoch": 1})
     wrong: list[tuple[Any, str]] = [
         ([1], "extra: expected a dict, got list"),
-        ({"a": np.ones(3)}, "extra: expected what JSON holds, got another value: Object of type ndarray is not JSON"),
-        ({"a": {1, 2}}, "extra: expected what JSON holds, got another value: Object of type set is not JSON"),
+        ({"a": np.ones(3)}, "extra: expected values that JSON can hold: Object of type ndarray is not JSON"),
+        ({"a": {1, 2}}, "extra: expected values that JSON can hold: Object of type set is not JSON"),
         ({1: 1, "1": 2}, "extra: expected keys that are text, got 1"),
         ({"a": [{"b": {None: 2}}]}, "extra: expected keys that are text, got None"),
-        ({(1, 2): 3}, "extra: expected what JSON holds, got another value: keys must be str"),
+        ({(1, 2): 3}, "extra: expected values that JSON can hold: keys must be str"),
     ]
     for extra, message in wrong:
         with pytest.raises(TypeError) as caught:

@@ -165,7 +165,7 @@ ONE = [np.ones(3)]
 UNSAVABLE: list[tuple[Any, dict[Any, Any], type[Exception], str]] = [
     ({1: np.ones(3)}, {}, TypeError, "params: expected names that are text, got 1"),
     ({"\udc80": np.ones(3)}, {}, ValueError, "params: expected names that UTF-8 holds, got '\\udc80'"),
-    (ONE, {"a": {1}}, TypeError, "param_groups[0]['a']: expected an array or what JSON holds, got set"),
+    (ONE, {"a": {1}}, TypeError, "param_groups[0]['a']: expected an array or a value that JSON can hold, got set"),
     (ONE, {1: 2}, TypeError, "param_groups[0]: expected keys that are text, got 1"),
     (ONE, {"a": [{1: 2}]}, TypeError, "param_groups[0]: expected keys that are text, got 1"),
     (ONE, {"a": np.ma.ones(1)}, TypeError, "param_groups[0]['a']: expected an array without a mask, got MaskedArray"),

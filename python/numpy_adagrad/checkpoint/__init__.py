@@ -16,7 +16,7 @@ CKPT = ".ckpt"  # the ending of MindSpore's own checkpoints
 
 
 def file_name(path: str | os.PathLike[str]) -> str:
-    """Return the name of a file as text; raise TypeError for what is no path."""
+    """Return the name of a file as text; raise TypeError if it is not a path."""
     try:
         return os.fsdecode(path)
     except TypeError:

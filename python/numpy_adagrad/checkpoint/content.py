@@ -23,7 +23,7 @@ class Content:
     shared: dict[str, Array]  # arrays that belong to no parameter
     parameters: list[Array] | None
     skipped_steps: int
-    extra: Any = None  # the user's own, of what JSON holds
+    extra: Any = None  # the user's own; JSON can hold it
 
 
 def match(

@@ -119,13 +119,13 @@ def _json_of(extra: Any) -> dict[str, Any]:
     try:
         copied = dict(json.loads(json.dumps(dict(extra))))
     except (TypeError, ValueError, RecursionError) as error:
-        raise TypeError(f"extra: expected what JSON holds, got another value: {error}") from None
+        raise TypeError(f"extra: expected values that JSON can hold: {error}") from None
     _check_keys(extra, "extra")
     return copied
 
 
 def _check_keys(content: Any, label: str) -> None:
-    """Raise TypeError for a key that is no text: JSON would turn it into text, which may be a key already."""
+    """Raise TypeError for a key that is not text: JSON would turn it into text, which may be a key already."""
     waiting: list[Any] = [content]
     while waiting:
         value = waiting.pop()
@@ -139,7 +139,7 @@ def _check_keys(content: Any, label: str) -> None:
 
 
 def _plain(value: Any, label: str) -> Any:
-    """Turn an option into an array or a value that JSON holds."""
+    """Turn an option into an array or a value that JSON can hold."""
     value = to_array(value, label)
     if isinstance(value, np.ndarray):
         check_unmasked(label, value)
@@ -152,7 +152,9 @@ def _plain(value: Any, label: str) -> Any:
     try:
         json.dumps(value)
     except (TypeError, ValueError, RecursionError):
-        raise TypeError(f"{label}: expected an array or what JSON holds, got {type(value).__name__}") from None
+        raise TypeError(
+            f"{label}: expected an array or a value that JSON can hold, got {type(value).__name__}"
+        ) from None
     return value
 
 

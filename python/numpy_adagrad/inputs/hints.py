@@ -38,7 +38,7 @@ def level_of_user() -> int:
 
 
 class NoAttribute:
-    """Something that is no attribute of an optimizer, although a user may expect it: assigning it would do nothing."""
+    """A name that a user may take for an attribute of an optimizer: reading or assigning it raises AttributeError."""
 
     def __init__(self, cure: str, *, of_subclasses: bool = True) -> None:
         """A user's own subclass may have the attribute unless `of_subclasses` is True."""

@@ -47,7 +47,7 @@ def _is_plain_value(value: Any) -> bool:
 def leaves(
     items: Iterable[tuple[Any, Any]], role: str | None = None, prefix: str = "", outer: tuple[Any, ...] = ()
 ) -> Iterator[tuple[Any, Any]]:
-    """Return the names and values of all that is no container in `items`, the keys and values of a container.
+    """Return the names and values of the leaves in `items`, the keys and values of a container.
 
     With `role`, the arrays in a mapping must be the same at each look-up. `outer` are the containers around `items`.
 

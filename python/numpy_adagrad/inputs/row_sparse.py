@@ -119,7 +119,7 @@ class RowSparse:
         IndexError
             For an index that is not in ``[0, shape[0])``.
         TypeError
-            If `shape` is no tuple of dimensions.
+            If `shape` is not a tuple of dimensions.
         ValueError
             If there is not one row of shape ``shape[1:]`` for each index.
 
@@ -161,7 +161,7 @@ class RowSparse:
         Raises
         ------
         TypeError
-            If `matrix` is not a SciPy sparse array, has another format, or indices that are no integers.
+            If `matrix` is not a SciPy sparse array, or has another format or non-integer indices.
         ValueError
             If it has more dimensions, 2**63 elements or more, or index arrays that do not fit.
 

@@ -117,7 +117,9 @@ def read_array(given: npt.ArrayLike, label: str) -> Array:
     try:
         return np.asarray(given)
     except ValueError as error:
-        raise ValueError(f"{label}: expected an array, got a {type(given).__name__} that is none: {error}") from None
+        raise ValueError(
+            f"{label}: expected an array, got a {type(given).__name__} that cannot become one: {error}"
+        ) from None
 
 
 def check_range(places: Array, size: int, label: str) -> None:

@@ -98,7 +98,7 @@ def step_count(value: Any, label: str, dtype: npt.DTypeLike | None = None) -> fl
 
 
 def check_dict(label: str, value: Any) -> None:
-    """Raise TypeError if `value` is no mapping."""
+    """Raise TypeError if `value` is not a mapping."""
     if not isinstance(value, Mapping):
         raise TypeError(f"{label}: expected a dict, got {type(value).__name__}")
 

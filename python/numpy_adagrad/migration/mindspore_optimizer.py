@@ -209,7 +209,11 @@ def _check_options(opt: MindSporeAdagrad, optimizer: Any, options: list[Paramete
             for decay in (group["weight_decay"], each.decay)
         )
         check_same(f"weight_decay * loss_scale of {name!r}", ours, theirs)
-        check_same(f"a schedule as learning_rate of {name!r}", callable(group["lr"]), each.rate_name is None)
+        ours, theirs = (
+            "a schedule" if has_schedule else "a fixed rate"
+            for has_schedule in (callable(group["lr"]), each.rate_name is None)
+        )
+        check_same(f"learning_rate of {name!r}", ours, theirs)
 
 
 def _fixed_rates(opt: MindSporeAdagrad, options: list[ParameterOptions]) -> list[tuple[Any, Array]]:

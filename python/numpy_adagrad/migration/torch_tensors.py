@@ -23,7 +23,7 @@ def shared(tensor: Any, label: str) -> Array:
 
 
 def check_shareable(label: str, tensor: Any) -> None:
-    """Raise an error for what is no tensor, or one whose values are not an array in the memory of the CPU."""
+    """Raise an error unless this is a tensor whose values are an array in the memory of the CPU."""
     if not hasattr(tensor, "layout"):
         raise TypeError(f"{label}: expected a tensor, got {type(tensor).__name__}")
     if tensor.device.type != "cpu" or str(tensor.layout) != "torch.strided":

@@ -1,4 +1,4 @@
-"""The base of what is divided among ranks: each has an optimizer for its own part."""
+"""The base of optimizers and tables that are divided among ranks: each rank has an optimizer for its own part."""
 
 from __future__ import annotations
 

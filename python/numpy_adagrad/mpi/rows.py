@@ -21,7 +21,7 @@ def as_bytes(array: Array) -> Array:
 
 @cache
 def block(size: int) -> MPI.Datatype:
-    """Return a datatype of so many bytes, in which messages are counted: Open MPI's counts and places end at 2^31."""
+    """Return a datatype of `size` bytes, in which messages are counted: Open MPI's counts and places end at 2^31."""
     from mpi4py import MPI
 
     return MPI.BYTE.Create_contiguous(size).Commit()

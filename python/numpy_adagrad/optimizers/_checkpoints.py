@@ -99,7 +99,7 @@ class Checkpoints(SavedState):
         parameters : bool, default False
             Also save the parameters.
         extra : dict, optional
-            Anything else that JSON holds, such as the epoch and the state of a random generator, with keys that are
+            Anything else that JSON can hold, such as the epoch and the state of a random generator, with keys that are
             text; `load` returns it.
 
         Raises
@@ -112,7 +112,7 @@ class Checkpoints(SavedState):
 
         Notes
         -----
-        An option must be an array or a value that JSON holds: tuples become lists, keys become text. For a callable
+        An option must be an array or a value that JSON can hold: tuples become lists, keys become text. For a callable
         rate or decay, the file holds the value last used.
 
         Examples

@@ -20,7 +20,7 @@ class Copies(OptimizerState):
             self._check_tensors()
             check_files(self._bound.files)
             own = ("_lock", "_closures", "_evaluated", "_bound", "_check_shared")
-            all_params(self.param_groups)  # raises an error for what is no group
+            all_params(self.param_groups)  # raises an error unless each is a group
             # Copies of dicts and lists, as another thread may change them while they are pickled.
             kept = {key: value for key, value in _copied(self.__dict__).items() if key not in own}
             groups = [_copied(group) for group in self.param_groups]

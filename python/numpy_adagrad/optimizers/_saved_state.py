@@ -150,7 +150,7 @@ class SavedState(Copies):
         state, saved_groups = state_dict["state"], state_dict["param_groups"]
         check_dict("state", state)
         check_list("param_groups", saved_groups)
-        all_params(saved_groups)  # raises an error for what is no group
+        all_params(saved_groups)  # raises an error unless each is a group
         for k, saved in enumerate(saved_groups):
             for key in saved["params"]:
                 check_hashable(f"param_groups[{k}]['params']", key)

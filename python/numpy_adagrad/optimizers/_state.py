@@ -113,7 +113,7 @@ class OptimizerState(Locked, ABC):
 
     def _bind(self, groups: list[Group], known: dict[int, Slot]) -> None:
         """Check all parameters and make the plan of a step. A parameter without a known slot gets a new state."""
-        all_params(groups)  # raises an error for what is no group
+        all_params(groups)  # raises an error unless each is a group
         for k, group in enumerate(groups):
             for key in (*self._watched_keys, *self._added_keys):
                 if key not in group:

@@ -142,14 +142,16 @@ class Updates(Checkpoints):
         updated, and a number of real elements. An error in between leaves the step half done.
         """
         scale = 1.0 if grad_scale is None else positive_scale(grad_scale)
-        bound, begin = self._bound, 0
+        bound, begin, is_first = self._bound, 0, True
         self._scheduled.clear()
 
         def update(end: int, *, is_last: bool) -> None:
+            nonlocal is_first
             with self._lock:
                 check_files(bound.files)
-                if bound.plan.step_stretch(bound.groups, grads, self, scale, begin, end, is_last) == STALE:
+                if bound.plan.step_stretch(bound.groups, grads, self, scale, begin, end, is_first, is_last) == STALE:
                     raise RuntimeError(CHANGED_PARAMS)
+            is_first = False
 
         for index, count in stretches:
             update(begin + count, is_last=False)

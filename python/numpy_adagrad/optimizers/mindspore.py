@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from inspect import signature
-from typing import Any, ClassVar, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -40,17 +40,19 @@ from ._updates import value_after
 
 GROUP_KEYS = ("params", *OPTIONS, "param_names", "lr_name")
 HINTS = {
-    "lr": "learning_rate",
-    "initial_accumulator_value": "accum",
-    "eps": "nothing: its epsilon is fixed at 1e-8, under the root",
-    "lr_decay": "nothing: give learning_rate as a callable or a list",
+    "lr": "MindSpore calls it learning_rate",
+    "initial_accumulator_value": "MindSpore calls it accum",
+    "eps": "MindSpore has no such option: its epsilon is fixed at 1e-8, under the root",
+    "lr_decay": "MindSpore has no such option: give learning_rate as a callable or a list",
 }
-OF_ALL_GROUPS = ("accum", "initial_accumulator_value", "update_slots", "loss_scale")
 GROUP_HINTS = {
-    **{name: f"MindSpore calls it {hint}" for name, hint in HINTS.items()},
+    **HINTS,
     "learning_rate": "MindSpore calls it lr",
-    "lr_decay": "MindSpore calls it nothing: give lr as a callable or a list",
-    **{name: f"all groups share it: give {HINTS.get(name, name)} to the constructor" for name in OF_ALL_GROUPS},
+    "lr_decay": "MindSpore has no such option: give lr as a callable or a list",
+    "initial_accumulator_value": "all groups share it: give accum to the constructor",
+    **{
+        name: f"all groups share it: give {name} to the constructor" for name in ("accum", "update_slots", "loss_scale")
+    },
 }
 
 
@@ -133,7 +135,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
     _watched_keys = OPTIONS
     _scheduled_keys = ("lr", "weight_decay")
     _added_keys = ("param_names", "lr_name")
-    _foreign_names: ClassVar = {name: f"MindSpore calls it {hint}" for name, hint in HINTS.items()}
+    _foreign_names = HINTS
     learning_rate = NoAttribute("write to its groups: optimizer.param_groups[0]['lr'] = ...")
 
     def __init__(
@@ -151,7 +153,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
     ) -> None:
         for name in unknown:
             known = [*signature(MindSporeAdagrad).parameters][:-1]
-            hint = f"; {self._foreign_names[name]}" if name in HINTS else nearest(name, known)
+            hint = f"; {HINTS[name]}" if name in HINTS else nearest(name, known)
             raise TypeError(f"MindSporeAdagrad got an unexpected argument {name!r}{hint}")
         if not isinstance(accum, (float, np.floating)):
             raise TypeError(type_text("accum", "float", accum))

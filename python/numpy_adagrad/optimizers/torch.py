@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from inspect import signature
-from typing import Any, ClassVar, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -19,11 +19,11 @@ from ._slots import Allocate, Slot
 
 # Like torch, a group keeps keys that the rule does not read, but these are MindSpore's names for an option.
 HINTS = {
-    "learning_rate": "lr",
-    "accum": "initial_accumulator_value",
-    "loss_scale": "nothing: give `grad_scale` to each step",
-    "update_slots": "nothing: it always updates the accumulators",
-    "grad_centralization": "nothing: centralize the gradients yourself",
+    "learning_rate": "torch calls it lr",
+    "accum": "torch calls it initial_accumulator_value",
+    "loss_scale": "torch has no such option: give grad_scale to each step",
+    "update_slots": "torch has no such option: it always updates the accumulators",
+    "grad_centralization": "torch has no such option: centralize the gradients yourself",
 }
 
 
@@ -105,7 +105,7 @@ class TorchAdagrad(Optimizer):
     _scheduled_keys = ("lr",)
     _required_keys = ("lr", "lr_decay", "weight_decay", "eps")
     _kept_keys = ("foreach", "differentiable", "fused", "params", "param_names")
-    _foreign_names: ClassVar = {name: f"torch calls it {hint}" for name, hint in HINTS.items()}
+    _foreign_names = HINTS
 
     def __init__(
         self,
@@ -127,7 +127,7 @@ class TorchAdagrad(Optimizer):
     ) -> None:
         for name in unknown:
             known = [*signature(TorchAdagrad).parameters][:-1]
-            hint = f"; {self._foreign_names[name]}" if name in HINTS else nearest(name, known)
+            hint = f"; {HINTS[name]}" if name in HINTS else nearest(name, known)
             raise TypeError(f"TorchAdagrad got an unexpected argument {name!r}{hint}")
         _check_rate(lr)
         if sparse_weight_decay not in (None, "touched"):

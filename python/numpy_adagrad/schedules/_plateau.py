@@ -103,7 +103,7 @@ class ReduceOnPlateau:
         return value > limit
 
     def state_dict(self) -> dict[str, float]:
-        """Return what changes from call to call, as numbers that JSON holds."""
+        """Return what changes from call to call, as numbers that JSON can hold."""
         return {name: getattr(self, name) for name in STATE}
 
     def load_state_dict(self, state_dict: Mapping[str, float]) -> None:

@@ -33,7 +33,7 @@ class Random {
     std::uint64_t state_;
 };
 
-// Calls body(caller) in so many threads at once.
+// Calls body(caller) in `callers` threads at once.
 template <class Body> void run_callers(int callers, Body body) {
     std::vector<std::thread> threads;
     for (int caller = 0; caller < callers; ++caller) threads.emplace_back(body, caller);
