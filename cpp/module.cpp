@@ -50,8 +50,13 @@ std::unique_ptr<adagrad::Plan> make_plan(const std::string &rule, const py::tupl
 }
 
 std::unique_ptr<adagrad::TensorPlan> make_tensor_plan(const std::string &rule, const py::tuple &roles,
-                                                      const py::tuple &watched_keys, const py::type &tensor_type) {
-    return std::make_unique<adagrad::TensorPlan>(rule, as_roles(roles, true), watched_keys, tensor_type);
+                                                      const py::tuple &watched_keys,
+                                                      const adagrad::TensorReader &reader) {
+    return std::make_unique<adagrad::TensorPlan>(rule, as_roles(roles, true), watched_keys, reader);
+}
+
+std::unique_ptr<adagrad::TensorReader> make_reader(const py::type &tensor_type) {
+    return std::make_unique<adagrad::TensorReader>(tensor_type);
 }
 
 int step_stretch(adagrad::Plan &plan, const py::list &groups, const py::object &grads, const py::object &optimizer,
@@ -126,9 +131,14 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
         .def_property_readonly("grad_norm", &Plan::grad_norm);
     adagrad::add_step_methods(m.attr("Plan"));
 
+    using adagrad::TensorReader;
+    adagrad::def_init(py::class_<TensorReader>(m, "TensorReader", adagrad::checks_memory()), make_reader,
+                      "tensor_type"_a)
+        .def("array_over", &TensorReader::array_over, "tensor"_a, "keep"_a);
+
     using adagrad::TensorPlan;
     adagrad::def_init(py::class_<TensorPlan, Plan>(m, "TensorPlan", adagrad::is_collectable<TensorPlan>()),
-                      make_tensor_plan, "rule"_a, "roles"_a, "watched_keys"_a, "tensor_type"_a)
+                      make_tensor_plan, "rule"_a, "roles"_a, "watched_keys"_a, "reader"_a)
         .def("add_tensors", &TensorPlan::add_tensors, "params"_a, "param_states"_a, "states"_a)
         .def("step_tensors", &TensorPlan::step_tensors, "groups"_a, "states"_a, "optimizer"_a, "grad_scale"_a = 1.0)
         .def_property_readonly("updated", &TensorPlan::updated);

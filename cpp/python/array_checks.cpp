@@ -18,7 +18,10 @@ std::string shape_text(PyArrayObject *array) {
 }
 
 // A module that has been imported, or a null object.
-py::object imported(const char *name) { return dict_item(PyImport_GetModuleDict(), interned(name)); }
+py::object imported(const char *name) {
+    py::object module = dict_item(PyImport_GetModuleDict(), interned(name));
+    return module && !module.is_none() ? module : py::object();
+}
 
 // Whether an array is a MaskedArray, asked of its type: isinstance() would call its own __class__.
 bool is_masked(const py::handle &array) {
@@ -26,20 +29,6 @@ bool is_masked(const py::handle &array) {
     if (!module) return false;
     const py::object type = module.attr("MaskedArray");
     return PyType_Check(type.ptr()) && PyObject_TypeCheck(array.ptr(), reinterpret_cast<PyTypeObject *>(type.ptr()));
-}
-
-// The type number of ml_dtypes.bfloat16, which exists once ml_dtypes is imported.
-int bfloat16_number() {
-    static std::atomic<int> number{-1};
-    if (number < 0) {
-        const py::object module = imported("ml_dtypes");
-        if (!module) return -1;
-        PyArray_Descr *descr = nullptr;
-        if (PyArray_DescrConverter(module.attr("bfloat16").ptr(), &descr) == 0) throw py::error_already_set();
-        number = descr->type_num;
-        Py_DECREF(descr);
-    }
-    return number;
 }
 
 const char *numpy_name(Dtype dtype) {
@@ -84,6 +73,19 @@ std::string Label::text() const {
     const auto name = static_cast<std::size_t>(index - first_name);
     if (name < names->size()) text += " (" + shown((*names)[name]) + ")";
     return text + part;
+}
+
+int bfloat16_number() {
+    static std::atomic<int> number{-1};
+    if (number < 0) {
+        const py::object module = imported("ml_dtypes");
+        if (!module) return -1;
+        PyArray_Descr *descr = nullptr;
+        if (PyArray_DescrConverter(module.attr("bfloat16").ptr(), &descr) == 0) throw py::error_already_set();
+        number = descr->type_num;
+        Py_DECREF(descr);
+    }
+    return number;
 }
 
 Dtype dtype_of(PyArrayObject *array) {

@@ -37,6 +37,8 @@ struct Label {
 inline PyArrayObject *array_of(const py::handle &object) { return reinterpret_cast<PyArrayObject *>(object.ptr()); }
 
 Dtype dtype_of(PyArrayObject *array);
+// The type number of ml_dtypes.bfloat16, which exists once ml_dtypes is imported; otherwise -1.
+int bfloat16_number();
 bool is_complex(Dtype dtype);
 
 // Returns an array of any dtype without a mask; otherwise throws TypeError.

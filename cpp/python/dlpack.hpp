@@ -7,7 +7,7 @@ namespace adagrad::dlpack {
 
 constexpr std::uint32_t MAJOR_VERSION = 1;
 constexpr std::int32_t CPU = 1;
-constexpr std::uint8_t COMPLEX = 5;  // a code of DataType
+constexpr std::uint8_t INT = 0, FLOAT = 2, BFLOAT = 4, COMPLEX = 5;  // codes of DataType
 
 struct Device {
     std::int32_t type, index;

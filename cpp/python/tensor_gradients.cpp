@@ -6,12 +6,6 @@ namespace adagrad {
 
 using arrays::array_of;
 
-namespace {
-
-bool calls_true(const py::handle &object, const char *method) { return object.attr(method)().cast<bool>(); }
-
-}  // namespace
-
 bool TensorPlan::find_grads() {
     release_grads();  // where the last step failed
     executor_.active.clear();
@@ -41,8 +35,7 @@ void TensorPlan::read_grads() {
 // Whether a gradient needs no check but where it lies, and lies clear of all that the step writes.
 bool TensorPlan::is_like_last(const Slot &slot, const Grad &grad) {
     if (!grad.readable || !slot.grad_seen.matches_layout(grad.memory)) return false;
-    if (may_be_lazy(grad.memory) && (calls_true(grad.tensor, "is_neg") || calls_true(grad.tensor, "is_conj")))
-        return false;
+    if (is_lazy(grad.tensor, grad.memory)) return false;
     if (grad.memory.data == slot.grad_seen.data) return true;
     if (!is_aligned(grad.memory)) return false;
     const auto *const data = static_cast<const char *>(grad.memory.data);

@@ -1,7 +1,8 @@
-// Where a framework's tensor lies in memory, read by one call of C and without a new object.
+// Where a framework's tensor lies in memory, read by one call of C and without a new object of the framework.
 #pragma once
 #include <pybind11/pybind11.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <vector>
@@ -20,16 +21,25 @@ class TensorReader {
 
     // Reads an instance of the type or of a subclass. Returns false for a tensor without strided memory on the CPU.
     bool read(const py::handle &tensor, dlpack::Tensor &out) const {
-        if (api_->read(tensor.ptr(), &out) == 0) return out.device.type == dlpack::CPU;
+        if (api_->read(tensor.ptr(), &out) == 0) return out.device.type == dlpack::CPU && has_memory(out);
         PyErr_Clear();
         return false;
     }
+    // An array over the memory that a tensor has now; None if it cannot be read, or not as an array. Refers to the
+    // tensor if `keep`. The garbage collector cannot see this reference, as NumPy does not show it.
+    py::object array_over(const py::object &tensor, bool keep) const;
     // A subclass may compute its elements elsewhere.
     bool is_plain(const py::handle &object) const {
         return reinterpret_cast<PyObject *>(Py_TYPE(object.ptr())) == type_.ptr();
     }
+    const py::type &type() const { return type_; }
 
   private:
+    // A storage may have been freed, and a tensor of zeros may have none.
+    static bool has_memory(const dlpack::Tensor &tensor) {
+        return tensor.data != nullptr || std::count(tensor.shape, tensor.shape + tensor.ndim, 0) > 0;
+    }
+
     py::type type_;
     const dlpack::ExchangeApi *api_;
 };
@@ -41,7 +51,8 @@ class TensorLayout {
     bool matches(const dlpack::Tensor &tensor) const {
         if (tensor.ndim != ndim_ || !(tensor.dtype == dtype_)) return false;
         for (int i = 0; i < ndim_; ++i)
-            if (tensor.shape[i] != sizes_[i] || tensor.strides[i] != sizes_[ndim_ + i]) return false;
+            if (tensor.shape[i] != sizes_[i] || (tensor.strides[i] != sizes_[ndim_ + i] && sizes_[i] != 1))
+                return false;
         return true;
     }
 
@@ -86,5 +97,7 @@ bool is_aligned(const dlpack::Tensor &tensor);
 // Whether a tensor may be conjugated or negated lazily, which its memory does not show. A tensor is negated where it is
 // the imaginary part of a conjugated one, so that its elements are not adjacent.
 bool may_be_lazy(const dlpack::Tensor &tensor);
+// Asks the tensor, which may run other code.
+bool is_lazy(const py::handle &tensor, const dlpack::Tensor &memory);
 
 }  // namespace adagrad

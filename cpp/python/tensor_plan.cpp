@@ -26,10 +26,10 @@ template <class Visit> void each_item(const py::dict &dict, Visit visit) {
 
 }  // namespace
 
-TensorPlan::TensorPlan(const std::string &rule, Roles roles, const py::tuple &watched_keys, const py::type &tensor_type)
+TensorPlan::TensorPlan(const std::string &rule, Roles roles, const py::tuple &watched_keys, const TensorReader &reader)
     : Plan(rule, roles, watched_keys), sum_key_(interned(roles.state)), counter_key_(interned(roles.counter)),
-      reader_(tensor_type) {
-    roles_.library = tensor_type.attr("__module__").cast<std::string>();
+      reader_(reader) {
+    roles_.library = reader.type().attr("__module__").cast<std::string>();
 }
 
 void TensorPlan::add_tensors(const py::list &params, const py::list &param_states, const py::dict &states) {

@@ -8,7 +8,7 @@ namespace adagrad {
 
 class TensorPlan : public Plan {
   public:
-    TensorPlan(const std::string &rule, Roles roles, const py::tuple &watched_keys, const py::type &tensor_type);
+    TensorPlan(const std::string &rule, Roles roles, const py::tuple &watched_keys, const TensorReader &reader);
 
     // The tensors over which the arrays of `add_groups` lie. `param_states` has for each parameter the dict of its
     // accumulator and its counter, or None: such a parameter has an empty array, and gets no update. `states` is the

@@ -12,7 +12,7 @@ from . import _core
 from .inputs.tensors import to_array
 from .inputs.types import Array
 from .inputs.validation import positive_scale
-from .migration.torch_tensors import check_shareable, check_tensors, own_state
+from .migration.torch_tensors import check_not_freed, check_shareable, check_tensors, own_state
 from .optimizers.torch import TorchAdagrad
 
 try:
@@ -24,6 +24,7 @@ if not hasattr(torch.Tensor, "__dlpack_c_exchange_api__"):
 
 __all__ = ["Adagrad"]
 
+READER = _core.TensorReader(torch.Tensor)
 ROLES = ("params", "sum", "grads", "step")
 WATCHED_KEYS = (*TorchAdagrad._watched_keys, "differentiable")
 CPU = torch.device("cpu")
@@ -67,7 +68,8 @@ class Adagrad(torch.optim.Adagrad):
     differentiable : bool, default False
         True raises ValueError: autograd does not see the step.
     fused : bool, optional
-        No effect: there is one path. True and ``foreach=True`` together raise RuntimeError, as in torch.
+        There is one path, but with True, ``GradScaler`` leaves it to the step to divide by the scale, as in torch. True
+        and ``foreach=True`` together raise RuntimeError, as in torch.
 
     Raises
     ------
@@ -80,9 +82,9 @@ class Adagrad(torch.optim.Adagrad):
 
     Notes
     -----
-    A gradient may have any strides, where torch's fused step reads a strided one wrongly. ``GradScaler`` treats this
-    optimizer as a fused one: the step divides by the scale and leaves the unscaled gradients. A step counter that is
-    not float32 on the CPU (torch with another default dtype or device) is replaced by one that is.
+    A gradient may have any strides, where torch's fused step reads a strided one wrongly. A step that divides by the
+    scale of ``GradScaler`` leaves the unscaled gradients. A step counter that is not float32 on the CPU (torch with
+    another default dtype or device) is replaced by one that is.
 
     References
     ----------
@@ -102,7 +104,6 @@ class Adagrad(torch.optim.Adagrad):
     [[0.5, 1.0, 1.5]]
     """
 
-    _step_supports_amp_scaling = True  # GradScaler then sets `grad_scale` and `found_inf`
     _plan: _core.TensorPlan | None = None
     param_groups: Any
 
@@ -215,7 +216,7 @@ class Adagrad(torch.optim.Adagrad):
                 raise TypeError(f"param_groups[{k}]: expected a dict, got {type(group).__name__}")
             if not isinstance(group["params"], list):
                 group["params"] = list(group["params"])
-        plan = _core.TensorPlan("torch", ROLES, WATCHED_KEYS, torch.Tensor)
+        plan = _core.TensorPlan("torch", ROLES, WATCHED_KEYS, READER)
         groups: list[dict[str, Any]] = [{"params": []} for _ in self.param_groups]
         sums: list[Array] = []
         steps: list[Array] = []
@@ -254,8 +255,10 @@ class Adagrad(torch.optim.Adagrad):
         """Return a gradient as an array, or the indices and values of a sparse one and whether they are elements."""
         label = f"grads[{index}]"
         grad = grad.detach()
+        if grad._is_zerotensor():  # as the derivative of a sign, which has no memory
+            grad = torch.zeros_like(grad)
         if not grad.is_sparse:
-            return _array(grad.resolve_conj().resolve_neg(), label)
+            return _array(grad.resolve_conj().resolve_neg(), label, keep=True)
         if group["weight_decay"] != 0:
             raise RuntimeError("weight_decay option is not compatible with sparse gradients")
         dims = grad.sparse_dim()
@@ -267,19 +270,26 @@ class Adagrad(torch.optim.Adagrad):
         if dims != 1:
             strides = torch.tensor(torch.empty(grad.shape, device="meta").stride(), device="cpu")
             indices = (indices * strides[:, None]).sum(0, keepdim=True)
-        return _array(indices[0], label), _array(grad._values(), label), dims == grad.dim()
+        return _array(indices[0], label, keep=True), _array(grad._values(), label, keep=True), dims == grad.dim()
 
 
-def _array(tensor: Any, label: str) -> Array:
-    """Return an array over a tensor's memory, also for a subclass whose elements lie in its own memory."""
+def _array(tensor: Any, label: str, *, keep: bool = False) -> Array:
+    """Return an array over a tensor's memory, also for a subclass whose elements lie in its own memory.
+
+    The array refers to the tensor if `keep` is True. It never holds the memory itself, which torch may replace between
+    two steps: each step looks where it is.
+    """
     if not isinstance(tensor, torch.Tensor):
         raise TypeError(f"{label}: expected a tensor, got {type(tensor).__name__}")
     if type(tensor).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__:
         raise TypeError(f"{label}: expected a tensor with memory of its own, got {type(tensor).__name__}")
-    own = tensor.detach().as_subclass(torch.Tensor)
-    check_shareable(label, own)
-    # A second storage over the same memory: NumPy forbids to resize the one that it is given.
-    array: Array = to_array(torch.from_dlpack(torch.utils.dlpack.to_dlpack(own)), label)
+    array = READER.array_over(tensor, keep)
+    if array is None:
+        own = tensor.detach().as_subclass(torch.Tensor)
+        check_shareable(label, own)
+        check_not_freed(label, own)
+        # A second storage over the same memory: NumPy forbids to resize the one that it is given.
+        array = to_array(torch.from_dlpack(torch.utils.dlpack.to_dlpack(own)), label)
     return array
 
 

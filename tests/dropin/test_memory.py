@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from helpers.dropin import parameters, set_grads
+from helpers.errors import raises
 from helpers.interpreters import succeed
 from numpy_adagrad.torch import Adagrad
 
@@ -26,6 +27,51 @@ def test_storages_can_be_resized() -> None:
     for tensor in (param.detach(), optimizer.state[param]["sum"], optimizer.state[param]["step"], param.grad):
         assert isinstance(tensor, torch.Tensor)
         tensor.untyped_storage().resize_(0)
+
+
+def test_replaced_memory_is_freed_before_the_next_step() -> None:
+    param, optimizer = stepped()
+    before = param.data.untyped_storage()
+    freed = weakref.ref(before)
+    param.data = torch.ones(3)
+    del before
+    assert freed() is None
+    optimizer.step()
+
+
+@pytest.mark.parametrize("steps", [0, 1])
+def test_a_gradient_without_memory_is_zero(steps: int) -> None:
+    """The derivative of a sign. Its address was read as one of memory: the process crashed, or wrong numbers came."""
+    (param,) = parameters([(3,)])
+    optimizer = Adagrad([param])
+    for step in range(steps):
+        set_grads([param], step)
+        optimizer.step()
+    before, total = param.detach().clone(), optimizer.state[param]["sum"].clone() if steps else torch.zeros(3)
+    param.grad = None
+    param.sgn().sum().backward()
+    assert param.grad.data_ptr() == 0
+    optimizer.step()
+    assert torch.equal(param, before)
+    assert torch.equal(optimizer.state[param]["sum"], total)
+    assert optimizer.state[param]["step"] == steps + 1
+
+
+@pytest.mark.parametrize("name", ["params", "grads", "sum", "step"])
+def test_a_tensor_whose_storage_is_freed(name: str) -> None:
+    param, optimizer = stepped()
+    state = optimizer.state[param]
+    tensor = {"params": param.detach(), "grads": param.grad, "sum": state["sum"], "step": state["step"]}[name]
+    before = param.detach().clone(), state["sum"].clone()
+    tensor.untyped_storage().resize_(0)
+    for _ in range(2):
+        raises(
+            ValueError,
+            f"{name}[0]: expected a tensor with memory, got one whose storage has been freed",
+            optimizer.step,
+        )
+    for now, then in zip((param, state["sum"]), before, strict=True):
+        assert now.untyped_storage().size() == 0 or torch.equal(now, then)
 
 
 def hooked(param: torch.Tensor, optimizer: Any) -> None:

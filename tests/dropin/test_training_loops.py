@@ -190,9 +190,12 @@ def test_averaged_models() -> None:
 
 
 @pytest.mark.parametrize("clips", [False, True])
-def test_a_grad_scaler(clips: bool) -> None:
+@pytest.mark.parametrize("fused", [None, True])
+def test_a_grad_scaler(clips: bool, fused: bool | None) -> None:
+    """As with torch's optimizer, only a fused step is left to divide by the scale: Lightning forbids it to clip."""
     models = networks()
-    opts = optimizers(*models)
+    opts = Adagrad(models[0].parameters(), lr=0.1, fused=fused), optimizers(*models)[1]
+    assert hasattr(opts[0], "_step_supports_amp_scaling") == bool(fused)
     for model, optimizer in zip(models, opts, strict=True):
         scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10, growth_interval=2)
         for step in range(STEPS):

@@ -55,13 +55,13 @@ ERRORS: dict[str, tuple[dict[str, Any], Callable[[], Any], type[Exception], str]
         {"learning_rate": lambda step: 0.5},
         theirs_of,
         ValueError,
-        "a schedule as learning_rate of 'a': expected True, got False",
+        "learning_rate of 'a': expected a schedule, got a fixed rate",
     ),
     "rate that is none": (
         {},
         lambda: theirs_of(learning_rate=TableSchedule(np.ones(9, np.float32))),
         ValueError,
-        "a schedule as learning_rate of 'a': expected False, got True",
+        "learning_rate of 'a': expected a fixed rate, got a schedule",
     ),
     "list of rates": (
         {"learning_rate": [0.5, 0.25]},

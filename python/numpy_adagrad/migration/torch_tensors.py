@@ -19,6 +19,7 @@ def shared(tensor: Any, label: str) -> Array:
     """Return an array over a tensor's memory."""
     check_shareable(label, tensor)
     array: Array = to_array(tensor, label)
+    check_not_freed(label, tensor)
     return array
 
 
@@ -30,6 +31,12 @@ def check_shareable(label: str, tensor: Any) -> None:
         raise ValueError(f"{label}: expected a strided tensor on the CPU, got {tensor.layout} on {tensor.device}")
     if tensor.is_conj() or tensor.is_neg():
         raise ValueError(f"{label}: expected a tensor with its own values, got a conjugated or negated view")
+
+
+def check_not_freed(label: str, tensor: Any) -> None:
+    """Raise ValueError for a tensor whose storage has been resized to nothing."""
+    if tensor.numel() and not tensor.data_ptr():
+        raise ValueError(f"{label}: expected a tensor with memory, got one whose storage has been freed")
 
 
 def check_tensors(state_dict: Any) -> None:
