@@ -126,7 +126,7 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
         .def("is_current", &Plan::is_current, "groups"_a)
         .def("step_stretch", &step_stretch, "groups"_a, "grads"_a, "optimizer"_a, "grad_scale"_a, "begin"_a, "end"_a,
              "is_first"_a, "is_last"_a)
-        .def("guard", &Plan::guard, "function"_a)
+        .def("call_as_step", &Plan::call_as_step, "function"_a)
         .def_property_readonly("is_stepping", &Plan::is_stepping)
         .def_property_readonly("grad_norm", &Plan::grad_norm);
     adagrad::add_step_methods(m.attr("Plan"));

@@ -156,11 +156,13 @@ DtypeCombo dtype_combo(PyArrayObject *param, PyArrayObject *state, PyArrayObject
         if (one.param == dtype_of(param) && one.state == dtype_of(state) && one.grad == dtype_of(grad))
             return one.combo;
     const std::string wanted = numpy_name(dtype_of(param));
+    const std::string expected = label.text() + ": expected " + wanted + ", got " + dtype_name(grad);
+    if (is_complex(dtype_of(grad)) && !is_complex(dtype_of(param)))
+        throw py::type_error(expected + ", whose imaginary part has no parameter; take its real part");
     const std::string cast = !label.library.empty() ? ".to(" + std::string(label.library) + "."
                              : wanted == "bfloat16" ? ".astype(ml_dtypes."
                                                     : ".astype(np.";
-    throw py::type_error(label.text() + ": expected " + wanted + ", got " + dtype_name(grad) + "; cast it with " +
-                         cast + wanted + ")");
+    throw py::type_error(expected + "; cast it with " + cast + wanted + ")");
 }
 
 StridedView view_of(PyArrayObject *array, bool reversed) {

@@ -17,21 +17,31 @@ bool is_plain_number(PyObject *value) {
     return PyFloat_CheckExact(value) || PyLong_CheckExact(value) || PyBool_Check(value);
 }
 
-double number(const py::object &value, const char *name) {
+// What messages call an option.
+struct OptionLabel {
+    const char *name;
+    std::ptrdiff_t group = -1;  // in whose dict the option stands; -1 for one that the optimizer gives
+
+    std::string text() const {
+        return group < 0 ? name : "param_groups[" + std::to_string(group) + "]['" + name + "']";
+    }
+};
+
+double number(const py::object &value, const OptionLabel &label) {
     if (is_plain_number(value.ptr())) {
         const double result = PyFloat_AsDouble(value.ptr());
         if (result != -1 || PyErr_Occurred() == nullptr) return result;
         PyErr_Clear();
     }
-    return py::module_::import("numpy_adagrad.inputs.validation").attr("number")(value, name).cast<double>();
+    return py::module_::import("numpy_adagrad.inputs.validation").attr("number")(value, label.text()).cast<double>();
 }
 
-bool flag(const py::object &value, const char *name) {
+bool flag(const py::object &value, const OptionLabel &label) {
     const int set = PyObject_IsTrue(value.ptr());
     if (set >= 0) return set != 0;
     if (PyErr_ExceptionMatches(PyExc_Exception) == 0) throw py::error_already_set();
     PyErr_Clear();
-    return py::module_::import("numpy_adagrad.inputs.validation").attr("flag")(value, name).cast<bool>();
+    return py::module_::import("numpy_adagrad.inputs.validation").attr("flag")(value, label.text()).cast<bool>();
 }
 
 std::vector<std::int32_t> indices_of(const py::object &object) {
@@ -70,7 +80,7 @@ double value_after(const py::object &steps, const py::object &schedule, const py
         return PyObject_Vectorcall(schedule.ptr(), arguments, 2, nullptr);
     }));
     if (!value) throw py::error_already_set();
-    return number(value, name);
+    return number(value, {name});
 }
 
 }  // namespace
@@ -107,9 +117,13 @@ GroupOptions::Given GroupOptions::given_for(std::size_t param, const py::list &g
             given.schedules.emplace_back(i, std::move(value));
             continue;
         }
-        if (!value) value = value_of(group, names_[i]);
+        OptionLabel label{option.name};
+        if (!value) {
+            value = value_of(group, names_[i]);
+            label.group = static_cast<std::ptrdiff_t>(group_of_[param]);
+        }
         if (!value) throw py::key_error(option.name);
-        given.values[i] = option.is_flag ? flag(value, option.name) : number(value, option.name);
+        given.values[i] = option.is_flag ? flag(value, label) : number(value, label);
     }
     return given;
 }

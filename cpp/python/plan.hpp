@@ -82,8 +82,8 @@ class Plan {
     // Whether the caller is inside a step: schedules and sparse gradients run other people's code there.
     bool is_stepping() const { return stepping_ == fork_count(); }
 
-    // Calls a function that makes arrays for the plan, by other people's code: meanwhile it counts as stepping.
-    void guard(const py::function &function) {
+    // Calls a function that makes arrays for the plan, by other people's code: meanwhile the plan counts as stepping.
+    void call_as_step(const py::function &function) {
         const Stepping stepping(stepping_);
         function();
     }

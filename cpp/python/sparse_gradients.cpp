@@ -96,7 +96,7 @@ void Plan::bind_sparse(std::size_t index, const py::tuple &parts) {
     if (PyArray_NDIM(param) == 0)
         throw py::value_error(whole.text() + ": expected an array, as the parameter has no rows");
     if (arrays::is_complex(arrays::dtype_of(param)))
-        throw py::type_error(whole.text() + ": expected an array, as the parameter is complex");
+        throw py::type_error(whole.text() + ": expected a dense array, as the parameter is complex");
     const bool elementwise = parts[2].cast<bool>();
 
     part.part = values_part(parts);

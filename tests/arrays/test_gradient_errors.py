@@ -40,7 +40,11 @@ GRADIENTS = {
     "int": (lambda g: g.astype(np.int64), TypeError, "expected float32, got int64" + CAST),
     "float64": (lambda g: g.astype(np.float64), TypeError, "expected float32, got float64" + CAST),
     "longdouble": (lambda g: g.astype(np.longdouble), TypeError, f"expected float32, got {LONG}" + CAST),
-    "complex": (lambda g: g.astype(np.complex64), TypeError, "expected float32, got complex64" + CAST),
+    "complex": (
+        lambda g: g.astype(np.complex64),
+        TypeError,
+        "expected float32, got complex64, whose imaginary part has no parameter; take its real part",
+    ),
     "structured": (lambda g: g.astype([("x", "f4")]), TypeError, "expected float32, got void32" + CAST),
     "void_scalar": (lambda g: np.void(b"abcd"), TypeError, "expected float32, got void32" + CAST),
     "shape": (lambda g: g[..., np.newaxis], ValueError, "expected shape {0}, got {1}"),

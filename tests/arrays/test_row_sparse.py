@@ -181,3 +181,8 @@ def test_index_arrays_of_another_length(dialect: Dialect) -> None:
     matrix.data = matrix.data[:-1]
     with pytest.raises(ValueError, match=r"\.indices: expected shape \(11,\), got \(12,\)"):
         optimizer.step([matrix])
+
+
+def test_an_empty_array_of_indices() -> None:
+    """NumPy makes an empty list an array of float64."""
+    assert RowSparse(np.array([]), np.ones((0, 2))).indices.dtype == np.int64

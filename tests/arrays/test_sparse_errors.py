@@ -44,6 +44,7 @@ def with_indices(dtype: str) -> RowSparse:
 
 # The gradient of a table of shape (4, 3), the exception, the message after the gradient's label.
 CSR = sparse.csr_array(np.ones((4, 3), np.float32))
+FORMAT, TO_CSR = "expected the format csr, csc or coo, got", "; convert it with .tocsr()"
 GRADIENTS = {
     "index too high": (RowSparse([0, 4], ONES), IndexError, ".indices: expected rows in [0, 4), got 4 at position 1"),
     "index negative": (RowSparse([-1, 9], ONES), IndexError, ".indices: expected rows in [0, 4), got -1 at position 0"),
@@ -88,8 +89,16 @@ GRADIENTS = {
         ".values: expected float32, got int64; cast it with .astype(np.float32)",
     ),
     "matrix shape": (CSR.T.tocsr(), ValueError, ": expected shape (4, 3), got (3, 4)"),
-    "matrix format": (CSR.tolil(), TypeError, ": expected the format csr, csc or coo, got lil"),
-    "no array of values": (CSR.todok(), TypeError, ": expected the format csr, csc or coo, got dok"),
+    "matrix format": (
+        CSR.tolil(),
+        TypeError,
+        f": {FORMAT} lil{TO_CSR}",
+    ),
+    "no array of values": (
+        CSR.todok(),
+        TypeError,
+        f": {FORMAT} dok{TO_CSR}",
+    ),
     "column too high": (coo([0, 1], [0, 3]), IndexError, ".coords[1]: expected indices in [0, 3), got 3 at position 1"),
     "column negative": (
         coo([1, 1], [-1, 0]),
@@ -205,7 +214,7 @@ def test_elements_of_a_table_that_says_a_wrong_shape(dialect: Dialect, monkeypat
 
 PARAMETERS = {
     "no rows": (np.float64, (), ValueError, "expected an array, as the parameter has no rows"),
-    "complex": (np.complex128, (3,), TypeError, "expected an array, as the parameter is complex"),
+    "complex": (np.complex128, (3,), TypeError, "expected a dense array, as the parameter is complex"),
 }
 
 
@@ -256,8 +265,8 @@ def test_from_scipy() -> None:
     entries = sparse.coo_array((np.array([1.0, 2, 4, 8]), ([3, 0, 3, 3], [1, 2, 1, 0])), (5, 3))
     for wrong, error, message in (
         (np.ones((2, 2)), TypeError, "matrix: expected a sparse array of SciPy, got ndarray"),
-        (entries.tolil(), TypeError, "matrix: expected the format csr, csc or coo, got lil"),
-        (entries.todok(), TypeError, "matrix: expected the format csr, csc or coo, got dok"),
+        (entries.tolil(), TypeError, f"matrix: {FORMAT} lil{TO_CSR}"),
+        (entries.todok(), TypeError, f"matrix: {FORMAT} dok{TO_CSR}"),
         (
             sparse.coo_array(np.ones((2, 1, 3))),
             ValueError,

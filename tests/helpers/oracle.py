@@ -148,11 +148,6 @@ def torch_update(
     store(param, p)
 
 
-def rate_among_schedules(rate: float) -> np.float32:
-    """The rate that MindSpore uses in place of a fixed one when another group's rate is a schedule."""
-    return np.float32(rate) + np.float32(1) - np.float32(1)
-
-
 @np.errstate(all="ignore")
 def mindspore_update(
     param: Array,

@@ -22,7 +22,7 @@ def test_renamed_parameters(dialect: Dialect) -> None:
     assert optimizer.names == ["v", "x"]
     message = "grads[1] ('x'): expected shape (6,), got (5,)"
     raises_unchanged(optimizer, ValueError, message, lambda: optimizer.step([normal(4), normal(5)]))
-    unknown = "grads: expected one for each parameter (None for no gradient), got none for 'x'"
+    unknown = "grads: expected one for each parameter (None for no gradient), got none for 'x', but one for 'w'"
     raises_unchanged(optimizer, KeyError, unknown, lambda: optimizer.step({"v": None, "w": normal(6)}))
     before = w.copy()
     optimizer.step({"x": normal(6), "v": None})
@@ -74,6 +74,7 @@ def test_names_that_do_not_fit(dialect: Dialect) -> None:
         (["w", "w"], ValueError, "params: expected unique names, got 'w' twice"),
         (["w"], ValueError, "param_groups[0]['param_names']: expected 2 names, got 1"),
         (np.array(["v", "w"]), TypeError, "param_groups[0]['param_names']: expected a list, got ndarray"),
+        (None, TypeError, "param_groups[0]['param_names']: expected a list, got NoneType"),
     ):
         optimizer.param_groups[0]["param_names"] = names
         raises(error, message, lambda: optimizer.step(grads))

@@ -162,6 +162,7 @@ def test_schedulers_of_torch() -> None:
     raises(TypeError, message, lambda: TorchAdagrad([ones()], lr=scheduler))
     optimizer = TorchAdagrad([ones()])
     optimizer.param_groups[0]["lr"] = scheduler
+    message = message.replace("lr", "param_groups[0]['lr']")
     raises_unchanged(optimizer, TypeError, message, lambda: optimizer.step([ones()]))
     message = (
         "learning_rate: expected a number, a sequence, a 1-dimensional array or a callable, got StepLR" + SCHEDULES

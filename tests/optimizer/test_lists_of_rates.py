@@ -22,6 +22,8 @@ from numpy_adagrad import MindSporeAdagrad
             TypeError,
             "expected a number, a sequence, a 1-dimensional array or a callable, got ndarray of dtype [('a', '<f4')]",
         ),
+        (b"0.1", TypeError, "expected a number, a sequence, a 1-dimensional array or a callable, got bytes"),
+        ({0.5, 0.25}, TypeError, "expected a number, a sequence, a 1-dimensional array or a callable, got set"),
     ],
 )
 def test_learning_rates_of_mindspore_that_are_none(rates: Any, error: type[Exception], message: str) -> None:

@@ -152,7 +152,7 @@ def test_errors(dialect: Dialect) -> None:
          "grads: expected the names of the parameters, got 'in.c'"),
         ({"in": {"W": normal(2), "b": None}, "out": None}, ValueError,
          "grads[0] ('in.W'): expected shape (3,), got (2,)"),
-        ([(normal(3), normal(2)), normal(4)], KeyError, f"{none}'in.W'"),
+        ([(normal(3), normal(2)), normal(4)], KeyError, f"{none}'in.W', but one for '0.0'"),
     ):  # fmt: skip
         raises_unchanged(optimizer, error, message, lambda: optimizer.step(grads))  # noqa: B023
     for wrong, message in (

@@ -150,7 +150,8 @@ def test_a_schedule_of_mindspore_where_none_is_expected(dialect: Dialect) -> Non
 def test_an_integer_beyond_float64_that_is_written_to_a_group(dialect: Dialect) -> None:
     optimizer = dialect.make([np.ones(3)])
     optimizer.param_groups[0][dialect.group_rate] = 10**400
-    message = f"{dialect.rate}: expected a number within float64, got a larger one"
+    label = "param_groups[0]['lr']" if dialect.optimizer is TorchAdagrad else dialect.rate
+    message = f"{label}: expected a number within float64, got a larger one"
     raises_unchanged(optimizer, ValueError, message, lambda: optimizer.step([np.ones(3)]))
 
 
@@ -237,8 +238,23 @@ def test_flags_without_a_truth_value(name: str) -> None:
 def test_a_flag_without_a_truth_value_that_is_written_to_a_group() -> None:
     optimizer = TorchAdagrad([np.ones(3)])
     optimizer.param_groups[0]["maximize"] = np.array([True, False])
-    message = "maximize: expected True or False, got ndarray of shape (2,)"
+    message = "param_groups[0]['maximize']: expected True or False, got ndarray of shape (2,)"
     raises_unchanged(optimizer, TypeError, message, lambda: optimizer.step([np.ones(3)]))
+
+
+@pytest.mark.parametrize("name", ["lr", "lr_decay", "weight_decay", "eps"])
+@pytest.mark.parametrize("value", ["0.1", None, [0.1]], ids=repr)
+def test_an_option_of_a_group_that_is_no_number(name: str, value: Any) -> None:
+    """It was an error of each step only, which did not name the group."""
+    error = f"expected a number or a 1-element array, got {type(value).__name__}"
+    group = {"params": [np.ones(3)], name: value}
+    raises(TypeError, f"{name}: {error}", lambda: TorchAdagrad([group]))
+    optimizer = TorchAdagrad([{"params": [np.ones(2)]}, {"params": [np.ones(2)]}])
+    raises_unchanged(optimizer, TypeError, f"{name}: {error}", lambda: optimizer.add_param_group(group))
+    optimizer.param_groups[1][name] = value
+    grads = [np.ones(2), np.ones(2)]
+    message = f"param_groups[1]['{name}']: {error}"
+    raises_unchanged(optimizer, TypeError, message, lambda: optimizer.step(grads))
 
 
 def test_a_call_is_a_step_also_of_a_subclass(dialect: Dialect) -> None:

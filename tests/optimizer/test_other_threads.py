@@ -63,7 +63,7 @@ def test_gradients_may_wait_for_other_threads(dialect: Dialect, form: str) -> No
 def test_a_mapping_with_defaults_makes_no_gradient_up(dialect: Dialect) -> None:
     optimizer = dialect.optimizer({"a": ones(), "b": ones()})
     grads = defaultdict(ones, a=ones(), c=ones())
-    message = "grads: expected one for each parameter (None for no gradient), got none for 'b'"
+    message = "grads: expected one for each parameter (None for no gradient), got none for 'b', but one for 'c'"
     raises_unchanged(optimizer, KeyError, message, lambda: optimizer.step(grads))
     assert list(grads) == ["a", "c"]
 

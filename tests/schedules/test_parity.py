@@ -56,9 +56,8 @@ def test_one_cycle_of_torch(arguments: dict[str, Any]) -> None:
     expected = stepped(optimizer, scheduler.step, len(STEPS))
     rate = schedules.one_cycle(LR, len(STEPS), **arguments)
     assert [rate(step) for step in STEPS] == expected
-    assert rate(len(STEPS)) > -1  # torch too takes one step more than `total_steps`
     with pytest.raises(ValueError, match="total_steps: expected at most 40 steps, got step 41"):
-        rate(len(STEPS) + 1)
+        rate(len(STEPS))
 
 
 def stepped(optimizer: torch.optim.Optimizer, step: Callable[[], None], count: int) -> list[float]:

@@ -223,8 +223,7 @@ def test_a_large_factor_ends_at_the_rate() -> None:
 def test_a_cycle_that_is_over_changes_nothing() -> None:
     param = np.ones(3)
     optimizer = TorchAdagrad([param], lr=schedules.one_cycle(0.5, 1))
-    for _ in range(2):
-        optimizer.step([np.ones(3)])
+    optimizer.step([np.ones(3)])
     before = param.copy()
     with pytest.raises(ValueError, match="total_steps: expected at most 1 steps, got step 2"):
         optimizer.step([np.ones(3)])

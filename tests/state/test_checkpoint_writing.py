@@ -169,8 +169,33 @@ UNSAVABLE: list[tuple[Any, dict[Any, Any], type[Exception], str]] = [
     (ONE, {1: 2}, TypeError, "param_groups[0]: expected keys that are text, got 1"),
     (ONE, {"a": [{1: 2}]}, TypeError, "param_groups[0]: expected keys that are text, got 1"),
     (ONE, {"a": np.ma.ones(1)}, TypeError, "param_groups[0]['a']: expected an array without a mask, got MaskedArray"),
-    (ONE, {"a": np.array(1, "g")}, TypeError, "group.0.a: expected a dtype that safetensors holds, got float128"),
+    (ONE, {"a": np.array(1, "G")}, TypeError, "group.0.a: expected a dtype that safetensors holds, got complex256"),
 ]
+
+
+@pytest.mark.parametrize(
+    "rate", [np.longdouble(0.1), np.array([0.1], "g"), np.array(0.1, ">f4"), np.array(0.1, ">f8")], ids=repr
+)
+def test_rates_in_dtypes_of_numpy_alone(rate: Any, tmp_path: Path) -> None:
+    """The step took them, but `save` and `state_dict(tensors=True)` did not."""
+    optimizer, loaded = TorchAdagrad([np.ones(3)], lr=rate), TorchAdagrad([np.ones(3)])
+    optimizer.step([np.ones(3)])
+    optimizer.save(tmp_path / "a")
+    loaded.load(tmp_path / "a")
+    saved = optimizer.state_dict(tensors=True)["param_groups"][0]["lr"]
+    for found in (loaded.param_groups[0]["lr"], saved):
+        assert float(np.asarray(found).item()) == float(np.asarray(rate).item())
+
+
+@pytest.mark.parametrize("value", ["no", 1, None])
+def test_parameters_is_a_flag(dialect: Dialect, value: Any, tmp_path: Path) -> None:
+    """A text would be true."""
+    optimizer = dialect.make([np.ones(3)])
+    optimizer.save(tmp_path / "a", parameters=True)
+    message = f"parameters: expected True or False, got {value!r}"
+    raises_unchanged(optimizer, TypeError, message, lambda: optimizer.load(tmp_path / "a", parameters=value))
+    raises_unchanged(optimizer, TypeError, message, lambda: optimizer.save(tmp_path / "b", parameters=value))
+    assert not (tmp_path / "b").exists()
 
 
 @pytest.mark.parametrize(("params", "option", "error", "message"), UNSAVABLE, ids=[case[3] for case in UNSAVABLE])

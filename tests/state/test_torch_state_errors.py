@@ -185,7 +185,7 @@ def test_no_dict() -> None:
 
 
 def test_flags_without_a_truth_value() -> None:
-    message = "maximize: expected True or False, got ndarray of shape (2,)"
+    message = "param_groups[0]['maximize']: expected True or False, got ndarray of shape (2,)"
     optimizer = named_optimizer()
     optimizer.param_groups[0]["maximize"] = np.array([1, 0])
     grads = [np.ones(3, np.float32), None, None]

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
+from ..inputs.rounding import common
 from ..inputs.tensors import as_array, to_array
 from ..inputs.types import Array
 from ..inputs.validation import check_dict, check_unmasked
@@ -143,12 +144,12 @@ def _plain(value: Any, label: str) -> Any:
     value = to_array(value, label)
     if isinstance(value, np.ndarray):
         check_unmasked(label, value)
-        return value
+        return common(value)
     if isinstance(value, np.generic):
-        value = value.item()
+        value = common(np.asarray(value)).item()
     array = as_array(value, label)  # of JAX, for example
     if array is not None:
-        return array
+        return common(array)
     try:
         json.dumps(value)
     except (TypeError, ValueError, RecursionError):

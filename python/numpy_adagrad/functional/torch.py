@@ -87,16 +87,16 @@ def adagrad(
         if not isinstance(arrays, Iterable) or getattr(arrays, "ndim", 1) == 0:
             raise TypeError(f"{name}: expected a sequence of arrays, got {type(arrays).__name__}")
     # Each is read once: a sequence may make a new view at every look-up.
-    params, grads, state_sums, state_steps = (list(arrays) for arrays in given.values())
-    checked = {"params": params, "grads": grads, "state_sums": state_sums, "state_steps": state_steps}
-    for name, arrays in checked.items():
+    read = {name: list(arrays) for name, arrays in given.items()}
+    params, grads, state_sums, state_steps = read.values()
+    for name, arrays in read.items():
         if len(arrays) != len(params):
             raise ValueError(f"{name}: expected {len(params)} arrays, one for each parameter, got {len(arrays)}")
     for i, grad in enumerate(grads):
         if grad is None:
             raise TypeError(f"grads[{i}]: expected a NumPy array, got NoneType")
     groups = [{**options, "params": params}]
-    check_arrays((f"{name}[{i}]", array) for name, arrays in checked.items() for i, array in enumerate(arrays))
+    check_arrays((f"{name}[{i}]", array) for name, arrays in read.items() for i, array in enumerate(arrays))
     roles = ("params", "state_sums", "grads", "state_steps")
     index = np.zeros(len(params), np.int32)
     plan = _core.Plan("torch", roles)

@@ -203,7 +203,10 @@ def _by_name(grads: Mapping[Any, Any], names: Collection[Any]) -> list[Any]:
         grads = _without_layers(grads, missing)
         missing = [name for name in missing if name not in grads]
     if missing:
-        raise KeyError(f"grads: expected one for each parameter (None for no gradient), got none for {missing[0]!r}")
+        known = set(names)
+        other = next((f", but one for {name!r}" for name in grads if name not in known and grads[name] is not None), "")
+        expected = "expected one for each parameter (None for no gradient)"
+        raise KeyError(f"grads: {expected}, got none for {missing[0]!r}{other}")
     if len(grads) != len(names):
         known = set(names)
         unknown = [name for name in grads if name not in known]

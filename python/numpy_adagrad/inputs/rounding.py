@@ -22,3 +22,10 @@ def rounded(value: Any, dtype: npt.DTypeLike) -> Array:
     """Return a value as a new array of a dtype."""
     with _core.IeeeBlock(), np.errstate(all="ignore"):  # as `ieee` does, but in half the time
         return np.array(value, dtype)
+
+
+def common(array: Array) -> Array:
+    """Return an array in a dtype that all libraries have: in this machine's byte order, and of at most 64 bits."""
+    if array.dtype.char == "g":
+        return rounded(array, np.float64)
+    return array.astype(array.dtype.newbyteorder("="), copy=False)

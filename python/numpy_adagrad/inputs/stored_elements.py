@@ -24,7 +24,7 @@ def scipy_elements(matrix: Any, shape: tuple[int, ...], label: str) -> tuple[Arr
     """Return the flat indices (in C order) and the values of the stored entries, in the order of storage."""
     form, got = matrix.format, matrix.shape
     if form not in ("csr", "csc", "coo"):
-        raise TypeError(f"{label}: expected the format csr, csc or coo, got {form}")
+        raise TypeError(f"{label}: expected the format csr, csc or coo, got {form}; convert it with .tocsr()")
     values = matrix.data
     if got != shape:
         raise ValueError(f"{label}: expected shape {shape}, got {got}")
@@ -104,7 +104,7 @@ def _compressed_axes(
 def as_indices(indices: npt.ArrayLike, label: str = "indices") -> Array:
     """Return the indices of rows as an array; raise TypeError for another dtype or a mask."""
     array = read_array(indices, label)
-    if array.size == 0 and not isinstance(indices, np.ndarray):
+    if array.size == 0:  # NumPy makes an empty list an array of float64
         array = array.astype(np.int64)
     if array.dtype not in (np.int32, np.int64):
         raise TypeError(f"{label}: expected int32 or int64, got {array.dtype}")

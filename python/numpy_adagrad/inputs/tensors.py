@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from .rounding import common
 from .types import Array
 
 
@@ -115,12 +116,12 @@ def identity(array: Any) -> Any:
 def to_tensor(array: Array | np.generic) -> Any:
     """Copy an array into a CPU tensor of torch; convert a scalar of NumPy, which torch.load rejects, into Python's."""
     if isinstance(array, np.generic):
-        return array.item()
+        return common(np.asarray(array)).item()
     try:
         import torch
     except ImportError:
         raise ImportError("tensors=True: expected torch to be installed") from None
-    copy = np.array(array, order="C", subok=False)
+    copy = np.array(common(array), order="C", subok=False)
     if copy.dtype.name != "bfloat16":
         return torch.from_numpy(copy)
     return torch.from_numpy(copy.view(np.int16)).view(torch.bfloat16)

@@ -84,6 +84,12 @@ def flag(value: Any, label: str) -> bool:
         raise TypeError(f"{label}: expected True or False, got {got}") from None
 
 
+def check_flag(label: str, value: Any) -> None:
+    """Raise TypeError for anything but True and False, which "no" would be too."""
+    if not isinstance(value, (bool, np.bool_)):
+        raise TypeError(f"{label}: expected True or False, got {value!r:.60}")
+
+
 def step_count(value: Any, label: str, dtype: npt.DTypeLike | None = None) -> float:
     """Check a number of steps, which must lie in the range of `dtype`, and convert it to a float."""
     count = number(value, label)

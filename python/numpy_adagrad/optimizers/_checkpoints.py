@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _core
 from ..inputs.types import Array, Group
-from ..inputs.validation import cast_like, step_count
+from ..inputs.validation import cast_like, check_flag, step_count
 from ._saved_state import SavedState
 from ._slots import Pairs, Slot
 
@@ -134,6 +134,7 @@ class Checkpoints(SavedState):
         """
         from .. import checkpoint
 
+        check_flag("parameters", parameters)
         with self._lock:
             content = self._saved_content(parameters=parameters, extra=extra)
             checkpoint.save(checkpoint.file_name(path), content)
@@ -185,6 +186,7 @@ class Checkpoints(SavedState):
         """
         from .. import checkpoint
 
+        check_flag("parameters", parameters)
         with self._lock:
             self._check_reentry()
             self._prepare_transfer()

@@ -77,7 +77,8 @@ def _ordered(groups: list[Group], order: list[Mapping[str, Any]]) -> list[Group]
         if id(param) not in owners:
             if any(param is one for one in wanted[:k]):
                 raise ValueError(f"order_params[{k}]: expected each parameter once, got one a second time")
-            raise ValueError(f"order_params[{k}]: expected a parameter of the groups, got another array")
+            got = "another array" if isinstance(param, np.ndarray) else f"a {type(param).__name__}"
+            raise ValueError(f"order_params[{k}]: expected a parameter of the groups, got {got}")
         group, i = owners.pop(id(param))
         if group is not last:
             runs.append({**group, "params": [], "param_names": []})
@@ -89,7 +90,8 @@ def _ordered(groups: list[Group], order: list[Mapping[str, Any]]) -> list[Group]
 
 def check_names(groups: list[Group], known: Mapping[str, int], *, grouped: bool, label: str = "params") -> None:
     """Raise an error for names that mean something else in a checkpoint; `known` has the names of earlier groups."""
-    names = dict.fromkeys(name for group in groups for name in group["param_names"])
+    lists = [group["param_names"] for group in groups if isinstance(group["param_names"], (list, tuple))]
+    names = dict.fromkeys(name for each in lists for name in each)
     for name in names:
         if not isinstance(name, str):
             raise TypeError(f"{label}: expected names that are text, got {name!r}")
@@ -138,6 +140,8 @@ def read_rate(rate: Any) -> Any:
         if isinstance(rate, Iterator):  # written to a group, which each step reads
             raise TypeError(f"{EXPECTED_RATE} {type(rate).__name__}, which can be read only once; give list(...)")
         # MindSpore takes any iterable.
+        if isinstance(rate, (bytes, bytearray, set, frozenset)):
+            raise TypeError(f"{EXPECTED_RATE} {type(rate).__name__}")
         array = np.array([number(item, f"learning_rate[{k}]") for k, item in enumerate(rate)])
     check_unmasked("learning_rate", array)
     if not is_real(array.dtype):

@@ -151,12 +151,12 @@ class OptimizerState(Locked, ABC):
         if any(id(param) in self._bound.known for param in group["params"]):
             self._refresh_plan()  # it may have left its group
         bound = self._bound
-        bound.plan.guard(lambda: self._add_groups(bound, [group], *pairs))
+        bound.plan.call_as_step(lambda: self._add_groups(bound, [group], *pairs))
 
     def _rebind(self) -> None:
         self._check_reentry(closures=False)
         bound = self._bound
-        bound.plan.guard(lambda: self._bind(bound.groups, bound.known))
+        bound.plan.call_as_step(lambda: self._bind(bound.groups, bound.known))
 
     def _refresh_plan(self) -> None:
         """Bind the parameters again if they are no longer what they were."""

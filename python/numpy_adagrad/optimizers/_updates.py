@@ -64,7 +64,9 @@ class Updates(Checkpoints):
         group = self._bound.groups[index]
         for key in self._scheduled_keys:
             value = group[key]  # once: another thread may change it
-            options[key] = value_after(index, key, value, key) if is_schedule(value, key) else value
+            is_fixed = not is_schedule(value, key)
+            label = f"param_groups[{index}][{key!r}]"
+            options[key] = number(value, label) if is_fixed else value_after(index, key, value, key)
         return options
 
     def _scheduled_value(self, k: int, key: str, schedule: Callable[[int], Any], label: str, steps: int) -> float:

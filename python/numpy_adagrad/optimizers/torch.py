@@ -174,7 +174,10 @@ class TorchAdagrad(Optimizer):
                 "initial_accumulator_value: expected the constructor's in every group, "
                 f"{self.defaults['initial_accumulator_value']}, got {initial}"
             )
-        is_schedule(filled["lr"], "lr")
+        if not is_schedule(filled["lr"], "lr"):
+            number(filled["lr"], "lr")
+        for name in ("lr_decay", "weight_decay", "eps"):
+            number(filled[name], name)
         flag(filled["maximize"], "maximize")
         check_path(filled)
         return filled

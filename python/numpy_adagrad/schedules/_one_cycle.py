@@ -21,7 +21,7 @@ class one_cycle(Schedule):
     ----------
     max_lr : float
     total_steps : int
-        More steps raise ValueError, as in torch.
+        More steps raise ValueError; torch takes one more, at a rate that may be negative.
     pct_start : float, default 0.3
     anneal_strategy : {'cos', 'linear'}
     div_factor, final_div_factor : float, default 25 and 1e4
@@ -62,8 +62,8 @@ class one_cycle(Schedule):
                 raise ValueError(f"{name}: expected a positive number, got 0")
 
     def _rate(self, step: int) -> float:
-        if step > self.total_steps:
-            raise ValueError(f"total_steps: expected at most {self.total_steps} steps, got step {step}")
+        if step >= self.total_steps:
+            raise ValueError(f"total_steps: expected at most {self.total_steps} steps, got step {step + 1}")
         first = self.max_lr / self.div_factor
         last = first / self.final_div_factor
         peak = self.pct_start * self.total_steps - 1
