@@ -19,11 +19,12 @@ Steps = Iterator[tuple[float, float]]
 """The seconds of each step, and of the step with its gradients."""
 
 
-def timed(optimizer: Any, backward: Callable[[int], object]) -> Steps:
+def timed(optimizer: Any, backward: Callable[[int], object], *, keep_grads: bool = False) -> Steps:
     """Take a step after each backward pass, which makes new gradients."""
     for i in count():
         start = time.perf_counter()
-        optimizer.zero_grad()
+        if not keep_grads:
+            optimizer.zero_grad()
         backward(i)
         middle = time.perf_counter()
         optimizer.step()
@@ -39,6 +40,18 @@ def tensors(make: Callable[[Any], Any], number: int, size: int) -> Steps:
             param.grad = torch.randn(size)
 
     return timed(make(params), set_grads)
+
+
+def moving(make: Callable[[Any], Any], number: int, size: int) -> Steps:
+    """The memory of one tensor is replaced in every step, as by ``param.data = ...``."""
+    params = [torch.randn(size, requires_grad=True) for _ in range(number)]
+    for param in params:
+        param.grad = torch.randn(size)
+
+    def move(_: int) -> None:
+        params[0].data = params[0].data.clone()
+
+    return timed(make(params), move, keep_grads=True)
 
 
 def digits(make: Callable[[Any], Any]) -> Steps:
@@ -60,6 +73,7 @@ WORKLOADS: dict[str, Callable[[Any], Steps]] = {
     "2,000 tensors of 256": lambda make: tensors(make, 2000, 256),
     "one tensor of 1e6": lambda make: tensors(make, 1, 10**6),
     "digits MLP": digits,
+    "one of 100 tensors moves": lambda make: moving(make, 100, 1000),
     "sparse embedding, 4,096 of 100,000 x 64": lambda make: embedding(make, 100_000, 64, 4096),
 }
 steps: Steps

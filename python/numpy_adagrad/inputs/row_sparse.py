@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .rounding import ieee, rounded
-from .stored_elements import as_indices, check_mapped, check_range, is_scipy, read_array, scipy_elements
+from .stored_elements import as_indices, check_indices, check_mapped, is_scipy, read_array, scipy_elements
 from .tensors import tensor_rows
 from .types import Array, Number
 from .validation import check_shape, number
@@ -137,7 +137,7 @@ class RowSparse:
         if dense.ndim == 0:
             raise ValueError("shape: expected at least one dimension, got ()")
         self._check_rows(dense.shape[1:])
-        check_range(self.indices, len(dense), "indices")
+        check_indices(self.indices, len(dense), "indices")
         with ieee():
             np.add.at(dense, self.indices, self.values)
         return dense

@@ -67,7 +67,7 @@ def _checked_elements(matrix: Any, shape: tuple[int, ...], count: int, label: st
             raise ValueError(f"{label}.coords: expected {len(shape)} arrays, got {len(axes)}")
         for (name, places), size in zip(arrays.items(), shape, strict=True):
             check_shape(f"{label}.{name}", (count,), places.shape)
-            check_range(places, size, f"{label}.{name}")
+            check_indices(places, size, f"{label}.{name}")
     else:
         axes = _compressed_axes(arrays, shape, count, label, by_column=matrix.format == "csc")
     elements = np.zeros(count, np.int64)
@@ -94,7 +94,7 @@ def _compressed_axes(
         raise ValueError(f"{label}.indptr: expected ascending values, got a descent")
     if indptr[0] != 0 or indptr[-1] != count:
         raise ValueError(f"{label}.indptr: expected values from 0 to {count}, got {indptr[0]} to {indptr[-1]}")
-    check_range(indices, size, f"{label}.indices")
+    check_indices(indices, size, f"{label}.indices")
     if not lines:
         return [indices]
     rows = np.repeat(np.arange(lines[0]), np.diff(indptr).astype(np.int64))
@@ -122,7 +122,7 @@ def read_array(given: npt.ArrayLike, label: str) -> Array:
         ) from None
 
 
-def check_range(places: Array, size: int, label: str) -> None:
+def check_indices(places: Array, size: int, label: str) -> None:
     """Raise IndexError for the first index that is not in [0, size)."""
     if len(places) and not 0 <= places.min() <= places.max() < size:
         position = int(np.argmax((places < 0) | (places >= size)))

@@ -94,14 +94,15 @@ def eps_text(spec: Spec, target: Rule, eps: Eps) -> str:
     least, greatest = update_ratio(*both, start)
     bound = difference(*both, start)
     if bound <= NEAR:
-        amount = f"differ by at most {rounded(bound, ROUND_CEILING)} of those of {names[0]}"
+        amount = f"differ by at most {three_digits(bound, ROUND_CEILING)} of those of {names[0]}"
     else:
-        amount = f"are {rounded(least, ROUND_FLOOR)} to {rounded(greatest, ROUND_CEILING)} times those of {names[0]}"
+        from_to = f"{three_digits(least, ROUND_FLOOR)} to {three_digits(greatest, ROUND_CEILING)}"
+        amount = f"are {from_to} times those of {names[0]}"
         if near_threshold(*both) < math.inf:
             amount += f", and differ by at most {NEAR:.0%} for accumulators of at least {near_threshold(*both):g}"
     text = f" Where accumulators start at {start:g}, updates of {names[1]} {amount}."
     if equality_threshold(*both) < math.inf:
-        least_equal = rounded(equality_threshold(*both), ROUND_CEILING)
+        least_equal = three_digits(equality_threshold(*both), ROUND_CEILING)
         text += f" For accumulators of at least {least_equal}, neither eps changes a float32 result."
     divides_by_zero = [
         start == one.value == 0 and not rule.skips_zero_accumulators
@@ -113,7 +114,7 @@ def eps_text(spec: Spec, target: Rule, eps: Eps) -> str:
     return text
 
 
-def rounded(value: float, direction: str) -> str:
+def three_digits(value: float, direction: str) -> str:
     """Write three digits that are no less, or no more, than the first nine of the value."""
     nine = Context(prec=9).create_decimal(value)
     return f"{float(Context(prec=3, rounding=direction).plus(nine)):g}"

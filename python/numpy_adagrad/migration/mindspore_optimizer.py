@@ -16,7 +16,7 @@ from ..inputs.validation import check_fit, check_kind, check_same, same_memory
 from ..optimizers._mindspore_arguments import SHARED_RATE
 from ..optimizers._mindspore_entries import check_shared_rates, rate_array
 from ..optimizers.mindspore import MindSporeAdagrad
-from .mindspore_options import ParameterOptions, default_rate, read_options, read_rate
+from .mindspore_options import ParameterOptions, default_rate, live_options, live_rate
 from .shared_memory import SharedMemory
 
 
@@ -74,7 +74,7 @@ def from_mindspore(optimizer: Any) -> MindSporeAdagrad:
     check_kind("optimizer", optimizer, "mindspore.nn", "Adagrad")
     params = _arrays(optimizer.parameters)
     accums = dict(zip(map(id, params), _arrays(optimizer.accum), strict=True))
-    options = read_options(optimizer)
+    options = live_options(optimizer)
     ours = MindSporeAdagrad(
         _groups(optimizer, params, options),
         accum=float(optimizer.init_args["accum"]),
@@ -130,7 +130,7 @@ def to_mindspore(opt: MindSporeAdagrad, optimizer: Any) -> None:
     with opt._lock:
         opt._prepare_transfer()
         check_same("names", opt.names, [param.name for param in optimizer.parameters])
-        options = read_options(optimizer)
+        options = live_options(optimizer)
         _check_options(opt, optimizer, options)
         values = [("global_step", optimizer.global_step, opt.global_step)]
         for name, slot, param, accum in zip(opt.names, opt._slots, optimizer.parameters, optimizer.accum, strict=True):
@@ -178,7 +178,7 @@ def _groups(optimizer: Any, params: list[Array], options: list[ParameterOptions]
         shared = run[0][1]
         group: Group = {"params": [pair for pair, _ in run], "weight_decay": shared.decay}
         group["grad_centralization"] = shared.centralizes
-        groups.append({**group, "lr": read_rate(shared.rate)} if optimizer.is_group_lr else group)
+        groups.append({**group, "lr": live_rate(shared.rate)} if optimizer.is_group_lr else group)
     return groups
 
 

@@ -25,24 +25,24 @@ class ParameterOptions(NamedTuple):
         return str(self.rate.name) if hasattr(self.rate, "asnumpy") else None
 
 
-def read_options(optimizer: Any) -> list[ParameterOptions]:
-    """Read rate, decay and centralisation of each parameter."""
+def live_options(optimizer: Any) -> list[ParameterOptions]:
+    """Read the rate, decay and centralization of each parameter."""
     count = len(optimizer.parameters)
     rates = optimizer.get_lr_parameter(list(optimizer.parameters))
     decays = optimizer.weight_decay if optimizer.is_group else [optimizer.weight_decay] * count
     flags = optimizer.grad_centralization_flags if optimizer.is_group else [False] * count
     return [
-        ParameterOptions(rate, read_decay(decay, optimizer.loss_scale), bool(flag))
+        ParameterOptions(rate, live_decay(decay, optimizer.loss_scale), bool(flag))
         for rate, decay, flag in zip(rates, decays, flags, strict=True)
     ]
 
 
-def read_rate(rate: Any) -> Any:
+def live_rate(rate: Any) -> Any:
     """Return a rate as `MindSporeAdagrad` takes it: a copied array, or a callable."""
     return np.array(rate.asnumpy()) if hasattr(rate, "asnumpy") else FromCell(rate)
 
 
-def read_decay(decay: Any, loss_scale: float) -> float | FromCell:
+def live_decay(decay: Any, loss_scale: float) -> float | FromCell:
     """Return a decay as it was given. MindSpore stores it multiplied by `loss_scale`."""
     return float(decay.asnumpy()) / loss_scale if hasattr(decay, "asnumpy") else FromCell(decay.weight_decay)
 
@@ -51,7 +51,7 @@ def default_rate(optimizer: Any, options: list[ParameterOptions]) -> Any:
     """Return the rate of groups without one."""
     for each in options:
         if not optimizer.is_group_lr or each.rate_name == SHARED_RATE:
-            return read_rate(each.rate)
+            return live_rate(each.rate)
     return _not_kept if optimizer.init_learning_rate is None else optimizer.init_learning_rate
 
 

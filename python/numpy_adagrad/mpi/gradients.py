@@ -12,7 +12,7 @@ from ..inputs.containers import Grads, flat_grads
 from ..inputs.memmap import check_arrays
 from ..inputs.row_sparse import RowSparse
 from ..inputs.sparse import is_sparse
-from ..inputs.stored_elements import check_mapped, check_range, scipy_elements
+from ..inputs.stored_elements import check_indices, check_mapped, scipy_elements
 from ..inputs.tensors import as_gradient
 from ..inputs.types import Array
 from ..inputs.validation import check_shape
@@ -86,5 +86,5 @@ def read_rows(grad: RowSparse, shape: tuple[int, ...], label: str) -> SparseGrad
     check_mapped(label, {"indices": indices, "values": values})
     _core.check_array(values, f"{label}.values")
     check_shape(f"{label}.values", (len(indices), *shape[1:]), values.shape)
-    check_range(indices, shape[0], f"{label}.indices")
+    check_indices(indices, shape[0], f"{label}.indices")
     return SparseGrad(indices.astype(np.int64), values, has_rows=True)

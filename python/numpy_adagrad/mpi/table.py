@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..inputs.memmap import check_files
 from ..inputs.row_sparse import RowSparse
-from ..inputs.stored_elements import as_indices, check_is_array, check_range
+from ..inputs.stored_elements import as_indices, check_indices, check_is_array
 from ..inputs.types import Array
 from ..inputs.validation import check_shape, positive_int
 from ..optimizers._base import Optimizer
@@ -134,7 +134,7 @@ class ShardedTable(Divided):
         with agreement(self._comm, "ShardedTable.lookup"):
             check_files(self._local._bound.files)
             indices = as_indices(ids, "ids")
-            check_range(indices.reshape(-1), self._rows, "ids")
+            check_indices(indices.reshape(-1), self._rows, "ids")
         with past_agreement(self._comm):
             wanted, places = np.unique(indices.astype(np.int64), return_inverse=True)
             counts = self._counts(wanted)

@@ -131,7 +131,7 @@ def read_rate(rate: Any) -> Any:
         raise ValueError(f"{EXPECTED_RATE} {rate!r}")
     if isinstance(rate, (bool, int, float)):
         rate = number(rate, "learning_rate")
-        check_range("learning rate", rate)
+        check_legal("learning rate", rate)
         return rate
     array = any_array(rate, "learning_rate")
     if array is None:
@@ -158,7 +158,7 @@ def read_decay(decay: Any) -> Any:
     if is_schedule(decay, "weight_decay"):
         return decay
     decay = number(decay, "weight_decay")
-    check_range("weight_decay", decay)
+    check_legal("weight_decay", decay)
     return decay
 
 
@@ -197,7 +197,7 @@ def scaled_decay(decay: float, loss_scale: float) -> float:
         return float(np.float32(decay) * np.float32(loss_scale))
 
 
-def check_range(name: str, value: float) -> None:
+def check_legal(name: str, value: float) -> None:
     if not math.isfinite(value):
         raise ValueError(f"For 'Adagrad', the '{name}' must be a legal value, but got '{value}'.")
     if value < 0:

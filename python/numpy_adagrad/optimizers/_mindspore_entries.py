@@ -11,7 +11,7 @@ from ..inputs.rounding import rounded
 from ..inputs.tensors import to_array
 from ..inputs.types import Array, Group
 from ..inputs.validation import cast_like, check_dict, step_count
-from ._mindspore_arguments import ACCUM, check_range, read_rate
+from ._mindspore_arguments import ACCUM, check_legal, read_rate
 from ._slots import Slot
 
 
@@ -101,7 +101,7 @@ def _with_rate(group: Group, rate: Array | None) -> Group:
         return group
     if rate.ndim:
         return {**group, "lr": rate.copy()}
-    check_range(group["lr_name"], float(rate))
+    check_legal(group["lr_name"], float(rate))
     return {**group, "lr": float(rate)}
 
 

@@ -16,8 +16,8 @@ from ..inputs.types import Array, Group, Params
 from ..inputs.validation import check_dict, number
 from ._mindspore_arguments import (
     SHARED_RATE,
+    check_legal,
     check_names,
-    check_range,
     given_decay,
     given_rate,
     list_length,
@@ -157,7 +157,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
             raise TypeError(f"MindSporeAdagrad got an unexpected argument {name!r}{hint}")
         if not isinstance(accum, (float, np.floating)):
             raise TypeError(type_text("accum", "float", accum))
-        check_range("accum", float(accum))
+        check_legal("accum", float(accum))
         if not isinstance(update_slots, bool):
             raise TypeError(type_text("update_slots", "bool", update_slots))
         if isinstance(loss_scale, str):
@@ -165,7 +165,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
         if number(loss_scale, "loss_scale") <= 0:
             raise ValueError(value_text("loss_scale", "> 0", loss_scale))
         loss_scale = number(loss_scale, "loss_scale")
-        check_range("loss_scale", loss_scale)
+        check_legal("loss_scale", loss_scale)
         self._accum, self._update_slots, self._norm_divisor = float(accum), update_slots, loss_scale
         self.defaults = {"lr": given_rate(learning_rate), "weight_decay": given_decay(weight_decay)}
         given = read_once(params)
