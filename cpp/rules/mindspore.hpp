@@ -34,7 +34,7 @@ struct MindSpore : RuleDefaults {
 
     static bool preprocesses(const Options &o) { return o.decays || float(o.unscale) != 1; }
 
-    // MindSpore centralises a gradient only where its operator for it would be chosen.
+    // MindSpore centralizes a gradient only where its operator for it would be chosen.
     static bool takes_row_mean(const Options &o) { return o.centralizes; }
     static std::ptrdiff_t row_length(int ndim, const std::ptrdiff_t *shape) {
         if (ndim < 2 || shape[1] % 16 != 0) return 0;

@@ -231,7 +231,7 @@ def centralized(array: Array) -> None:
         (RuntimeError, "Centralization", lambda: centralized(np.ones((2, 16), np.float32))),
         (KeyError, "the key in group", lambda: nn.Adagrad([{"params": [parameter("w", singles(1))], "accum": 0.5}])),
     ],
-    ids=["empty", "complex", "centralisation", "accum in a group"],
+    ids=["empty", "complex", "centralization", "accum in a group"],
 )
 def test_mindspore_raises(error: type[Exception], words: str, action: Callable[[], object]) -> None:
     with pytest.raises(error, match=words):

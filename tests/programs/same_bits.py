@@ -92,7 +92,7 @@ def cases_of(dialect: Dialect) -> dict[str, Case]:
 
 
 def tensors(dtype: npt.DTypeLike, kinds: tuple[str, ...], seed: int) -> Iterator[Array]:
-    """Arrays of every length at every offset, large ones, and two that MindSpore can centralise.
+    """Arrays of every length at every offset, large ones, and two that MindSpore can centralize.
 
     The offsets depend on the seed, so that parameters and gradients have different ones.
     """

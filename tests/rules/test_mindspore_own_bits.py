@@ -59,7 +59,7 @@ class TestOwnBits:
     def test_frozen_accumulator(self, dtype: npt.DTypeLike, kind: str) -> None:
         run(dtype, kind, update_slots=False, weight_decay=0.1)
 
-    def test_centralised_gradients(self, dtype: npt.DTypeLike, kind: str) -> None:
+    def test_centralized_gradients(self, dtype: npt.DTypeLike, kind: str) -> None:
         run(dtype, kind, centralize=True)
         run(dtype, kind, centralize=True, weight_decay=0.1, loss_scale=3.7)
 

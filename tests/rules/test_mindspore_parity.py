@@ -58,7 +58,7 @@ def draw_arguments(rng: np.random.Generator) -> dict[str, Any]:
 
 
 def draw_group_arguments(rng: np.random.Generator) -> dict[str, Any]:
-    """Arguments that a group may override, each present half of the time. None of our shapes can be centralised."""
+    """Arguments that a group may override, each present half of the time. None of our shapes can be centralized."""
     flag = bool(rng.integers(2))
     arguments = {"lr": draw_rate(rng), "weight_decay": draw_decay(rng), "grad_centralization": (flag, flag)}
     return {name: pair for name, pair in arguments.items() if rng.integers(2)}

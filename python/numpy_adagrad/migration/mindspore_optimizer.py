@@ -31,7 +31,7 @@ def from_mindspore(optimizer: Any) -> MindSporeAdagrad:
 
     In float32 and float16, a run that switches optimizers this way has the bits of a run by MindSpore alone, except
     for subnormal numbers. Where MindSpore's CPU build departs from its documentation, this follows the documentation:
-    ``update_slots=False`` freezes the accumulators, gradient centralisation works, float64 keeps its precision.
+    ``update_slots=False`` freezes the accumulators, gradient centralization works, float64 keeps its precision.
 
     Parameters
     ----------
@@ -105,7 +105,7 @@ def to_mindspore(opt: MindSporeAdagrad, optimizer: Any) -> None:
         The source.
     optimizer : mindspore.nn.Adagrad
         The destination. Its parameters have the same names, order, shapes and dtypes. The options that MindSpore
-        compiles in, `loss_scale`, `update_slots`, decay and centralisation, must be the same, and so must the kind and
+        compiles in, `loss_scale`, `update_slots`, decay and centralization, must be the same, and so must the kind and
         length of the rates. A schedule stays in place.
 
     Raises

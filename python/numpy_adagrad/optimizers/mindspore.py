@@ -74,7 +74,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
     bfloat16, which MindSpore does not support, follows float16.
 
     Where MindSpore's CPU build departs from its documentation, this follows the documentation:
-    ``update_slots=False`` freezes the accumulator (MindSpore updates it nevertheless); gradient centralisation works
+    ``update_slots=False`` freezes the accumulator (MindSpore updates it nevertheless); gradient centralization works
     (MindSpore raises); float64 keeps float64 precision (MindSpore rounds to float32); subnormals are kept
     (MindSpore flushes them to zero in some calls).
 
