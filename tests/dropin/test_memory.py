@@ -119,6 +119,7 @@ class Parameter(torch.nn.Parameter):
         grad.note = Collects()
         return grad
 
+gc.freeze()  # what torch has made: each collection would walk through it
 optimizer = Adagrad([Parameter(torch.ones(3)) for _ in range(6)])
 for _ in range(20):
     optimizer.step()

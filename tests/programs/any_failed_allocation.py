@@ -43,7 +43,7 @@ path = os.path.join(tempfile.mkdtemp(dir=in_memory), "checkpoint")
 
 
 added: Any = normal(3)
-LATER = {f"b{i}": normal(3) for i in range(50)}  # so many that dicts and lists grow
+LATER = {f"b{i}": normal(3) for i in range(12)}  # enough to make dicts and lists grow
 
 
 def params() -> list[Any]:
@@ -78,7 +78,7 @@ CALLS: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
         lambda optimizer: optimizer.add_param_group({"params": [added]}),
     ),
     "many": (
-        lambda: dialect.make([{"params": [(f"a{i}", normal(3)) for i in range(40)]}]),
+        lambda: dialect.make([{"params": [(f"a{i}", normal(3)) for i in range(4)]}]),
         lambda optimizer: optimizer.add_param_group({"params": list(LATER.items())}),
     ),
     "construction": (params, lambda arrays: dialect.make(arrays)),
