@@ -47,8 +47,8 @@ def test_the_page_has_the_files_that_it_promises() -> None:
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the source tree with the rules of the page, built and installed into its folder `row_wise`.
 
-    The tests of all rules run with `keras`, the same without the rule that takes sparse gradients only. Baseline kernels
-    alone: to compile those of all instruction sets would take three times as long, and shows nothing of the recipe.
+    The tests of all rules run with `keras`, the same without the rule that takes sparse gradients only. The kernels are
+    the baseline ones: to compile all would take three times as long, and show nothing of the recipe.
     """
     tree = tmp_path_factory.mktemp("tree")
     for name in SOURCES:
