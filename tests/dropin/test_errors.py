@@ -93,7 +93,7 @@ ERRORS: list[tuple[Callable[[Params, Any], None], type[Exception], str]] = [
         ValueError,
         "differentiable: expected False, as autograd does not see the step, got True; torch.optim.Adagrad has it",
     ),
-    (rate, TypeError, "lr: expected a number or a 1-element array, got str"),
+    (rate, TypeError, "param_groups[0]['lr']: expected a number or a 1-element array, got str"),
 ]
 
 

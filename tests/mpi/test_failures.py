@@ -80,7 +80,9 @@ MESSAGES = {
 for kind in ("replicated", "sharded", "table"):
     for suffix in ("", "_norm"):
         MESSAGES[f"schedule_{kind}{suffix}"] = "ArithmeticError: rank {last}: only here"
-        MESSAGES[f"rate_{kind}{suffix}"] = "TypeError: rank {last}: lr: expected a number or a 1-element array, got str"
+        MESSAGES[f"rate_{kind}{suffix}"] = (
+            "TypeError: rank {last}: param_groups[0]['lr']: expected a number or a 1-element array, got str"
+        )
 # Of these, the messages also have digests of the values.
 VALUES = {"value", "debug_value", "sharded_value"}
 

@@ -150,7 +150,7 @@ def test_a_schedule_of_mindspore_where_none_is_expected(dialect: Dialect) -> Non
 def test_an_integer_beyond_float64_that_is_written_to_a_group(dialect: Dialect) -> None:
     optimizer = dialect.make([np.ones(3)])
     optimizer.param_groups[0][dialect.group_rate] = 10**400
-    label = "param_groups[0]['lr']" if dialect.optimizer is TorchAdagrad else dialect.rate
+    label = dialect.rate if dialect.optimizer is MindSporeAdagrad else f"param_groups[0]['{dialect.group_rate}']"
     message = f"{label}: expected a number within float64, got a larger one"
     raises_unchanged(optimizer, ValueError, message, lambda: optimizer.step([np.ones(3)]))
 
