@@ -98,9 +98,11 @@ void Commit::copy_values_in_targets() {
 void Commit::write() const {
     for (std::size_t i = 0; i < pairs_.size(); ++i) {
         if (write_pair(PyTuple_GET_ITEM(pairs_[i].ptr(), 0), PyTuple_GET_ITEM(pairs_[i].ptr(), 1)) == 0) continue;
-        const py::error_already_set error;
-        take_back(i);
-        throw error;
+        {
+            const py::error_scope error;  // set aside
+            take_back(i);
+        }
+        throw py::error_already_set();
     }
 }
 
@@ -108,8 +110,8 @@ void Commit::write() const {
 void Commit::take_back(std::size_t written) const {
     auto replaced = replaced_.begin();
     for (std::size_t i = 0; i <= written; ++i) {
-        PyObject *const target = PyTuple_GET_ITEM(pairs_[i].ptr(), 0), *const value =
-                                                                           PyTuple_GET_ITEM(pairs_[i].ptr(), 1);
+        PyObject *const target = PyTuple_GET_ITEM(pairs_[i].ptr(), 0);
+        PyObject *const value = PyTuple_GET_ITEM(pairs_[i].ptr(), 1);
         if (kind_of(target) == Kind::LIST && i < written) {
             const Py_ssize_t size = PyList_GET_SIZE(target);
             PyList_SetSlice(target, size - PyList_GET_SIZE(value), size, nullptr);
