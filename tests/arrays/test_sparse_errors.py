@@ -89,16 +89,8 @@ GRADIENTS = {
         ".values: expected float32, got int64; cast it with .astype(np.float32)",
     ),
     "matrix shape": (CSR.T.tocsr(), ValueError, ": expected shape (4, 3), got (3, 4)"),
-    "matrix format": (
-        CSR.tolil(),
-        TypeError,
-        f": {FORMAT} lil{TO_CSR}",
-    ),
-    "no array of values": (
-        CSR.todok(),
-        TypeError,
-        f": {FORMAT} dok{TO_CSR}",
-    ),
+    "matrix format": (CSR.tolil(), TypeError, f": {FORMAT} lil{TO_CSR}"),
+    "no array of values": (CSR.todok(), TypeError, f": {FORMAT} dok{TO_CSR}"),
     "column too high": (coo([0, 1], [0, 3]), IndexError, ".coords[1]: expected indices in [0, 3), got 3 at position 1"),
     "column negative": (
         coo([1, 1], [-1, 0]),

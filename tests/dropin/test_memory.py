@@ -64,12 +64,9 @@ def test_a_tensor_whose_storage_is_freed(name: str) -> None:
     tensor = {"params": param.detach(), "grads": param.grad, "sum": state["sum"], "step": state["step"]}[name]
     before = param.detach().clone(), state["sum"].clone()
     tensor.untyped_storage().resize_(0)
+    message = f"{name}[0]: expected a tensor with memory, got one whose storage has been freed"
     for _ in range(2):
-        raises(
-            ValueError,
-            f"{name}[0]: expected a tensor with memory, got one whose storage has been freed",
-            optimizer.step,
-        )
+        raises(ValueError, message, optimizer.step)
     for now, then in zip((param, state["sum"]), before, strict=True):
         assert now.untyped_storage().size() == 0 or torch.equal(now, then)
 
