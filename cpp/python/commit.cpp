@@ -106,7 +106,7 @@ void Commit::write() const {
     }
 }
 
-// After `written` pairs, and a part of the next if that is a dict. Needs no memory but for a moment.
+// Undoes the writes of `written` pairs, and of a part of the next one if that is a dict.
 void Commit::take_back(std::size_t written) const {
     auto replaced = replaced_.begin();
     for (std::size_t i = 0; i <= written; ++i) {

@@ -255,7 +255,7 @@ class Adagrad(torch.optim.Adagrad):
         """Return a gradient as an array, or the indices and values of a sparse one and whether they are elements."""
         label = f"grads[{index}]"
         grad = grad.detach()
-        if grad._is_zerotensor():  # as the derivative of a sign, which has no memory
+        if grad._is_zerotensor():  # without memory, such as the derivative of a sign
             grad = torch.zeros_like(grad)
         if not grad.is_sparse:
             return _array(grad.resolve_conj().resolve_neg(), label, keep=True)

@@ -34,7 +34,7 @@ def assert_falling(found: list[str], count: int) -> None:
 def test_the_loss_falls_alike_with_divided_accumulators(tmp_path: Path) -> None:
     plot = tmp_path / "digits.png"
     texts = [
-        output(launch(2, DIGITS, "--epochs", "4", "--out", plot, *options), plot) for options in ([], ["--sharded"])
+        output(launch(3, DIGITS, "--epochs", "4", "--out", plot, *options), plot) for options in ([], ["--sharded"])
     ]
     found = [losses(text) for text in texts]
     assert found[0] == found[1]
@@ -60,15 +60,16 @@ def test_it_needs_an_epoch(epochs: str) -> None:
     assert done.stderr.endswith(f"error: argument --epochs: expected at least 1, got {epochs}\n")
 
 
-def test_divided_tables_have_the_same_bits_on_1_and_2_ranks(tmp_path: Path) -> None:
+def test_divided_tables_have_the_same_bits_on_1_2_and_4_ranks(tmp_path: Path) -> None:
     plot = tmp_path / "words.png"
-    found = {n: output(launch(n, EMBEDDINGS, "--epochs", "1", "--out", plot), plot) for n in (1, 2)}
+    found = {n: output(launch(n, EMBEDDINGS, "--epochs", "1", "--out", plot), plot) for n in (1, 2, 4)}
     assert float(losses(found[1])[0]) < 3 < 6 * math.log(2)  # the loss of tables that know nothing
     shares = {n: re.findall(r"by rank: (.*)", text) for n, text in found.items()}
-    assert {n: len(share[0].split(", ")) for n, share in shares.items()} == {1: 1, 2: 2}
+    assert {n: len(share[0].split(", ")) for n, share in shares.items()} == {1: 1, 2: 2, 4: 4}
     digests = {n: re.findall(r"digest of (\w+): (\w+)", text) for n, text in found.items()}
     assert [name for name, _ in digests[1]] == ["vectors", "context"]
     assert digests[2] == digests[1]
+    assert digests[4] == digests[1]
     near = re.findall(r"^\w+: .*, .*$", found[1], re.MULTILINE)
     assert len(near) == 11
-    assert re.findall(r"^\w+: .*, .*$", found[2], re.MULTILINE) == near
+    assert all(re.findall(r"^\w+: .*, .*$", found[n], re.MULTILINE) == near for n in (2, 4))

@@ -85,7 +85,7 @@ def flag(value: Any, label: str) -> bool:
 
 
 def check_flag(label: str, value: Any) -> None:
-    """Raise TypeError for anything but True and False, which "no" would be too."""
+    """Raise TypeError for anything but True and False: the text "no" would count as true."""
     if not isinstance(value, (bool, np.bool_)):
         raise TypeError(f"{label}: expected True or False, got {value!r:.60}")
 

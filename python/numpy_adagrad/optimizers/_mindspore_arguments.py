@@ -139,7 +139,7 @@ def read_rate(rate: Any) -> Any:
             raise TypeError(f"{EXPECTED_RATE} {type(rate).__name__}{scheduler(rate)}")
         if isinstance(rate, Iterator):  # written to a group, which each step reads
             raise TypeError(f"{EXPECTED_RATE} {type(rate).__name__}, which can be read only once; give list(...)")
-        # MindSpore takes any iterable.
+        # MindSpore takes any iterable: also bytes as numbers, and sets, whose order changes between runs.
         if isinstance(rate, (bytes, bytearray, set, frozenset)):
             raise TypeError(f"{EXPECTED_RATE} {type(rate).__name__}")
         array = np.array([number(item, f"learning_rate[{k}]") for k, item in enumerate(rate)])

@@ -163,7 +163,7 @@ class TorchAdagrad(Optimizer):
         known = [*self.defaults, "params", "param_names"]
         for key in group:
             if key in HINTS:
-                text = f"param_groups: TorchAdagrad does not read the key {key!r}; {self._foreign_names[key]}"
+                text = f"param_groups: TorchAdagrad does not read the key {key!r}; {HINTS[key]}"
                 warnings.warn(text, UserWarning, stacklevel=level_of_user())
             elif key not in known and (hint := nearest(key, known)):
                 raise KeyError(f"param_groups: expected the keys of an option, got {key!r}{hint}")
