@@ -146,8 +146,13 @@ bool Executor::step(const StepOptions &options) noexcept {
 
 // Makes the sparse gradients ready to be summed and updated.
 void Executor::order_rows(bool sorts) {
-    for (const std::size_t index : active)
-        if (tensors[index].has_sparse_grad) tensors[index].sparse->order(sorts);
+    const auto sparse = std::count_if(active.begin(), active.end(),
+                                      [this](std::size_t index) { return tensors[index].has_sparse_grad; });
+    for (const std::size_t index : active) {
+        const Tensor &tensor = tensors[index];
+        // The rows of several gradients are added below, by all threads.
+        if (tensor.has_sparse_grad) tensor.sparse->order(sorts, sparse == 1, args_[tensor.args]);
+    }
     concatenate(frequent_parts);
     for_each_part([this](std::size_t slot, std::ptrdiff_t begin, std::ptrdiff_t end, Scratch *) {
         const Tensor &tensor = tensors[active[slot]];

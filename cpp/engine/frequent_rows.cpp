@@ -4,6 +4,8 @@
 #include <bit>
 #include <numeric>
 
+#include "engine/parallel.hpp"
+
 namespace adagrad {
 namespace {
 
@@ -36,17 +38,43 @@ void FrequentRows::reserve(RowGroups &groups, std::ptrdiff_t row_bytes, int part
     if (sums_.size() < lines) sums_.resize(lines);
 }
 
-bool FrequentRows::merge_all(RowGroups &groups, bool sorts) noexcept {
-    if (!groups.merge(most_, sorts)) return false;
+bool FrequentRows::merge_all(RowGroups &groups, bool sorts, bool adds, const Adder &adder) noexcept {
+    Progress progress;
     values_ = groups.given();
     number_ = groups.count();
+    added_ = adds && starts_.size() == 1;
+    if (added_)
+        number_and_add(groups, progress, adder);
+    else
+        groups.number(most_, progress);
+    if (!groups.merge(progress, sorts)) {
+        clear();
+        return false;
+    }
     divide(groups.size());
     return true;
+}
+
+void FrequentRows::number_and_add(RowGroups &groups, Progress &progress, const Adder &adder) {
+    parallel_for(2, number_ * adder.width, [&](int, std::ptrdiff_t begin, std::ptrdiff_t end) {
+        if (begin == 0) groups.number(most_, progress);
+        if (end == 2) add_numbered(progress, adder);
+    });
+}
+
+void FrequentRows::add_numbered(const Progress &progress, const Adder &adder) {
+    for (std::ptrdiff_t added = 0; added < number_;) {
+        const std::ptrdiff_t numbered = progress.after(added);
+        if (numbered == added) return;  // the rows do not repeat often
+        adder.add(sums_.data()->bytes, row_bytes_, values_ + added, values_ + numbered);
+        added = numbered;
+    }
 }
 
 void FrequentRows::find(RowGroups &groups) noexcept {
     choose(groups);
     if (rows_.empty()) return;
+    added_ = false;
     place();
     values_ = groups.spare();
     number_ = 0;
@@ -93,7 +121,7 @@ void FrequentRows::place() {
 
 // The part with the fewest values so far takes the next row that has many. The others fill the parts in order.
 void FrequentRows::divide(std::ptrdiff_t rows) {
-    if (parts() == 1) return;
+    if (starts_.size() == 1) return;
     counts_.assign(static_cast<std::size_t>(rows), 0);
     for (std::ptrdiff_t i = 0; i < number_; ++i) ++counts_[static_cast<std::size_t>(number_of(values_[i].row))];
     std::fill(starts_.begin(), starts_.end(), 0);
@@ -115,8 +143,7 @@ void FrequentRows::divide(std::ptrdiff_t rows) {
     std::exclusive_scan(starts_.begin(), starts_.end(), starts_.begin(), std::ptrdiff_t{0});
 }
 
-void FrequentRows::add(std::ptrdiff_t part, const StridedView &values, std::ptrdiff_t width, AddRows add_rows,
-                       const KernelArgs &args) {
+void FrequentRows::add(std::ptrdiff_t part, const Adder &adder) {
     const IndexedRow *begin = values_, *end = values_ + number_;
     if (parts() > 1) {
         IndexedRow *own = lists_.data() + starts_[static_cast<std::size_t>(part)] + part;
@@ -127,7 +154,7 @@ void FrequentRows::add(std::ptrdiff_t part, const StridedView &values, std::ptrd
         }
         end = own;
     }
-    add_rows(sums_.data()->bytes, row_bytes_ / values.itemsize, values.data, width, begin, end, width, args);
+    adder.add(sums_.data()->bytes, row_bytes_, begin, end);
 }
 
 }  // namespace adagrad

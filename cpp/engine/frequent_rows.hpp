@@ -11,22 +11,34 @@
 
 namespace adagrad {
 
+// Adds values to sums of rows of `row_bytes` bytes.
+struct Adder {
+    const StridedView &values;
+    std::ptrdiff_t width;
+    AddRows add_rows;
+    const KernelArgs &args;
+
+    void add(char *sums, std::ptrdiff_t row_bytes, const IndexedRow *first, const IndexedRow *last) const {
+        add_rows(sums, row_bytes / values.itemsize, values.data, width, first, last, width, args);
+    }
+};
+
 class FrequentRows {
   public:
     // Allocates what merge_all() and find() need for sums of `row_bytes` bytes, whose values at most `parts` threads
     // add. These two leave one entry of each such row in the groups: its source is negative, and stands for sum().
     void reserve(RowGroups &groups, std::ptrdiff_t row_bytes, int parts);
     // Takes all rows of groups that are not sorted, if they repeat often, and sorts them if `sorts`; otherwise returns
-    // false.
-    bool merge_all(RowGroups &groups, bool sorts) noexcept;
+    // false. If it `adds` and there is one part, a second thread adds the values meanwhile.
+    bool merge_all(RowGroups &groups, bool sorts, bool adds, const Adder &adder) noexcept;
     // Finds such rows in groups where equal ones lie together.
     void find(RowGroups &groups) noexcept;
     void clear() { values_ = nullptr; }
+    bool has_sums() const { return values_ != nullptr; }
 
-    // The rows are divided into parts; each can be added by another thread.
-    std::ptrdiff_t parts() const { return values_ == nullptr ? 0 : static_cast<std::ptrdiff_t>(starts_.size()); }
-    void add(std::ptrdiff_t part, const StridedView &values, std::ptrdiff_t width, AddRows add_rows,
-             const KernelArgs &args);
+    // The rows are divided into parts; each can be added by another thread. None is left if merge_all() has added them.
+    std::ptrdiff_t parts() const { return has_sums() && !added_ ? static_cast<std::ptrdiff_t>(starts_.size()) : 0; }
+    void add(std::ptrdiff_t part, const Adder &adder);
 
     const char *sums() const { return sums_.data()->bytes; }
     const char *sum(std::int64_t source) const { return sums() + ~source * row_bytes_; }
@@ -40,6 +52,8 @@ class FrequentRows {
         char bytes[CACHE_LINE];
     };
 
+    void number_and_add(RowGroups &groups, Progress &progress, const Adder &adder);
+    void add_numbered(const Progress &progress, const Adder &adder);
     void choose(RowGroups &groups);
     void place();
     void divide(std::ptrdiff_t rows);
@@ -51,6 +65,7 @@ class FrequentRows {
     std::vector<std::int32_t> place_;
     IndexedRow *values_ = nullptr;  // in the order given: such a place, and the source
     std::ptrdiff_t number_ = 0;     // of them
+    bool added_ = false;            // by merge_all()
     // Of each row, by its place in the sums: how many values it has, and which part takes it.
     std::vector<std::ptrdiff_t> counts_;
     std::vector<std::int32_t> part_;

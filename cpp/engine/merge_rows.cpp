@@ -11,6 +11,8 @@ constexpr std::int32_t EMPTY = -1;
 // Rows that seldom repeat are better sorted at once. Whether they do is judged after MIN_TRIAL indices, or a share of
 // 1 / TRIALS of them if that is more.
 constexpr std::ptrdiff_t MIN_TRIAL = 256, TRIALS = 64;
+// So many indices are numbered between two reports.
+constexpr std::ptrdiff_t REPORTED = 1024;
 
 bool repeat_often(std::ptrdiff_t rows, std::ptrdiff_t indices) { return rows * 4 <= indices * 3; }
 
@@ -19,8 +21,8 @@ bool repeat_often(std::ptrdiff_t rows, std::ptrdiff_t indices) { return rows * 4
 // At most half of the places are taken.
 void RowGroups::reserve_merge() { table_.resize(std::bit_ceil(static_cast<std::size_t>(count_))); }
 
-// Numbers the rows with a table of hashes and linear probing.
-bool RowGroups::merge(std::ptrdiff_t most, bool sorts) noexcept {
+// With a table of hashes and linear probing.
+void RowGroups::number(std::ptrdiff_t most, Progress &progress) noexcept {
     constexpr std::uint64_t GOLDEN_RATIO = 0x9E3779B97F4A7C15;  // of 2^64: its multiples are spread evenly
     const std::size_t mask = table_.size() - 1;
     const int shift = 64 - std::bit_width(mask);
@@ -29,6 +31,7 @@ bool RowGroups::merge(std::ptrdiff_t most, bool sorts) noexcept {
     IndexedRow *const rows = entries_.get();
     std::int32_t number = 0;  // of rows
     for (std::ptrdiff_t i = 0; i < count_; ++i) {
+        if (i % REPORTED == 0) progress.report(i);
         const std::int64_t row = given_[i].row;
         std::size_t place = static_cast<std::uint64_t>(row) * GOLDEN_RATIO >> shift;
         while (table_[place] != EMPTY && rows[table_[place]].row != row) place = (place + 1) & mask;
@@ -37,21 +40,27 @@ bool RowGroups::merge(std::ptrdiff_t most, bool sorts) noexcept {
             continue;
         }
         if (number == most || (i >= trial && !repeat_often(number, i))) {
-            restore(i);
-            return false;
+            size_ = i;
+            return progress.fail();
         }
         rows[number] = {row, ~static_cast<std::int64_t>(number)};
         given_[i].row = rows[number].source;
         table_[place] = number++;
     }
     size_ = number;
-    sorted_ = sorts ? sort(rows, rows + number, number) : rows;
-    return true;
+    progress.report(count_);
 }
 
-// Writes the rows of the first entries again.
-void RowGroups::restore(std::ptrdiff_t count) {
-    for (std::ptrdiff_t i = 0; i < count; ++i) given_[i].row = entries_[number_of(given_[i].row)].row;
+bool RowGroups::merge(const Progress &progress, bool sorts) noexcept {
+    IndexedRow *const rows = entries_.get();
+    if (progress.has_failed()) {
+        // `size_` entries have numbers in place of their rows.
+        for (std::ptrdiff_t i = 0; i < size_; ++i) given_[i].row = rows[number_of(given_[i].row)].row;
+        size_ = count_;
+        return false;
+    }
+    sorted_ = sorts ? sort(rows, rows + size_, size_) : rows;
+    return true;
 }
 
 }  // namespace adagrad

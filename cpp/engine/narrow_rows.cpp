@@ -39,7 +39,7 @@ template <std::size_t BYTES, class Char = char> class RowCopier {
 template <std::size_t BYTES>
 void SparseUpdate::update_narrow(const IndexedRow *start, const IndexedRow *stop, Update update, const KernelArgs &args,
                                  Scratch *scratch) const {
-    const bool summed = frequent.parts() > 0;  // all rows are, or none
+    const bool summed = frequent.has_sums();  // all rows are, or none
     const char *const given = summed ? frequent.sums() : values.data;
     const RowCopier<BYTES> params(param.data, width * param.itemsize, scratch->param.bytes),
         states(state.data, width * state.itemsize, scratch->state.bytes);

@@ -5,6 +5,7 @@
 #include <memory>
 #include <vector>
 
+#include "engine/progress.hpp"
 #include "kernels/kernels.hpp"
 
 namespace adagrad {
@@ -28,12 +29,15 @@ class RowGroups {
     // Sorts them by row, and equal rows in the order given. The result does not depend on the number of threads.
     void sort() noexcept;
 
-    // In place of sort(), where rows repeat often and there are at most `most`, which is at most half of count():
-    // numbers the rows as they come for the first time, and leaves one entry for each, with ~number as its source,
-    // sorted by row if `sorts`, otherwise by number. In given(), the number takes the place of the row, and ~number
-    // where the row comes for the first time. Otherwise returns false. reserve_merge() allocates what it needs.
+    // In place of sort(), where rows repeat often. number() numbers them as they come for the first time: in given(),
+    // the number takes the place of the row, and ~number where the row comes for the first time. `progress` tells
+    // another thread how far. It fails where rows repeat seldom, or there are more than `most`, which is at most half
+    // of count(). Then merge() returns false, with the rows in given() again. Otherwise it leaves one entry for each
+    // row, with ~number as its source, sorted by row if `sorts`, otherwise by number. reserve_merge() allocates what
+    // they need.
     void reserve_merge();
-    bool merge(std::ptrdiff_t most, bool sorts) noexcept;
+    void number(std::ptrdiff_t most, Progress &progress) noexcept;
+    bool merge(const Progress &progress, bool sorts) noexcept;
     IndexedRow *given() { return given_.get(); }
 
     // In place of sort(), where few rows are equal: leaves those that come once in the order given, and the others,
@@ -74,7 +78,6 @@ class RowGroups {
     template <class Index> Range copy_part(std::ptrdiff_t begin, std::ptrdiff_t end);
     void copy_all();
     void reserve();
-    void restore(std::ptrdiff_t count);
     IndexedRow *sort(IndexedRow *entries, IndexedRow *spare, std::ptrdiff_t size);
     void sort_digit(const IndexedRow *entries, IndexedRow *sorted, std::ptrdiff_t size, int shift, int bits);
 

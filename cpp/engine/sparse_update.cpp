@@ -8,7 +8,8 @@
 namespace adagrad {
 namespace {
 
-// So many threads leave narrow rows to one of them, which adds equal ones without sorting. More threads sort sooner.
+// So many threads leave it to one of them to add equal rows, unless these are long: it reads all values in order, and
+// the processor fetches them. If each thread reads some rows, it does not. More threads sort narrow rows sooner.
 constexpr int MAX_MERGING_THREADS = 2;
 // Rows ahead of the one in use that are fetched.
 constexpr std::ptrdiff_t ROWS_AHEAD = 8;
@@ -110,18 +111,18 @@ double row_mean(const SparseUpdate &update, const IndexedRow *first, const Index
 // write to neighbours.
 void SparseUpdate::reserve(int threads) {
     frequent.clear();
-    const bool is_narrow = width <= MAX_NARROW;
-    may_avoid_sort_ =
-        width > 0 && (!is_narrow || threads <= MAX_MERGING_THREADS) && values.contiguous() && !groups.is_ascending();
+    const bool is_narrow = width <= MAX_NARROW, few_threads = threads <= MAX_MERGING_THREADS;
+    may_avoid_sort_ = width > 0 && (!is_narrow || few_threads) && values.contiguous() && !groups.is_ascending();
     if (!may_avoid_sort_) return;
     const std::ptrdiff_t row_bytes = width * values.itemsize, lines = (row_bytes + CACHE_LINE - 1) / CACHE_LINE;
     groups.reserve_separate(row_bytes);
-    frequent.reserve(groups, is_narrow ? row_bytes : lines * CACHE_LINE, is_narrow ? 1 : threads);
+    frequent.reserve(groups, is_narrow ? row_bytes : lines * CACHE_LINE,
+                     few_threads && lines <= MAX_FETCHED_LINES ? 1 : threads);
 }
 
-void SparseUpdate::order(bool sorts) noexcept {
+void SparseUpdate::order(bool sorts, bool adds, const KernelArgs &args) noexcept {
     if (!may_avoid_sort_) return groups.sort();
-    if (frequent.merge_all(groups, sorts)) return;
+    if (frequent.merge_all(groups, sorts, adds, adder(args))) return;
     if (sorts || !groups.separate()) groups.sort();
     if (width > MAX_NARROW) frequent.find(groups);
 }

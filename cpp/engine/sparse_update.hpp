@@ -27,13 +27,11 @@ struct SparseUpdate {
     bool is_single_element() const { return elementwise && groups.has_one_row(); }
 
     // Brings equal rows together. Different rows are sorted if `sorts`; where they are not needed in order, that may be
-    // left out. reserve() allocates what order() needs.
+    // left out. If `adds`, frequent rows may be added, too. reserve() allocates what order() needs.
     void reserve(int threads);
-    void order(bool sorts) noexcept;
+    void order(bool sorts, bool adds, const KernelArgs &args) noexcept;
     // Adds a part of the frequent rows.
-    void add_frequent(std::ptrdiff_t part, const KernelArgs &args) {
-        frequent.add(part, values, width, kernels->add_rows, args);
-    }
+    void add_frequent(std::ptrdiff_t part, const KernelArgs &args) { frequent.add(part, adder(args)); }
 
     // For each entry the sum of squares of its row of the gradient, where equal rows are added first; the sum stands at
     // the first of equal rows, and 0 at the others.
@@ -50,6 +48,7 @@ struct SparseUpdate {
                 Scratch *scratch) const;
 
   private:
+    Adder adder(const KernelArgs &args) const { return {values, width, kernels->add_rows, args}; }
     void update_row(const IndexedRow *first, const IndexedRow *last, Update update, KernelArgs &args, bool takes_mean,
                     Scratch *scratch) const;
     template <std::size_t BYTES>

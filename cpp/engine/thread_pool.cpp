@@ -7,10 +7,8 @@
 #include <thread>
 
 #include "engine/fp_env.hpp"
+#include "engine/spin.hpp"
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#endif
 #if defined(__unix__) || defined(__APPLE__)
 #include <csignal>
 #endif
@@ -27,23 +25,6 @@ constexpr int OPEN = 1 << 30;
 // How long a worker waits for the next step before it sleeps: longer than the pause between two steps of a loop, too
 // short to be noticed.
 constexpr std::chrono::microseconds SPIN{200};
-
-void pause_briefly() {
-#if defined(__x86_64__)
-    _mm_pause();
-#elif defined(__aarch64__)
-    __asm__ volatile("yield");
-#endif
-}
-
-// Waits until done(), at first without yielding the processor.
-template <class Done> void spin_until(Done done) {
-    for (int i = 0; i < 1000; ++i) {
-        if (done()) return;
-        pause_briefly();
-    }
-    while (!done()) std::this_thread::yield();
-}
 
 // Where OMP_PLACES or OMP_PROC_BIND bind threads, a new thread inherits the place of the thread that creates it.
 // Without the memory for this, the thread stays there.

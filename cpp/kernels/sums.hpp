@@ -95,6 +95,7 @@ void add_rows(void *sum, std::ptrdiff_t sum_width, const void *values, std::ptrd
     }
     switch (sum_width == 0 ? count : 0) {
     case 1: return add_some<1>(kernel, sums, columns, width, first, last);
+    case 4: return add_some<4>(kernel, sums, columns, width, first, last);
     case 16: return add_some<16>(kernel, sums, columns, width, first, last);
     case 64: return add_some<64>(kernel, sums, columns, width, first, last);
     default: return add_columns(kernel, sums, sum_width, columns, width, first, last, count);

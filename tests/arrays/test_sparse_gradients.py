@@ -88,6 +88,24 @@ def test_rows_that_come_often_or_seldom(dialect: Dialect, width: int, threads: i
                     assert_same_bits(actual, expected)
 
 
+@pytest.mark.parametrize("width", [4, 64, 768])
+def test_frequent_rows_of_several_tables(dialect: Dialect, width: int) -> None:
+    """Two threads add the rows of two tables, or number and add those of one: the bits are the same."""
+    rng = np.random.default_rng(width)
+    grads = [
+        RowSparse(rng.integers(0, 100, count), rng.standard_normal((count, width), np.float32))
+        for count in (9000, 7000)
+    ]
+    tables = [np.ones((2000, width), np.float32) for _ in grads]
+    with threadpool_limits(2, user_api="openmp"):
+        alone = [stepped(dialect, *pair, pair[1]) for pair in zip(tables, grads, strict=True)]
+        together = dialect.make(tables)
+        for _ in range(2):
+            together.step(grads)
+    for actual, expected in zip(tables, alone, strict=True):
+        assert_same_bits(actual, expected)
+
+
 def test_frequent_rows_of_changing_types(dialect: Dialect) -> None:
     """Sums of wider values need more memory than those of the step before."""
     rng = np.random.default_rng(3)
