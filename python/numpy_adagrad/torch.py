@@ -9,10 +9,9 @@ from typing import Any
 import numpy as np
 
 from . import _core
-from .inputs.tensors import to_array
 from .inputs.types import Array
 from .inputs.validation import positive_scale
-from .migration.torch_tensors import check_not_freed, check_shareable, check_tensors, own_state
+from .migration.torch_tensors import check_tensors, own_state
 from .optimizers.torch import TorchAdagrad
 
 try:
@@ -21,10 +20,10 @@ except ImportError:
     raise ImportError("numpy_adagrad.torch: expected torch to be installed; run `pip install torch`") from None
 if not hasattr(torch.Tensor, "__dlpack_c_exchange_api__"):
     raise ImportError(f"numpy_adagrad.torch: expected torch 2.10 or later, got {torch.__version__}")
+from .migration.torch_memory import READER, array_over, read_grad  # imports torch, too
 
 __all__ = ["Adagrad"]
 
-READER = _core.TensorReader(torch.Tensor)
 ROLES = ("params", "sum", "grads", "step")
 WATCHED_KEYS = (*TorchAdagrad._watched_keys, "differentiable")
 CPU = torch.device("cpu")
@@ -232,9 +231,9 @@ class Adagrad(torch.optim.Adagrad):
             states[param] = state = own_state(self, param, f"state[{i}]")
             if not isinstance(state, dict):
                 raise TypeError(f"state[{i}]: expected a dict, got {type(state).__name__}; give it as dict(...)")
-            groups[k]["params"].append(_array(param, f"params[{i}]"))
-            sums.append(_array(state["sum"], f"sum[{i}]"))
-            steps.append(_array(state["step"], f"step[{i}]"))
+            groups[k]["params"].append(array_over(param, f"params[{i}]"))
+            sums.append(array_over(state["sum"], f"sum[{i}]"))
+            steps.append(array_over(state["step"], f"step[{i}]"))
         names = [name for group in self.param_groups for name in group.get("param_names") or ()]
         plan.add_groups(groups, sums, steps, names, np.array(index, np.int32))
         self.state.update(states)
@@ -252,45 +251,7 @@ class Adagrad(torch.optim.Adagrad):
 
     @torch.compiler.disable
     def _read_grad(self, index: int, group: dict[str, Any], grad: Any) -> Array | tuple[Array, Array, bool]:
-        """Return a gradient as an array, or the indices and values of a sparse one and whether they are elements."""
-        label = f"grads[{index}]"
-        grad = grad.detach()
-        if grad._is_zerotensor():  # without memory, such as the derivative of a sign
-            grad = torch.zeros_like(grad)
-        if not grad.is_sparse:
-            return _array(grad.resolve_conj().resolve_neg(), label, keep=True)
-        if group["weight_decay"] != 0:
-            raise RuntimeError("weight_decay option is not compatible with sparse gradients")
-        dims = grad.sparse_dim()
-        if dims not in (1, grad.dim()):
-            raise ValueError(f"{label}: expected 1 sparse dimension or all {grad.dim()}, got {dims}")
-        # torch adds equal rows in its own order, and negates before it adds.
-        grad = -(-grad).coalesce() if group["maximize"] else grad.coalesce()
-        indices = grad._indices()
-        if dims != 1:
-            strides = torch.tensor(torch.empty(grad.shape, device="meta").stride(), device="cpu")
-            indices = (indices * strides[:, None]).sum(0, keepdim=True)
-        return _array(indices[0], label, keep=True), _array(grad._values(), label, keep=True), dims == grad.dim()
-
-
-def _array(tensor: Any, label: str, *, keep: bool = False) -> Array:
-    """Return an array over a tensor's memory, also for a subclass whose elements lie in its own memory.
-
-    The array refers to the tensor if `keep` is True. It never holds the memory itself, which torch may replace between
-    two steps: each step looks where it is.
-    """
-    if not isinstance(tensor, torch.Tensor):
-        raise TypeError(f"{label}: expected a tensor, got {type(tensor).__name__}")
-    if type(tensor).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__:
-        raise TypeError(f"{label}: expected a tensor with memory of its own, got {type(tensor).__name__}")
-    array = READER.array_over(tensor, keep)
-    if array is None:
-        own = tensor.detach().as_subclass(torch.Tensor)
-        check_shareable(label, own)
-        check_not_freed(label, own)
-        # A second storage over the same memory: NumPy forbids to resize the one that it is given.
-        array = to_array(torch.from_dlpack(torch.utils.dlpack.to_dlpack(own)), label)
-    return array
+        return read_grad(grad, f"grads[{index}]", group)
 
 
 def _has_stepped(state: Any) -> bool:
