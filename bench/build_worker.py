@@ -29,7 +29,7 @@ class Row(NamedTuple):
     scheduled: bool = False
     new_gradients: bool = False
     max_norm: float | None = None
-    indices: str | None = None
+    indices: tuple[str, ...] = ()  # of each sparse gradient
 
 
 TABLE = [(100_000, 64)]
@@ -48,12 +48,14 @@ ROWS = {
     "bfloat16 1e5": Row([(10**5,)], "bfloat16"),
     "bfloat16/float32 1e5": Row([(10**5,)], "bfloat16", "float32"),
     "clipped 1e5": Row([(10**5,)], max_norm=1.0),
-    "sparse uniform": Row(TABLE, indices="uniform"),
-    "sparse Zipf": Row(TABLE, indices="Zipf"),
-    "sparse Zipf, width 4": Row([(100_000, 4)], indices="Zipf"),
-    "sparse, 2 rows of 17": Row([(100_000, 17)], indices="two rows"),
-    "sparse one row": Row(TABLE, indices="one row"),
-    "sparse one index": Row(TABLE, indices="one index"),
+    "sparse uniform": Row(TABLE, indices=("uniform",)),
+    "sparse Zipf": Row(TABLE, indices=("Zipf",)),
+    "sparse Zipf, width 4": Row([(100_000, 4)], indices=("Zipf",)),
+    "sparse Zipf, 2 tables": Row(TABLE * 2, indices=("Zipf", "Zipf")),
+    "sparse Zipf and one index": Row(TABLE * 2, indices=("Zipf", "one index")),
+    "sparse, 2 rows of 17": Row([(100_000, 17)], indices=("two rows",)),
+    "sparse one row": Row(TABLE, indices=("one row",)),
+    "sparse one index": Row(TABLE, indices=("one index",)),
 }
 RULES = ("torch", "mindspore")
 
@@ -74,8 +76,9 @@ def make_step(row: Row, rule: str) -> tuple[list[Any], Step]:
     optimizer = make_optimizer(row, rule, params)
     options = {} if row.max_norm is None else {"max_norm": row.max_norm}
     gradients: list[list[Any]]
-    if row.indices is not None:
-        gradients = [[sparse_gradient(row.indices, rng, *row.shapes[0])] for _ in range(8)]
+    if row.indices:
+        tables = [*zip(row.indices, row.shapes, strict=True)]
+        gradients = [[sparse_gradient(kind, rng, *shape) for kind, shape in tables] for _ in range(8)]
     else:
         gradients = [
             [rng.standard_normal(shape, np.float32).astype(dtype) for shape in row.shapes]

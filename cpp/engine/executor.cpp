@@ -146,12 +146,15 @@ bool Executor::step(const StepOptions &options) noexcept {
 
 // Makes the sparse gradients ready to be summed and updated.
 void Executor::order_rows(bool sorts) {
-    const auto sparse = std::count_if(active.begin(), active.end(),
-                                      [this](std::size_t index) { return tensors[index].has_sparse_grad; });
+    std::ptrdiff_t values = 0;  // of all sparse gradients
+    for (const std::size_t index : active)
+        if (tensors[index].has_sparse_grad) values += elements_of(tensors[index]);
     for (const std::size_t index : active) {
         const Tensor &tensor = tensors[index];
-        // The rows of several gradients are added below, by all threads.
-        if (tensor.has_sparse_grad) tensor.sparse->order(sorts, sparse == 1, args_[tensor.args]);
+        if (!tensor.has_sparse_grad) continue;
+        // Below, each thread adds the rows of other gradients. One with most of the values would keep it alone at work.
+        const bool adds = 2 * elements_of(tensor) > values;
+        tensor.sparse->order(sorts, adds, args_[tensor.args]);
     }
     concatenate(frequent_parts);
     for_each_part([this](std::size_t slot, std::ptrdiff_t begin, std::ptrdiff_t end, Scratch *) {

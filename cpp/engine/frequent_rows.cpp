@@ -55,6 +55,7 @@ bool FrequentRows::merge_all(RowGroups &groups, bool sorts, bool adds, const Add
     return true;
 }
 
+// The calling thread begins with the first piece, so that the second one never waits for what nobody does.
 void FrequentRows::number_and_add(RowGroups &groups, Progress &progress, const Adder &adder) {
     parallel_for(2, number_ * adder.width, [&](int, std::ptrdiff_t begin, std::ptrdiff_t end) {
         if (begin == 0) groups.number(most_, progress);

@@ -29,7 +29,8 @@ class FrequentRows {
     // add. These two leave one entry of each such row in the groups: its source is negative, and stands for sum().
     void reserve(RowGroups &groups, std::ptrdiff_t row_bytes, int parts);
     // Takes all rows of groups that are not sorted, if they repeat often, and sorts them if `sorts`; otherwise returns
-    // false. If it `adds` and there is one part, a second thread adds the values meanwhile.
+    // false. If it `adds` and there is one part, it adds the values too: a second thread does so meanwhile, if one is
+    // free.
     bool merge_all(RowGroups &groups, bool sorts, bool adds, const Adder &adder) noexcept;
     // Finds such rows in groups where equal ones lie together.
     void find(RowGroups &groups) noexcept;

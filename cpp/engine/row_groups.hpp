@@ -31,10 +31,10 @@ class RowGroups {
 
     // In place of sort(), where rows repeat often. number() numbers them as they come for the first time: in given(),
     // the number takes the place of the row, and ~number where the row comes for the first time. `progress` tells
-    // another thread how far. It fails where rows repeat seldom, or there are more than `most`, which is at most half
-    // of count(). Then merge() returns false, with the rows in given() again. Otherwise it leaves one entry for each
-    // row, with ~number as its source, sorted by row if `sorts`, otherwise by number. reserve_merge() allocates what
-    // they need.
+    // another thread how many indices have numbers. number() fails where rows repeat seldom, or where there are more
+    // than `most` different ones; `most` is at most half of count(). merge() then writes the rows to given() again, and
+    // returns false. Otherwise it leaves one entry for each row, with ~number as its source, sorted by row if `sorts`,
+    // otherwise by number. reserve_merge() allocates what they need.
     void reserve_merge();
     void number(std::ptrdiff_t most, Progress &progress) noexcept;
     bool merge(const Progress &progress, bool sorts) noexcept;

@@ -8,8 +8,9 @@
 namespace adagrad {
 namespace {
 
-// So many threads leave it to one of them to add equal rows, unless these are long: it reads all values in order, and
-// the processor fetches them. If each thread reads some rows, it does not. More threads sort narrow rows sooner.
+// Up to so many threads, one of them adds all equal rows, unless these are long: it reads the values in order, so that
+// the processor fetches them, which it does not if each thread reads some. More threads are faster if they sort narrow
+// rows.
 constexpr int MAX_MERGING_THREADS = 2;
 // Rows ahead of the one in use that are fetched.
 constexpr std::ptrdiff_t ROWS_AHEAD = 8;

@@ -27,7 +27,8 @@ struct SparseUpdate {
     bool is_single_element() const { return elementwise && groups.has_one_row(); }
 
     // Brings equal rows together. Different rows are sorted if `sorts`; where they are not needed in order, that may be
-    // left out. If `adds`, frequent rows may be added, too. reserve() allocates what order() needs.
+    // left out. If `adds`, it may add the frequent rows itself; add_frequent() adds the parts that are left. reserve()
+    // allocates what order() needs.
     void reserve(int threads);
     void order(bool sorts, bool adds, const KernelArgs &args) noexcept;
     // Adds a part of the frequent rows.

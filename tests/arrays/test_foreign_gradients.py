@@ -138,6 +138,9 @@ def test_errors(dialect: Dialect) -> None:
     sparse = torch.sparse_coo_tensor([[0]], [1.0], (3,), check_invariants=False)
     message = "expected an array that NumPy can read, got Tensor: it is sparse; convert it with RowSparse.from_torch"
     raises_unchanged(optimizer, TypeError, f"grads[0] ('w'): {message}", lambda: optimizer.step([sparse]))
+    of_elements = torch.sparse_coo_tensor([[0], [0]], [1.0], (3, 1), check_invariants=False)
+    message = message.replace("RowSparse.from_torch", "to_dense(), or make it with to_sparse(1)")
+    raises_unchanged(optimizer, TypeError, f"grads[0] ('w'): {message}", lambda: optimizer.step([of_elements]))
 
 
 def test_code_of_a_gradient_that_changes_a_parameter(dialect: Dialect) -> None:

@@ -174,7 +174,7 @@ ADAGRAD: dict[str, tuple[Change, type[Exception], str]] = {
     "foreach": (
         lambda a: {"foreach": True},
         ValueError,
-        "foreach: expected None, as the path is the fused one, got True",
+        "foreach: expected None or False, as the path is the fused one, got True",
     ),
     "grad_scale": (
         lambda a: {"grad_scale": 0.0},

@@ -277,6 +277,6 @@ def test_from_torch() -> None:
     for wrong, error, message in (
         (torch.ones(2), TypeError, "tensor: expected a sparse COO tensor of torch, got torch.strided"),
         (np.ones(2), TypeError, "tensor: expected a sparse COO tensor of torch, got ndarray"),
-        (torch.ones(2, 2).to_sparse(), ValueError, "tensor: expected one sparse dimension, got 2"),
+        (torch.ones(2, 2).to_sparse(), ValueError, "tensor: expected one sparse dimension, as of to_sparse(1), got 2"),
     ):
         raises(error, message, lambda: RowSparse.from_torch(wrong))  # noqa: B023

@@ -20,7 +20,7 @@ def test_read_arguments() -> None:
 
 
 FORM = "arguments: expected name=value, got {!r}"
-LITERAL = "{}: expected a number or another Python literal, got {}"
+LITERAL = "{}: expected a number or another Python literal, got {!r}"
 BAD_WORDS = [
     (["lr"], FORM.format("lr")),
     (["=1"], FORM.format("=1")),

@@ -63,12 +63,13 @@ def test_a_closed_stream_gets_nothing_and_the_other_what_it_always_gets(
 
 
 @pytest.mark.parametrize("unbuffered", ["", "1"])
+@pytest.mark.parametrize("argument", ["info", "--help", "--version"])
 def test_output_that_the_system_does_not_take_is_one_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unbuffered: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, argument: str, unbuffered: str
 ) -> None:
     """As on a full disk: no file may grow here."""
     monkeypatch.setenv("PYTHONUNBUFFERED", unbuffered)
-    limited = ["prlimit", "--fsize=0", *MODULE, "info"]
+    limited = ["prlimit", "--fsize=0", *MODULE, argument]
     with (tmp_path / "output").open("wb") as output:
         done = subprocess.run(limited, stdout=output, stderr=subprocess.PIPE, text=True, timeout=300, check=False)
     assert (done.returncode, done.stderr) == (2, "numpy-adagrad: output: File too large\n")

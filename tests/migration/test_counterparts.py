@@ -111,7 +111,7 @@ def test_other_arguments() -> None:
     arguments, notes = translate("keras", "mindspore", loss_scale_factor=8.0, learning_rate=0.5, clipnorm=1.0)
     assert arguments == {"learning_rate": 0.5, "loss_scale": 8.0}
     assert notes == [
-        Note("exact", "learning_rate", "It becomes learning_rate, with its current value."),
+        Note("exact", "learning_rate", "It becomes learning_rate; its value stays the same."),
         EPS_TO_MINDSPORE,
         Note("no counterpart", "clipnorm", "Clip the gradients yourself."),
         Note("exact", "loss_scale_factor", "It becomes loss_scale."),

@@ -224,6 +224,11 @@ ERRORS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "state_dict: expected an entry 'global_step'",
     ),
     "names too few": (lambda: to_mindspore(torch_saved(), names=["a"]), ValueError, "names: expected 3, got 1"),
+    "names in another order": (
+        lambda: to_mindspore(torch_saved(), names=["b", "a", "c"]),
+        ValueError,
+        "names: expected the order of the state dict, ['a', 'b', 'c'], got ['b', 'a', 'c']",
+    ),
     "other names": (
         lambda: to_torch(mindspore_saved(), names=["a", "b", "d"]),
         ValueError,

@@ -67,7 +67,7 @@ def test_errors_of_from_torch(case: str) -> None:
 def test_errors_of_torch_grads() -> None:
     params = [torch.ones(2, 2), torch.ones(2, 2)]
     params[1].grad = torch.ones(2, 2).to_sparse()
-    with pytest.raises(ValueError, match=r"^grads\[1\]: expected one sparse dimension, got 2$"):
+    with pytest.raises(ValueError, match=r"^grads\[1\]: expected one sparse dimension, as of to_sparse\(1\), got 2$"):
         torch_grads(torch.optim.Adagrad(params))
 
 

@@ -78,9 +78,9 @@ def test_texts_of_defaults() -> None:
 # Source, argument, value, kind of the note, words of its text, arguments of the target.
 CASES: list[tuple[str, str, Any, str, str, dict[str, Any]]] = [
     ("torch", "lr", 0.05, "exact", "float32", {"learning_rate": 0.05}),
-    ("torch", "lr", np.float32(0.5), "exact", "with its current value", {"learning_rate": 0.5}),
-    ("torch", "lr", np.array([[0.5]]), "exact", "with its current value", {"learning_rate": 0.5}),
-    ("torch", "lr", torch.tensor(0.5), "exact", "with its current value", {"learning_rate": 0.5}),
+    ("torch", "lr", np.float32(0.5), "exact", "its value stays the same", {"learning_rate": 0.5}),
+    ("torch", "lr", np.array([[0.5]]), "exact", "its value stays the same", {"learning_rate": 0.5}),
+    ("torch", "lr", torch.tensor(0.5), "exact", "its value stays the same", {"learning_rate": 0.5}),
     ("torch", "lr", rate, "exact", "[lr(step) for step in range(steps)]", {"learning_rate": rate}),
     ("torch", "lr_decay", 0, "exact", "no decay", {}),
     ("torch", "lr_decay", 0.1, "no counterpart", "learning_rate.first(", {"learning_rate": DecayedRate(0.01, 0.1)}),

@@ -198,9 +198,12 @@ def test_a_start_beyond_the_dtype_raises(dialect: Dialect, dtype: Any) -> None:
         ("learning_rate", "torch calls it lr"),
         ("accum", "torch calls it initial_accumulator_value"),
         ("loss_scale", "torch has no such option: give grad_scale to each step"),
+        ("state_dtype", "give it to the constructor, for all groups"),
+        ("sparse_weight_decay", "give it to the constructor, for all groups"),
+        ("allocate", "give it to the constructor, for all groups"),
     ],
 )
-def test_mindspores_names_in_a_group_of_torch_warn(key: str, hint: str) -> None:
+def test_names_of_other_options_in_a_group_of_torch_warn(key: str, hint: str) -> None:
     group = {"params": [np.ones(3)], key: 0.1}
     message = f"param_groups: TorchAdagrad does not read the key '{key}'; {hint}"
     with pytest.warns(UserWarning, match=key) as caught:

@@ -124,7 +124,7 @@ PARAMS: list[tuple[Callable[[Make], Any], type[Exception], str]] = [
     (
         lambda make: [{"params": [make()]}, {"order_params": [make(), make()]}],
         ValueError,
-        "order_params: expected all 1 parameters, got 2",
+        "order_params: expected each of the 1 parameters once, got 2 entries",
     ),
     (
         lambda make: [{"params": [make()]}, {"order_params": [make()]}],

@@ -58,7 +58,7 @@ GROUPS: dict[str, tuple[Any, type[Exception], str]] = {
     "foreach": (
         {"foreach": True},
         ValueError,
-        "foreach: expected None, as the path is the fused one, got True",
+        "foreach: expected None or False, as the path is the fused one, got True",
     ),
 }
 

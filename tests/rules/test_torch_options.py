@@ -96,7 +96,11 @@ def test_params(params: Any, error: type[Exception], message: str) -> None:
 
 
 OURS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
-    "foreach": ({"foreach": True}, ValueError, "foreach: expected None, as the path is the fused one, got True"),
+    "foreach": (
+        {"foreach": True},
+        ValueError,
+        "foreach: expected None or False, as the path is the fused one, got True",
+    ),
     "differentiable": (
         {"differentiable": True},
         ValueError,

@@ -56,8 +56,10 @@ def test_one_cycle_of_torch(arguments: dict[str, Any]) -> None:
     expected = stepped(optimizer, scheduler.step, len(STEPS))
     rate = schedules.one_cycle(LR, len(STEPS), **arguments)
     assert [rate(step) for step in STEPS] == expected
-    with pytest.raises(ValueError, match="total_steps: expected at most 40 steps, got step 41"):
+    with pytest.raises(ValueError, match="step: expected one below total_steps, 40, got 40"):
         rate(len(STEPS))
+    with pytest.raises(ValueError, match="step: expected at least 0, got -1"):
+        rate(-1)
 
 
 def stepped(optimizer: torch.optim.Optimizer, step: Callable[[], None], count: int) -> list[float]:

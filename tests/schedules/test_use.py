@@ -225,6 +225,6 @@ def test_a_cycle_that_is_over_changes_nothing() -> None:
     optimizer = TorchAdagrad([param], lr=schedules.one_cycle(0.5, 1))
     optimizer.step([np.ones(3)])
     before = param.copy()
-    with pytest.raises(ValueError, match="total_steps: expected at most 1 steps, got step 2"):
+    with pytest.raises(ValueError, match="step: expected one below total_steps, 1, got 1"):
         optimizer.step([np.ones(3)])
     assert_same_bits(param, before)

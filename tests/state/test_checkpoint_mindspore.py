@@ -76,6 +76,8 @@ def test_damage(saved: tuple[Any, Path], tmp_path: Path) -> None:
     for damaged in (b"", b"\xff" * 100, data[: len(data) // 2], data[1:]):
         path.write_bytes(damaged)
         raises_on_load(optimizer, path, "")
+    path.write_bytes(b"")
+    raises_on_load(optimizer, path, "expected a checkpoint of MindSpore, got an empty file")
     optimizer.save(tmp_path / "ours")
     path.write_bytes((tmp_path / "ours").read_bytes())
     raises_on_load(optimizer, path, "expected a checkpoint of MindSpore, got ")

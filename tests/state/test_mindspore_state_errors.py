@@ -31,8 +31,15 @@ def without(key: str) -> Callable[[dict[str, Any]], object]:
     return lambda saved: saved.pop(key)
 
 
+def of_torch(saved: dict[str, Any]) -> None:
+    saved.clear()
+    saved.update(state={}, param_groups=[])
+
+
+TRANSLATE = "; numpy_adagrad.translate_state converts the state dict of another framework"
 MISMATCHES = [
     (without("global_step"), KeyError, "state_dict: expected an entry 'global_step'"),
+    (of_torch, KeyError, f"state_dict: expected an entry 'global_step'{TRANSLATE}"),
     (without("learning_rate"), KeyError, "state_dict: expected an entry 'learning_rate'"),
     (without("accum.b"), KeyError, "state_dict: expected an entry 'accum.b'"),
     (without("b"), KeyError, "state_dict: expected an entry 'b'"),

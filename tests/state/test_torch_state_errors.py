@@ -57,6 +57,12 @@ def of_another_size(saved: Any) -> None:
     saved["param_groups"][1]["params"].append(3)
 
 
+def of_mindspore(saved: dict[str, Any]) -> None:
+    saved.clear()
+    saved["global_step"] = np.zeros(1, np.int32)
+
+
+TRANSLATE = "; numpy_adagrad.translate_state converts the state dict of another framework"
 MISMATCHES = [
     (
         replaced("state", 0, "sum", np.ma.ones(3, np.float32)),
@@ -64,6 +70,7 @@ MISMATCHES = [
         "state[0]['sum']: expected an array without a mask, got MaskedArray",
     ),
     (without("state"), KeyError, "state_dict: expected an entry 'state'"),
+    (of_mindspore, KeyError, f"state_dict: expected an entry 'state'{TRANSLATE}"),
     (without("param_groups"), KeyError, "state_dict: expected an entry 'param_groups'"),
     (without("param_groups", 1), ValueError, "loaded state dict has a different number of parameter groups"),
     (

@@ -36,6 +36,10 @@ class Parser(ArgumentParser):
         """Raise UsageError: the caller prints one line, without argparse's usage text."""
         raise UsageError(message)
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print the help or the version; argparse's own method says nothing where it cannot write them."""
+        print(message, end="", file=file)
+
 
 def in_range(kind: Callable[[str], Number], least: Number, most: float = math.inf) -> Callable[[str], Number]:
     """Return a function that reads an `int` or `float` and checks its range.
@@ -106,5 +110,5 @@ def read_arguments(words: Sequence[str]) -> dict[str, Any]:
         try:
             arguments[name] = ast.literal_eval(value.strip())
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            raise ValueError(f"{name}: expected a number or another Python literal, got {value}") from None
+            raise ValueError(f"{name}: expected a number or another Python literal, got {value!r}") from None
     return arguments

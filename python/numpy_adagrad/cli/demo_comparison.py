@@ -63,7 +63,7 @@ def table(results: dict[str, Steps]) -> Table:
     summary = Table(title="One step of this network, the same gradients")
     summary.add_column("implementation")
     summary.add_column("time", justify="right")
-    summary.add_column(f"parameters, beside {own}")
+    summary.add_column(f"parameters, compared with {own}")
     for name, steps in results.items():
         summary.add_row(name, format_duration(steps.seconds), "" if name == own else steps.bits)
     return summary

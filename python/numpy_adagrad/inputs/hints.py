@@ -28,6 +28,19 @@ def scheduler(value: Any) -> str:
     return SCHEDULES if hasattr(type(value), "get_last_lr") else ""
 
 
+def other_layout(state_dict: Any, keys: Iterable[str]) -> str:
+    """Return the cure if a state dict has none of its keys, but others; otherwise nothing.
+
+    Examples
+    --------
+    >>> from numpy_adagrad.inputs.hints import other_layout
+    >>> other_layout({"global_step": 1}, ["state", "param_groups"])
+    '; numpy_adagrad.translate_state converts the state dict of another framework'
+    """
+    is_other = state_dict and not any(key in state_dict for key in keys)
+    return "; numpy_adagrad.translate_state converts the state dict of another framework" if is_other else ""
+
+
 def level_of_user() -> int:
     """Return the `stacklevel` of a warning in the calling function that shows the line of the user's own program."""
     package, _, _ = __name__.partition(".")
@@ -38,7 +51,7 @@ def level_of_user() -> int:
 
 
 class NoAttribute:
-    """A name that a user may take for an attribute of an optimizer: reading or assigning it raises AttributeError."""
+    """Not an attribute: reading or assigning it raises AttributeError, which says where to find it."""
 
     def __init__(self, cure: str, *, of_subclasses: bool = True) -> None:
         """A user's own subclass may have the attribute unless `of_subclasses` is True."""

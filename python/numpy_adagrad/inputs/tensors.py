@@ -82,7 +82,8 @@ def as_array(value: Any, label: str, *, from_devices: bool = True) -> Array | No
         if not from_devices and str(getattr(value, "device", "cpu")).startswith(("cuda", "meta", "mps", "xpu")):
             raise TypeError(f"it lies on the device {value.device}")
         if str(getattr(value, "layout", "")) == "torch.sparse_coo":
-            raise TypeError("it is sparse; convert it with RowSparse.from_torch")
+            cure = "RowSparse.from_torch" if value.sparse_dim() == 1 else "to_dense(), or make it with to_sparse(1)"
+            raise TypeError(f"it is sparse; convert it with {cure}")
         array = _from_tensor(value)
         if array is value:
             array = np.asarray(value) if hasattr(kind, "__array__") else np.from_dlpack(value)
@@ -103,7 +104,7 @@ def tensor_rows(tensor: Any, label: str) -> tuple[Array, Array]:
     if layout != "torch.sparse_coo":
         raise TypeError(f"{label}: expected a sparse COO tensor of torch, got {layout}")
     if tensor.sparse_dim() != 1:
-        raise ValueError(f"{label}: expected one sparse dimension, got {tensor.sparse_dim()}")
+        raise ValueError(f"{label}: expected one sparse dimension, as of to_sparse(1), got {tensor.sparse_dim()}")
     tensor = tensor.detach()
     return tensor._indices()[0].numpy(), to_array(tensor._values(), label)
 

@@ -95,7 +95,7 @@ def _rate(spec: Spec) -> Counterpart:
             f"[{spec.rule.arguments['rate']}(step) for step in range(steps)]."
         )
     else:
-        text = f"It becomes learning_rate, with its current value.{rounding_text(spec.rule, RULE)}"
+        text = f"It becomes learning_rate; its value stays the same.{rounding_text(spec.rule, RULE)}"
     return Counterpart("rate", "exact", text, {"learning_rate": spec.rate})
 
 

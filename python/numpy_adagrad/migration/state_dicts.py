@@ -42,9 +42,9 @@ def translate_state(
         A state dict of the framework itself or of this package, with arrays or tensors. Parameters that MindSpore
         saves beside the accumulators are left out.
     names : sequence of str, optional
-        The parameters' names in torch's order. They name the parameters for MindSpore if torch's state dict has no
-        names (default: ``param0``, ``param1``, ...), and order them for torch if the order of the accumulators in
-        `state_dict` is another.
+        The parameters' names in torch's order. They name the parameters for MindSpore, also where torch's state dict
+        has other names (default: its own, or ``param0``, ``param1``, ...), and order them for torch if the order of the
+        accumulators in `state_dict` is another.
     groups : sequence of sequences of str, optional
         For torch: the names of each group's parameters, which MindSpore does not save. Needed if each group has its own
         rate; group `k` has ``learning_rate_group_<k>`` if there is one. `names` beside them must be the same.
@@ -68,7 +68,8 @@ def translate_state(
     ------
     KeyError, TypeError, ValueError
         For an entry that is missing or cannot be translated: steps that differ between parameters, complex
-        accumulators, a list of rates, rates of unknown groups, names that occur twice or that MindSpore uses itself.
+        accumulators, a list of rates, rates of unknown groups, names that occur twice or that MindSpore uses itself,
+        and those of torch's state dict in another order.
 
     Examples
     --------

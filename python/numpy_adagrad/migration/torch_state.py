@@ -35,12 +35,15 @@ def read_state(
     entries = [read_entry(state, key, "state") for key in keys]
     sums = [read_entry(entry, "sum", f"state[{key!r}]") for key, entry in zip(keys, entries, strict=True)]
     steps = [read_entry(entry, "step", f"state[{key!r}]") for key, entry in zip(keys, entries, strict=True)]
+    saved_names = [*read_names(saved_groups)]
     if names is None:
-        names = [*read_names(saved_groups)] or None
+        names = saved_names or None
     else:
         names = given_names(names, "names")
         if len(names) != len(keys):
             raise ValueError(f"names: expected {len(keys)}, got {len(names)}")
+        if names != saved_names and set(names) == set(saved_names):
+            raise ValueError(f"names: expected the order of the state dict, {saved_names}, got {names}")
     labels = names or [f"state[{key!r}]['sum']" for key in keys]
     return State(
         names=names,

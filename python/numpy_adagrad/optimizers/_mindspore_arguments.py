@@ -70,7 +70,7 @@ def _ordered(groups: list[Group], order: list[Mapping[str, Any]]) -> list[Group]
     wanted, _ = members(order[0]["order_params"], "order_params")
     owners = {id(p): (group, i) for group in groups for i, p in enumerate(group["params"])}
     if len(wanted) != len(owners):
-        raise ValueError(f"order_params: expected all {len(owners)} parameters, got {len(wanted)}")
+        raise ValueError(f"order_params: expected each of the {len(owners)} parameters once, got {len(wanted)} entries")
     runs: list[Group] = []
     last = None
     for k, param in enumerate(wanted):

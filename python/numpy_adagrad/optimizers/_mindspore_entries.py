@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from ..inputs.hints import other_layout
 from ..inputs.rounding import rounded
 from ..inputs.tensors import to_array
 from ..inputs.types import Array, Group
@@ -67,7 +68,7 @@ def from_checkpoint(
         keys[name], keys[f"{ACCUM}{name}"] = saved, f"{ACCUM}{saved}"
     for key in targets:
         if keys[key] not in state_dict:
-            raise KeyError(f"state_dict: expected an entry {keys[key]!r}")
+            raise KeyError(f"state_dict: expected an entry {keys[key]!r}{other_layout(state_dict, keys.values())}")
     allowed = set(keys.values())
     for key in state_dict:
         if key not in allowed:
@@ -111,12 +112,14 @@ def read_ckpt(path: str) -> Mapping[str, Any]:
 
     if not path.endswith(CKPT):
         raise ValueError(f"expected the ending {CKPT}, as MindSpore reads no {path[-len(CKPT) :]}")
-    with open(path, "rb"):  # MindSpore raises its own error if there is no file
-        pass
+    with open(path, "rb") as file:  # MindSpore raises its own error if there is no file
+        is_empty = not file.read(1)
     try:
         import mindspore
     except ImportError:
         raise ImportError("load: expected mindspore to be installed, which reads its own .ckpt files") from None
+    if is_empty:
+        raise ValueError("expected a checkpoint of MindSpore, got an empty file")
     try:
         return dict(mindspore.load_checkpoint(path))
     except Exception as error:  # of many types, depending on the damage

@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import _core
 from ..inputs.containers import read_names
+from ..inputs.hints import other_layout
 from ..inputs.rounding import ieee, rounded
 from ..inputs.tensors import identity, option_to_tensor, to_array, to_tensor
 from ..inputs.types import Array, Group
@@ -144,9 +145,10 @@ class SavedState(Copies):
         """Check a state dict; return all that loading it writes."""
         shared = self._shared_arrays()
         check_dict("state_dict", state_dict)
-        for key in (*shared, "state", "param_groups"):
+        expected = (*shared, "state", "param_groups")
+        for key in expected:
             if key not in state_dict:
-                raise KeyError(f"state_dict: expected an entry {key!r}")
+                raise KeyError(f"state_dict: expected an entry {key!r}{other_layout(state_dict, expected)}")
         state, saved_groups = state_dict["state"], state_dict["param_groups"]
         check_dict("state", state)
         check_list("param_groups", saved_groups)

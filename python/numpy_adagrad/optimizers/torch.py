@@ -24,7 +24,12 @@ HINTS = {
     "loss_scale": "torch has no such option: give grad_scale to each step",
     "update_slots": "torch has no such option: it always updates the accumulators",
     "grad_centralization": "torch has no such option: centralize the gradients yourself",
+    "global_step": "torch counts the steps of each parameter: optimizer.state[0]['step']",
 }
+# And these are the constructor's own.
+GROUP_HINTS = HINTS | dict.fromkeys(
+    ("state_dtype", "sparse_weight_decay", "allocate"), "give it to the constructor, for all groups"
+)
 
 
 class TorchAdagrad(Optimizer):
@@ -162,8 +167,8 @@ class TorchAdagrad(Optimizer):
     def _checked_group(self, group: Group) -> Group:
         known = [*self.defaults, "params", "param_names"]
         for key in group:
-            if key in HINTS:
-                text = f"param_groups: TorchAdagrad does not read the key {key!r}; {HINTS[key]}"
+            if key in GROUP_HINTS:
+                text = f"param_groups: TorchAdagrad does not read the key {key!r}; {GROUP_HINTS[key]}"
                 warnings.warn(text, UserWarning, stacklevel=level_of_user())
             elif key not in known and (hint := nearest(key, known)):
                 raise KeyError(f"param_groups: expected the keys of an option, got {key!r}{hint}")
@@ -244,8 +249,6 @@ def check_path(group: Group) -> None:
         raise RuntimeError("`fused` does not support `differentiable`")
     if flags["fused"] and flags["foreach"]:
         raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
-    for name in ("foreach", "differentiable"):
+    for name, expected in (("foreach", "None or False"), ("differentiable", "False")):
         if flags[name]:
-            raise ValueError(
-                f"{name}: expected {None if name == 'foreach' else False}, as the path is the fused one, got True"
-            )
+            raise ValueError(f"{name}: expected {expected}, as the path is the fused one, got {group[name]!r}")

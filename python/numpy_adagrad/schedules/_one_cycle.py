@@ -63,7 +63,7 @@ class one_cycle(Schedule):
 
     def _rate(self, step: int) -> float:
         if step >= self.total_steps:
-            raise ValueError(f"total_steps: expected at most {self.total_steps} steps, got step {step + 1}")
+            raise ValueError(f"step: expected one below total_steps, {self.total_steps}, got {step}")
         first = self.max_lr / self.div_factor
         last = first / self.final_div_factor
         peak = self.pct_start * self.total_steps - 1

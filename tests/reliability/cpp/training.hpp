@@ -15,10 +15,15 @@ class Training {
         add_dense({40'000}, adagrad::F32, 4, 1);
         add_dense({300, 112}, adagrad::F32, 4, 2);
         add_dense({20'000}, adagrad::F16, 2, 1);
-        add_sparse(3000, 16, 6000);
-        if (seed % 2 == 0) {  // of one table, rows are numbered and added at the same time
-            add_sparse(40, 64, 3000);
-            add_sparse(500, 4, 400);
+        if (seed % 2 == 0) {
+            add_sparse(3000, 16, draw(3000, 6000));
+            add_sparse(40, 64, draw(40, 3000));
+            add_sparse(500, 4, draw(500, 400));
+        } else {  // one thread numbers rows, and fails in the middle if they repeat only at first; another one adds
+                  // them
+            std::vector<std::int64_t> indices = draw(300, seed % 4 == 1 ? 6000 : 1500);
+            while (indices.size() < 6000) indices.push_back(static_cast<std::int64_t>(indices.size()));
+            add_sparse(6000, 16, std::move(indices));
         }
         add_counters();
         double values[sizeof(adagrad::Packed::bytes)];
@@ -75,7 +80,15 @@ class Training {
         indices_.emplace_back();
     }
 
-    void add_sparse(std::ptrdiff_t rows, std::ptrdiff_t width, std::ptrdiff_t count) {
+    // Indices of which some come often.
+    std::vector<std::int64_t> draw(std::uint64_t rows, std::size_t count) {
+        std::vector<std::int64_t> indices(count);
+        for (std::int64_t &index : indices) index = static_cast<std::int64_t>(random_.below(random_.below(rows) + 1));
+        return indices;
+    }
+
+    void add_sparse(std::ptrdiff_t rows, std::ptrdiff_t width, std::vector<std::int64_t> indices) {
+        const auto count = static_cast<std::ptrdiff_t>(indices.size());
         adagrad::Tensor tensor;
         tensor.count = rows * width;
         tensor.sparse = std::make_unique<adagrad::SparseUpdate>();
@@ -87,11 +100,7 @@ class Training {
         sparse.kernels = &adagrad::isa().table->of[executor_.rule->index][adagrad::SPARSE][adagrad::F32];
         tensor.has_sparse_grad = true;
         executor_.tensors.push_back(std::move(tensor));
-        std::vector<std::int64_t> &indices = indices_.emplace_back();
-        // Some rows come often.
-        for (std::ptrdiff_t i = 0; i < count; ++i)
-            indices.push_back(
-                static_cast<std::int64_t>(random_.below(random_.below(static_cast<std::uint64_t>(rows)) + 1)));
+        indices_.push_back(std::move(indices));
     }
 
     void take_indices(std::size_t i) {
