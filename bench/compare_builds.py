@@ -78,7 +78,7 @@ def main() -> None:
         if unknown:
             parser.error(f"--{name}: expected some of {known[name]}, got {sorted(unknown)}")
     print("\nMedian time of a step in µs; ratio is after / before, with its quartiles.\n")
-    layout = "{:<24}{:<11}{:>7}{:>12}{:>12}{:>9}  {:<17}{}"
+    layout = "{:<27}{:<11}{:>7}{:>12}{:>12}{:>9}  {:<17}{}"
     print(layout.format("row", "rule", "threads", "before", "after", "ratio", "quartiles", ""), flush=True)
     for threads in options.threads:
         for row in options.rows or known["rows"]:
