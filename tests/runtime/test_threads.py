@@ -18,11 +18,16 @@ from numpy_adagrad.optimizers._base import Optimizer
 def test_another_thread_counts_on_during_a_step(dialect: Dialect, kind: str) -> None:
     """At 80 % or better of its rate while the first does something that takes a processor but no GIL.
 
-    The median of several tries counts, as other processes may want the processors.
+    The median of several tries counts, as other processes may want the processors; if they do for longer, one of three
+    medians. A thread that waited for the GIL would be slow in each.
     """
-    lines = program("counting", dialect, kind, OMP_NUM_THREADS="1", NUMPY_ADAGRAD_ISA="baseline").splitlines()
-    tries = [tuple(map(float, line.split())) for line in lines]
-    assert median(ratio for ratio, _ in tries) >= 0.8
+    for _ in range(3):
+        lines = program("counting", dialect, kind, OMP_NUM_THREADS="1", NUMPY_ADAGRAD_ISA="baseline").splitlines()
+        tries = [tuple(map(float, line.split())) for line in lines]
+        pace = median(ratio for ratio, _ in tries)
+        if pace >= 0.8:
+            break
+    assert pace >= 0.8
     assert min(seconds for _, seconds in tries) > 0.03  # many times longer than a thread may keep the GIL
 
 
