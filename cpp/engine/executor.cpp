@@ -152,7 +152,8 @@ void Executor::order_rows(bool sorts) {
     for (const std::size_t index : active) {
         const Tensor &tensor = tensors[index];
         if (!tensor.has_sparse_grad) continue;
-        // Below, each thread adds the rows of other gradients. One with most of the values would keep it alone at work.
+        // Below, each thread adds the rows of other gradients. One that has most of the values would leave the rest of
+        // the threads without work.
         const bool adds = 2 * elements_of(tensor) > values;
         tensor.sparse->order(sorts, adds, args_[tensor.args]);
     }

@@ -19,8 +19,9 @@ class Training {
             add_sparse(3000, 16, draw(3000, 6000));
             add_sparse(40, 64, draw(40, 3000));
             add_sparse(500, 4, draw(500, 400));
-        } else {  // one thread numbers rows, and fails in the middle if they repeat only at first; another one adds
-                  // them
+        } else {
+            // One thread numbers the rows of a single table while another one adds them. For some seeds, rows repeat
+            // only at first, so that the numbering fails in the middle.
             std::vector<std::int64_t> indices = draw(300, seed % 4 == 1 ? 6000 : 1500);
             while (indices.size() < 6000) indices.push_back(static_cast<std::int64_t>(indices.size()));
             add_sparse(6000, 16, std::move(indices));
