@@ -37,10 +37,7 @@ double number(const py::object &value, const OptionLabel &label) {
 }
 
 bool flag(const py::object &value, const OptionLabel &label) {
-    const int set = PyObject_IsTrue(value.ptr());
-    if (set >= 0) return set != 0;
-    if (PyErr_ExceptionMatches(PyExc_Exception) == 0) throw py::error_already_set();
-    PyErr_Clear();
+    if (PyBool_Check(value.ptr())) return value.ptr() == Py_True;
     return py::module_::import("numpy_adagrad.inputs.validation").attr("flag")(value, label.text()).cast<bool>();
 }
 

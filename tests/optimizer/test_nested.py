@@ -203,6 +203,13 @@ def test_groups_among_arrays(dialect: Dialect) -> None:
     raises(TypeError, message, lambda: dialect.optimizer([{"params": [normal(3)]}, normal(3)]))
 
 
+def test_a_group_outside_a_list(dialect: Dialect) -> None:
+    message = "params: expected a list of groups, got one group alone; write it as [{'params': ...}]"
+    raises(TypeError, message, lambda: dialect.optimizer({"params": [normal(3)], "lr": 0.1}))
+    flax = {"params": {"w": normal(3)}, "batch_stats": {"mean": normal(2)}}
+    assert dialect.optimizer(flax).param_groups[0]["param_names"] == ["params.w", "batch_stats.mean"]
+
+
 def test_nested_mappings_that_make_new_arrays(dialect: Dialect) -> None:
     class New(dict[str, Any]):
         def __getitem__(self, key: str) -> Any:

@@ -235,13 +235,25 @@ def test_flags_without_a_truth_value(name: str) -> None:
     raises(TypeError, message, lambda: TorchAdagrad([{"params": [np.ones(3)], **option}]))
 
 
+@pytest.mark.parametrize("name", ["maximize", "foreach", "differentiable", "fused"])
+@pytest.mark.parametrize("value", ["no", b""], ids=repr)
+def test_flags_that_are_texts(name: str, value: Any) -> None:
+    """The text "no" counted as true."""
+    option: dict[str, Any] = {name: value}
+    raises(TypeError, f"{name}: expected True or False, got {value!r}", lambda: TorchAdagrad([np.ones(3)], **option))
+
+
 # Steps
 
 
-def test_a_flag_without_a_truth_value_that_is_written_to_a_group() -> None:
+WRONG_FLAGS = [(np.array([True, False]), "ndarray of shape (2,)"), ("no", "'no'")]
+
+
+@pytest.mark.parametrize(("value", "got"), WRONG_FLAGS, ids=[got for _, got in WRONG_FLAGS])
+def test_a_wrong_flag_that_is_written_to_a_group(value: Any, got: str) -> None:
     optimizer = TorchAdagrad([np.ones(3)])
-    optimizer.param_groups[0]["maximize"] = np.array([True, False])
-    message = "param_groups[0]['maximize']: expected True or False, got ndarray of shape (2,)"
+    optimizer.param_groups[0]["maximize"] = value
+    message = f"param_groups[0]['maximize']: expected True or False, got {got}"
     raises_unchanged(optimizer, TypeError, message, lambda: optimizer.step([np.ones(3)]))
 
 

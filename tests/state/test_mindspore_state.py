@@ -195,7 +195,7 @@ def test_automatic_names_are_matched_by_position(named_here: bool, parameters: b
 
 def test_another_number_of_automatic_names() -> None:
     optimizer, other = MindSporeAdagrad({"w": np.ones(3)}), MindSporeAdagrad([np.ones(3), np.ones(3)])
-    message = "groups: expected [1] parameters, got [2]"
+    message = "state_dict: expected 1 entries accum.<name>, got ['accum.param0', 'accum.param1']"
     raises_unchanged(optimizer, ValueError, message, lambda: optimizer.load_state_dict(other.state_dict()))
 
 

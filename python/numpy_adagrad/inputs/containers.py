@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
+from numbers import Number
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -42,6 +43,8 @@ def read_once(params: Any) -> Any:
 
 def are_groups(params: Any) -> bool:
     """Return whether `params`, as `read_once` returns them, are groups, not layers in mappings."""
+    if isinstance(params, Mapping) and "params" in params and any(isinstance(one, Number) for one in params.values()):
+        raise TypeError("params: expected a list of groups, got one group alone; write it as [{'params': ...}]")
     if not isinstance(params, (list, tuple)) or hasattr(params, "_fields"):
         return False
     mappings = [item for item in params if isinstance(item, Mapping)]

@@ -76,7 +76,9 @@ def norm_limit(value: Any) -> float:
 
 
 def flag(value: Any, label: str) -> bool:
-    """Convert anything with a truth value to a bool."""
+    """Convert anything with a truth value to a bool, except a text: "no" would count as true."""
+    if isinstance(value, (str, bytes)):
+        raise TypeError(f"{label}: expected True or False, got {value!r:.60}")
     try:
         return bool(value)
     except (TypeError, ValueError, RuntimeError):

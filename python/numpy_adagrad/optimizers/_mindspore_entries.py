@@ -94,6 +94,8 @@ def _saved_names(state_dict: Mapping[str, Any], names: Sequence[str]) -> Sequenc
     saved = [key.removeprefix(ACCUM) for key in accums]
     if not saved or not (are_automatic(saved) or are_automatic(names)):
         return names  # an error for a name that is missing or unknown tells the key
+    if len(saved) != len(names):
+        raise ValueError(f"state_dict: expected {len(names)} entries {ACCUM}<name>, got {accums}")
     return match(names, [len(names)], [saved], named=True)[0]
 
 
@@ -123,4 +125,5 @@ def read_ckpt(path: str) -> Mapping[str, Any]:
     try:
         return dict(mindspore.load_checkpoint(path))
     except Exception as error:  # of many types, depending on the damage
-        raise ValueError(f"expected a checkpoint of MindSpore, got {' '.join(str(error).split()):.200}") from None
+        text = " ".join(str(error).split())
+        raise ValueError(f"expected a checkpoint of MindSpore, which says: {text:.200}") from None
