@@ -5,6 +5,7 @@ from helpers.interpreters import script
 from helpers.mpi_job import job, launch
 
 PROGRAM = script("mpi_alone")
+CASES = ["own_messages", "leave_parts", "options_in_another_order", "options_of_other_types", "finalize"]
 
 
 def test_an_exception_on_one_rank_ends_the_job_with_its_message() -> None:
@@ -51,7 +52,7 @@ def test_an_exit_with_a_status_ends_the_job_at_once_whatever_the_others_do(case:
     assert launch(3, PROGRAM, case).returncode == 3
 
 
-@pytest.mark.parametrize("case", ["own_messages", "leave_parts", "options_in_another_order", "finalize"])
+@pytest.mark.parametrize("case", CASES)
 def test_a_program_may_use_the_communicator_between_steps_and_free_it(case: str) -> None:
     assert job(4, "mpi_alone", case) == ""
 
@@ -67,13 +68,27 @@ def test_an_error_that_the_others_cannot_learn_of_ends_the_job(kind: str) -> Non
     ("action", "message"),
     [
         ("interrupt", "KeyboardInterrupt"),
-        ("save", "RuntimeError: save: called from inside a step, which is half done; call it after the step"),
+        ("save", "RuntimeError: save: called from inside Sharded.step, which is half done; call it afterwards"),
     ],
 )
-def test_what_stops_half_a_step_ends_the_job(action: str, message: str) -> None:
-    done = launch(2, PROGRAM, "stop_half_way", action, aborts=False, machines=2)
+@pytest.mark.parametrize("machines", [1, 2])
+def test_what_stops_half_a_step_ends_the_job(action: str, message: str, machines: int) -> None:
+    done = launch(2, PROGRAM, "stop_half_way", action, aborts=False, machines=machines)
     assert done.returncode != 0
     assert message in done.stderr
+
+
+@pytest.mark.parametrize("kind", ["replicated", "sharded", "table"])
+def test_an_interrupt_when_messages_are_on_their_way_ends_the_job(kind: str) -> None:
+    """The other ranks waited forever, or took the messages of the next call for those of this one."""
+    done = launch(2, PROGRAM, "stop_waiting", kind, aborts=False)
+    assert done.returncode != 0
+    assert "KeyboardInterrupt" in done.stderr
+
+
+def test_a_forked_child_is_no_rank() -> None:
+    """It told the other ranks that the program of its parent had ended."""
+    assert job(2, "mpi_alone", "fork") == ""
 
 
 def test_a_killed_rank_ends_the_job() -> None:

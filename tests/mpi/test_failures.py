@@ -46,7 +46,7 @@ MESSAGES = {
     "grad_sparse": differ(W, "an array of float32", "rows of float32"),
     "grad_row": f"IndexError: rank {{last}}: {W}.indices: expected indices in [0, 4), got 4 at position 0",
     "grad_kind": f"TypeError: rank {{last}}: {W}: expected a NumPy array, got str",
-    "step_option": differ("max_norm", 2.0, 1.0),
+    "step_option": differ("max_norm", 2, 1),
     "debug_option": differ("param_groups[0]['lr']", 0.5, 0.25),
     "tied": "ValueError: rank 0: params[1]: expected its own memory, got the same array as params[0]",
     "overlapping": "ValueError: rank 0: params[1] ('b'): expected its own memory, got an overlap with params[0] ('a')",
@@ -75,9 +75,14 @@ MESSAGES = {
     "got complex64",
     "no_communicator": "TypeError: comm: expected an mpi4py.MPI.Intracomm, got NoneType",
     "null_communicator": "ValueError: comm: expected a communicator that this rank belongs to, got MPI.COMM_NULL",
+    "unprintable": "RuntimeError: rank {last}: no message",
+    "print": "RuntimeError: rank {last}: only here",
+    "other_optimizer": differ("optimizer, in the order of construction", 0, 1),
     "wrong_everywhere": "ValueError: rank 0: grad_scale: expected a positive number within float32, got -1",
 }
 for kind in ("replicated", "sharded", "table"):
+    for what in ("own_rate", "plateau"):
+        MESSAGES[f"{what}_{kind}"] = differ("param_groups[0]['lr'] after 1 steps", 0.5, 0.25)
     for suffix in ("", "_norm"):
         MESSAGES[f"schedule_{kind}{suffix}"] = "ArithmeticError: rank {last}: only here"
         MESSAGES[f"rate_{kind}{suffix}"] = (

@@ -16,7 +16,7 @@ from helpers.mpi_ranks import comm
 from mpi4py import MPI
 from numpy_adagrad import TorchAdagrad
 from numpy_adagrad.inputs.types import Array
-from numpy_adagrad.mpi import Replicated, Sharded, ShardedTable
+from numpy_adagrad.mpi import Replicated, Sharded, ShardedTable, communicators
 
 is_last = comm.rank == comm.size - 1
 
@@ -72,6 +72,36 @@ def stop_half_way(action: str) -> None:
     with suppress(BaseException):
         sharded.step([np.ones(64 * comm.size)])
     comm.Barrier()
+
+
+def stop_waiting(kind: str) -> None:
+    """The last rank gets a signal when it waits for the others to agree, and catches what that raises."""
+    _, step = mpi_cases.stepping(kind, comm)
+    signal.signal(signal.SIGALRM, interrupt)
+    comm.Barrier()
+    if is_last:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+    else:
+        time.sleep(1)
+    with suppress(KeyboardInterrupt):
+        step()
+    comm.Barrier()
+
+
+def interrupt(*_: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def fork() -> None:
+    """A child of the last rank ends as a program does."""
+    step = stepping()
+    if is_last:
+        child = os.fork()
+        if child == 0:
+            communicators._leave()
+            os._exit(0)
+        assert os.waitpid(child, 0)[1] == 0
+    step()
 
 
 def lack(*_: Any) -> None:
@@ -149,6 +179,13 @@ def options_in_another_order() -> None:
     Replicated(TorchAdagrad([group]), comm)
 
 
+def options_of_other_types() -> None:
+    """The same numbers agree."""
+    optimizer = Replicated(TorchAdagrad(arrays(), lr=1 if is_last else 1.0), comm)
+    max_norm: Any = np.float32(2) if is_last else 2
+    optimizer.step(arrays(), max_norm=max_norm, grad_scale=np.array(4.0) if is_last else 4)
+
+
 def leave_parts() -> None:
     """Each rank is in several communicators; one of them is freed before the end."""
     parts: list[Any] = [comm.Split(comm.rank // 2), comm.Split(comm.rank % 2), comm.Dup()]
@@ -173,6 +210,8 @@ if __name__ == "__main__":
         die,
         lack_memory,
         stop_half_way,
+        stop_waiting,
+        fork,
         raise_later,
         leave,
         leave_later,
@@ -182,6 +221,7 @@ if __name__ == "__main__":
         leave_and_go_on,
         own_messages,
         options_in_another_order,
+        options_of_other_types,
         leave_parts,
         leave_between,
     )

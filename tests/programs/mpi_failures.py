@@ -172,11 +172,73 @@ def rate_of_a_later_step(kind: str, wrong: Any, **options: Any) -> None:
         assert optimizer.steps == 2
 
 
+class UnprintableError(Exception):
+    def __str__(self) -> str:
+        raise ArithmeticError("no text")
+
+
+class NamedError(Exception):
+    """Its name is that of a function of Python."""
+
+
+NamedError.__name__ = "print"
+
+
+def raised(error: Exception) -> None:
+    """The last rank's schedule raises an error."""
+
+    def rate(step: int) -> float:
+        if is_wrong:
+            raise error
+        return 0.5
+
+    step(change=lambda optimizer: optimizer.param_groups[0].update(lr=rate))
+
+
+def other_optimizer() -> None:
+    """The last rank takes the optimizers in another order."""
+    own = comm.Dup()
+    optimizers = [Replicated(TorchAdagrad(params(), lr=0.5), own) for _ in range(2)]
+    try:
+        optimizers[is_wrong].step({"W": RIGHT, "b": np.ones(2, np.float32)})
+    finally:
+        assert all(optimizer.opt.steps == 0 for optimizer in optimizers)
+
+
+def own_rate(step: int) -> float:
+    return 0.25 if is_wrong else 0.5
+
+
+def plateau() -> schedules.ReduceOnPlateau:
+    """Each rank has told it of its own loss."""
+    rate = schedules.ReduceOnPlateau(0.5, factor=0.5, patience=0)
+    for loss in (1.0, 2.0 if is_wrong else 0.5):
+        rate.step(loss)
+    return rate
+
+
+def own_values(kind: str, rate: Any) -> None:
+    """The last rank's schedule has another value in the second step."""
+    optimizer, step = stepping(kind, comm)
+    step()
+    optimizer.param_groups[0]["lr"] = rate
+    before = snapshot(optimizer)
+    try:
+        step()
+    finally:
+        assert snapshot(optimizer) == before
+
+
 RATES: dict[str, Callable[[], object]] = {
     f"{what}_{kind}{suffix}": partial(rate_of_a_later_step, kind, wrong, **options)
     for kind in ("replicated", "sharded", "table")
     for what, wrong in (("schedule", failing_rate), ("rate", "x"))
     for suffix, options in (("", {}), ("_norm", {"max_norm": 1.0}))
+}
+VALUES = {
+    f"{what}_{kind}": partial(own_values, kind, rate)
+    for kind in ("replicated", "sharded", "table")
+    for what, rate in (("own_rate", own_rate), ("plateau", plateau()))
 }
 CASES: dict[str, Callable[[], object]] = {
     "shape": lambda: construct(params(5) if is_wrong else None),
@@ -227,6 +289,10 @@ CASES: dict[str, Callable[[], object]] = {
     "sharded_call": other_call,
     "sharded_step_option": lambda: step_sharded(RIGHT, on_nonfinite="stop"),
     **RATES,
+    **VALUES,
+    "unprintable": lambda: raised(UnprintableError()),
+    "print": lambda: raised(NamedError("only here")),
+    "other_optimizer": other_optimizer,
     "sharded_class": lambda: Sharded(TorchAdagrad(params()), params(), comm, lr=0.5),  # type: ignore[arg-type]
     "table_class": lambda: ShardedTable(8, 2, comm, dict),  # type: ignore[arg-type]
     "table_list": lambda: ShardedTable(8, 2, comm, TorchAdagrad, create=rows_in_a_list),

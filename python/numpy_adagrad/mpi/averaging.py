@@ -13,7 +13,7 @@ from ..inputs.rounding import ieee
 from ..inputs.types import Array
 from .communicators import has_links
 from .layout import Layout
-from .rows import block, reals
+from .rows import block, divide, reals
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -115,7 +115,7 @@ class Averaging:
             for other in others:
                 np.add(total, other, out=total)
             mean = reals(buffer[start:][place].view(dtype))
-            np.divide(total, total.dtype.type(size), out=mean)
+            divide(total, size, mean)
             count += mean.size
         return count
 

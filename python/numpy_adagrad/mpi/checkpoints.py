@@ -14,7 +14,7 @@ from ..checkpoint import Content
 from ..inputs.types import Array
 from ..inputs.validation import cast_like
 from ..optimizers._base import Optimizer
-from .agreement import agreement, past_agreement
+from .collective import CollectiveCall
 from .rows import as_bytes, block, offsets
 
 if TYPE_CHECKING:
@@ -35,49 +35,47 @@ class Division(NamedTuple):
 
 def save(
     optimizer: Optimizer,
-    comm: MPI.Intracomm,
+    call: CollectiveCall,
     divisions: Sequence[Division],
     path: str | os.PathLike[str],
     extra: Mapping[str, Any] | None,
 ) -> None:
     """Gather parameters and state on one rank, which writes them as `Optimizer.save` does."""
+    comm = call.comm
     with optimizer._lock:
-        with agreement(comm, "save") as facts:
+        with call.agreement() as facts:
             facts["path"] = checkpoint.file_name(path)
             content = optimizer._saved_content(parameters=True, extra=extra)
             key, slots = optimizer._accumulator, optimizer._slots
             divided = list(zip(slots, divisions, strict=True))
             params = [_new_whole(comm, slot.param, division) for slot, division in divided]
             sums = [_new_whole(comm, slot.state[key], division) for slot, division in divided]
-        with past_agreement(comm):
-            for slot, division, param, accumulator in zip(slots, divisions, params, sums, strict=True):
-                _gather(comm, slot.param, param, division)
-                _gather(comm, slot.state[key], accumulator, division)
-        with agreement(comm, "save"):
+        for slot, division, param, accumulator in zip(slots, divisions, params, sums, strict=True):
+            _gather(comm, slot.param, param, division)
+            _gather(comm, slot.state[key], accumulator, division)
+        with call.agreement():
             if comm.rank == ROOT:
                 states = [{**slot.state, key: whole} for slot, whole in zip(slots, sums, strict=True)]
                 checkpoint.save(checkpoint.file_name(path), replace(content, states=states, parameters=params))
 
 
 def load(
-    optimizer: Optimizer, comm: MPI.Intracomm, divisions: Sequence[Division], path: str | os.PathLike[str]
+    optimizer: Optimizer, call: CollectiveCall, divisions: Sequence[Division], path: str | os.PathLike[str]
 ) -> dict[str, Any] | None:
     """Read a file on one rank and scatter parameters and state; return the `extra` of the file."""
     whole: Content | None = None
     with optimizer._lock:
-        with agreement(comm, "load") as facts:
+        with call.agreement() as facts:
             facts["path"] = checkpoint.file_name(path)
             optimizer._check_reentry()
             optimizer._prepare_transfer()
-            if comm.rank == ROOT:
+            if call.comm.rank == ROOT:
                 whole = _read(optimizer, divisions, checkpoint.file_name(path))
-        with past_agreement(comm):
-            content = _scatter_content(optimizer, comm, divisions, whole)
+        content = _scatter_content(optimizer, call.comm, divisions, whole)
         pairs: Pairs = []
-        with agreement(comm, "load"), checkpoint.naming(checkpoint.file_name(path)):
+        with call.agreement(), checkpoint.naming(checkpoint.file_name(path)):
             pairs = optimizer._restore(content)
-        with past_agreement(comm):
-            _core.commit(pairs)
+        _core.commit(pairs)
         extra: dict[str, Any] | None = content.extra
         return extra
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import atexit
-from collections.abc import Iterator
+import os
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from .agreement import agreeing
+from .collective import agreeing
 
 if TYPE_CHECKING:
     from mpi4py import MPI
 
+    from .collective import Agreeing
+
 _duplicates: list[MPI.Intracomm] = []
+_process = os.getpid()
 _aborts = False
 
 
@@ -38,6 +41,13 @@ def duplicate(comm: Any) -> MPI.Intracomm:
     _duplicates.append(own)
     _watch_the_end()
     return own
+
+
+def next_number(comm: MPI.Intracomm) -> int:
+    """Count the optimizers on a duplicate: each has the same number on every rank."""
+    number: int = comm.Get_attr(_count_key()) or 0
+    comm.Set_attr(_count_key(), number + 1)
+    return number
 
 
 def has_links(comm: MPI.Intracomm) -> bool:
@@ -68,6 +78,14 @@ def _links_key() -> int:
 
 
 @cache
+def _count_key() -> int:
+    """Return the key under which a duplicate keeps the next number of `next_number`."""
+    from mpi4py import MPI
+
+    return MPI.Comm.Create_keyval()
+
+
+@cache
 def _watch_the_end() -> None:
     """Have `_leave` called when the program ends or finalizes MPI, and note if mpi4py aborts the job."""
     from mpi4py import MPI
@@ -89,11 +107,11 @@ def _watch_the_end() -> None:
 def _leave() -> None:
     """Wait until the programs of all ranks have ended. A rank that calls an optimizer meanwhile raises an error.
 
-    If mpi4py is about to abort the job, as after an exception, nothing may delay it.
+    If mpi4py is about to abort the job, as after an exception, nothing may delay it. A forked child is no rank.
     """
     from mpi4py import MPI
 
-    if _aborts or MPI.Is_finalized():
+    if _aborts or os.getpid() != _process or MPI.Is_finalized():
         return
     comms = _duplicates.copy()
     calls = [_leaving(comm) for comm in comms]
@@ -102,15 +120,14 @@ def _leave() -> None:
         i = MPI.Request.Waitany(requests)
         try:
             requests[i] = next(calls[i])
-        except StopIteration:  # all leave
-            for items in (comms, calls, requests):
-                del items[i]
-        except MPI.Exception:
-            raise
-        except Exception:  # that of a rank that has called an optimizer, and that raises it too
-            calls[i] = _leaving(comms[i])
-            requests[i] = next(calls[i])
+        except StopIteration as end:
+            if end.value is None:  # all leave
+                for items in (comms, calls, requests):
+                    del items[i]
+            else:  # the error that a rank raises which has called an optimizer
+                calls[i] = _leaving(comms[i])
+                requests[i] = next(calls[i])
 
 
-def _leaving(comm: MPI.Intracomm) -> Iterator[MPI.Request]:
+def _leaving(comm: MPI.Intracomm) -> Agreeing:
     return agreeing(comm, None, {"call": "the end of the program"})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..inputs.types import Group
 from ..optimizers._base import Optimizer
 from . import checkpoints
+from .collective import CollectiveCall
 
 if TYPE_CHECKING:
     from mpi4py import MPI
@@ -19,6 +20,7 @@ class Divided(ABC):
     """Base of `Sharded` and `ShardedTable`: this rank's optimizer, and its checkpoints."""
 
     _comm: MPI.Intracomm
+    _number: int
     _local: Optimizer
 
     @abstractmethod
@@ -93,7 +95,8 @@ class Divided(ABC):
         array([-0.5, -0.5])
         >>> folder.cleanup()
         """
-        checkpoints.save(self._local, self._comm, self._divisions(), path, extra)
+        with CollectiveCall(self._comm, self._number, "save") as call:
+            checkpoints.save(self._local, call, self._divisions(), path, extra)
 
     def load(self, path: str | os.PathLike[str]) -> dict[str, Any] | None:
         """Load parameters, state and options from a file with parameters, of this class or of an optimizer.
@@ -118,8 +121,9 @@ class Divided(ABC):
         --------
         See `save`.
         """
-        extra = checkpoints.load(self._local, self._comm, self._divisions(), path)
-        self._collect()
+        with CollectiveCall(self._comm, self._number, "load") as call:
+            extra = checkpoints.load(self._local, call, self._divisions(), path)
+            self._collect()
         return extra
 
 

@@ -16,7 +16,7 @@ from ..inputs.stored_elements import check_indices, check_mapped, scipy_elements
 from ..inputs.tensors import as_gradient
 from ..inputs.types import Array
 from ..inputs.validation import check_shape
-from .agreement import Facts, array_labels
+from .facts import Facts, array_labels
 
 
 class SparseGrad(NamedTuple):

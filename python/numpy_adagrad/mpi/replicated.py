@@ -13,9 +13,10 @@ from ..inputs.row_sparse import RowSparse
 from ..inputs.types import Array
 from ..inputs.validation import positive_int
 from ..optimizers._base import Optimizer
-from .agreement import Facts, agreement, optimizer_facts, option_facts, past_agreement, value_facts
 from .averaging import BUCKET_SIZE, Averaging
-from .communicators import duplicate
+from .collective import CollectiveCall
+from .communicators import duplicate, next_number
+from .facts import Facts, optimizer_facts, option_facts, schedule_facts, value_facts
 from .gradients import Grad, SparseGrad, grad_facts, read_grads
 from .layout import Form, Layout
 from .rows import element_gradient, gather_rows, row_means
@@ -66,7 +67,7 @@ class Replicated:
 
     Start programs with ``python -m mpi4py``: an exception on one rank then ends the job with its message. If the
     program of one rank ends while others call an optimizer, these raise an error. An error that a rank meets when the
-    exchange has begun, such as a MemoryError, ends the job. See the guide to several machines.
+    exchange has begun, such as a MemoryError or an interrupt, ends the job. See the guide to several machines.
 
     References
     ----------
@@ -89,10 +90,11 @@ class Replicated:
         self, opt: Optimizer, comm: MPI.Intracomm, *, bucket_size: int = BUCKET_SIZE, debug: bool = False
     ) -> None:
         self._comm = duplicate(comm)
+        self._number = next_number(self._comm)
         self._debug = debug
         self._forms: list[Form] | None = None
         self.opt = opt
-        with agreement(self._comm, "Replicated") as facts:
+        with CollectiveCall(self._comm, self._number, "Replicated") as call, call.agreement() as facts:
             if not isinstance(opt, Optimizer):
                 raise TypeError(f"opt: expected an optimizer of numpy_adagrad, got {type(opt).__name__}")
             self._bucket_size = positive_int(bucket_size, "bucket_size")
@@ -129,8 +131,8 @@ class Replicated:
         See the class.
         """
         options: dict[str, Any] = {"grad_scale": grad_scale, "max_norm": max_norm, "on_nonfinite": on_nonfinite}
-        with self.opt._calling_schedules_once():
-            with agreement(self._comm, "Replicated.step") as facts:
+        with self.opt._calling_schedules_once(), CollectiveCall(self._comm, self._number, "Replicated.step") as call:
+            with call.agreement() as facts:
                 check_files(self.opt._bound.files)
                 names, shapes = self.opt.names, [param.shape for param in self._params()]
                 own = read_grads(grads, shapes, names, self.opt._single_param)
@@ -139,9 +141,9 @@ class Replicated:
                     facts |= self._state_facts()
                 self._prepare_dense([grad for grad in own if isinstance(grad, np.ndarray)])
                 self.opt._check_step(self._means(own, shapes, _without_entries), **options)
-            with past_agreement(self._comm):
-                self._average_dense()
-                self.opt.step(self._means(own, shapes, self._sparse_mean), **options)
+                facts |= schedule_facts(self.opt)
+            self._average_dense()
+            self.opt.step(self._means(own, shapes, self._sparse_mean), **options)
 
     def _params(self) -> list[Array]:
         return [slot.param for slot in self.opt._current_slots()]

@@ -32,6 +32,14 @@ def reals(array: Array) -> Array:
     return array.view(array.real.dtype)
 
 
+def divide(array: Array, count: int, out: Array) -> None:
+    """Divide real numbers by a number of ranks. Types of 16 bits may not hold it: float32 does, and rounds once."""
+    if array.itemsize > 2:
+        np.divide(array, array.dtype.type(count), out=out)
+    else:
+        out[...] = array / np.float32(count)
+
+
 def row_bytes(array: Array) -> int:
     """Return the number of bytes of a row, also of an array without rows."""
     return array.itemsize * int(np.prod(array.shape[1:], dtype=np.int64))
@@ -63,7 +71,7 @@ def row_means(indices: Array, values: Array, count: int) -> tuple[Array, Array]:
     np.add.at(totals, np.searchsorted(rows, indices[others]), values[others])
     if totals.size:
         parts = reals(totals.reshape(-1))
-        np.divide(parts, parts.dtype.type(count), out=parts)
+        divide(parts, count, parts)
     return rows, totals
 
 

@@ -15,10 +15,11 @@ from ..inputs.types import Array, Group, Params
 from ..inputs.validation import positive_int
 from ..optimizers._base import Optimizer
 from . import checkpoints
-from .agreement import agreement, array_labels, half_done, optimizer_facts, option_facts, past_agreement, value_facts
 from .averaging import BUCKET_SIZE, Averaging, total_norm
-from .communicators import duplicate
+from .collective import CollectiveCall
+from .communicators import duplicate, next_number
 from .divided import Divided, check_class
+from .facts import array_labels, optimizer_facts, option_facts, schedule_facts, value_facts
 from .gradients import Grad, SparseGrad, grad_facts, read_grads
 from .layout import Layout
 
@@ -78,8 +79,7 @@ class Sharded(Divided):
     Of the memory of an optimizer, the accumulators take 1/n of their size on each of `n` ranks. A step needs memory for
     the gradients once more, and twice `bucket_size`.
 
-    Between machines, the update of one bucket overlaps the exchange of the next. An interrupt in a step, of which half
-    may be done, ends the job there. See the guide to several machines.
+    Between machines, the update of one bucket overlaps the exchange of the next. See the guide to several machines.
 
     References
     ----------
@@ -110,8 +110,9 @@ class Sharded(Divided):
         **arguments: Any,
     ) -> None:
         self._comm = duplicate(comm)
+        self._number = next_number(self._comm)
         self._debug = debug
-        with agreement(self._comm, "Sharded") as facts:
+        with CollectiveCall(self._comm, self._number, "Sharded") as call, call.agreement() as facts:
             check_class(optimizer_class)
             bucket_size = positive_int(bucket_size, "bucket_size")
             self._divide(optimizer_class, params, arguments)
@@ -190,8 +191,8 @@ class Sharded(Divided):
         """
         options: dict[str, Any] = {"grad_scale": grad_scale, "max_norm": max_norm, "on_nonfinite": on_nonfinite}
         local = self._local
-        with local._calling_schedules_once():
-            with agreement(self._comm, "Sharded.step") as facts:
+        with local._calling_schedules_once(), CollectiveCall(self._comm, self._number, "Sharded.step") as call:
+            with call.agreement() as facts:
                 check_files(local._bound.files)
                 self._check_groups()
                 own = self._read(grads)
@@ -202,18 +203,17 @@ class Sharded(Divided):
                 parts = self._layout.parts(self._grads, self._comm.rank)
                 means = [None if i in missing else part for i, part in enumerate(parts)]
                 local._check_step(means, **options)
-            by_bucket = self._averaging.overlaps and max_norm is None and on_nonfinite == "propagate"
-            with half_done(self._comm) if by_bucket else past_agreement(self._comm):
-                for view, grad in zip(self._layout.arrays(self._grads), own, strict=True):
-                    if grad is not None:
-                        view[...] = grad
-                averaged = self._averaging.average(self._grads, missing)
-                if by_bucket:
-                    updated: Iterable[int] = local._step_by_stretches(means, averaged, grad_scale)
-                else:
-                    updated = [number for number, _ in averaged]
-                    local._step_part(means, partial(total_norm, self._comm), **options)
-                self._averaging.collect(self._values, updated)
+                facts |= schedule_facts(local)
+            for view, grad in zip(self._layout.arrays(self._grads), own, strict=True):
+                if grad is not None:
+                    view[...] = grad
+            averaged = self._averaging.average(self._grads, missing)
+            if self._averaging.overlaps and max_norm is None and on_nonfinite == "propagate":
+                updated: Iterable[int] = local._step_by_stretches(means, averaged, grad_scale)
+            else:
+                updated = [number for number, _ in averaged]
+                local._step_part(means, partial(total_norm, self._comm), **options)
+            self._averaging.collect(self._values, updated)
 
     def _read(self, grads: Grads | None) -> list[Grad]:
         names, forms = self._local.names, self._layout.forms

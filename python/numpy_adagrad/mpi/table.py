@@ -16,10 +16,11 @@ from ..inputs.types import Array
 from ..inputs.validation import check_shape, positive_int
 from ..optimizers._base import Optimizer
 from . import checkpoints
-from .agreement import agreement, optimizer_facts, option_facts, past_agreement
 from .averaging import total_norm
-from .communicators import duplicate
+from .collective import CollectiveCall
+from .communicators import duplicate, next_number
 from .divided import Divided, check_class
+from .facts import optimizer_facts, option_facts, schedule_facts
 from .gradients import SparseGrad, read_rows
 from .rows import exchange_rows, row_means
 
@@ -90,7 +91,8 @@ class ShardedTable(Divided):
         **arguments: Any,
     ) -> None:
         self._comm = duplicate(comm)
-        with agreement(self._comm, "ShardedTable") as facts:
+        self._number = next_number(self._comm)
+        with CollectiveCall(self._comm, self._number, "ShardedTable") as call, call.agreement() as facts:
             check_class(optimizer_class)
             self._rows, self._dim = rows, dim = positive_int(rows, "rows"), positive_int(dim, "dim")
             if rows * dim >= 2**63:
@@ -131,11 +133,11 @@ class ShardedTable(Divided):
         --------
         See the class.
         """
-        with agreement(self._comm, "ShardedTable.lookup"):
-            check_files(self._local._bound.files)
-            indices = as_indices(ids, "ids")
-            check_indices(indices.reshape(-1), self._rows, "ids")
-        with past_agreement(self._comm):
+        with CollectiveCall(self._comm, self._number, "ShardedTable.lookup") as call:
+            with call.agreement():
+                check_files(self._local._bound.files)
+                indices = as_indices(ids, "ids")
+                check_indices(indices.reshape(-1), self._rows, "ids")
             wanted, places = np.unique(indices.astype(np.int64), return_inverse=True)
             counts = self._counts(wanted)
             asked, asked_counts = exchange_rows(self._comm, wanted, counts)
@@ -173,8 +175,8 @@ class ShardedTable(Divided):
         """
         options: dict[str, Any] = {"grad_scale": grad_scale, "max_norm": max_norm, "on_nonfinite": on_nonfinite}
         local = self._local
-        with local._calling_schedules_once():
-            with agreement(self._comm, "ShardedTable.step") as facts:
+        with local._calling_schedules_once(), CollectiveCall(self._comm, self._number, "ShardedTable.step") as call:
+            with call.agreement() as facts:
                 check_files(local._bound.files)
                 facts |= option_facts(**options)
                 if not isinstance(grad, RowSparse):
@@ -183,8 +185,8 @@ class ShardedTable(Divided):
                 if own.values.dtype != self.local_rows.dtype:
                     raise TypeError(f"grad.values: expected {self.local_rows.dtype}, got {own.values.dtype}")
                 local._check_step([RowSparse(own.indices[:0], own.values[:0])], **options)
-            with past_agreement(self._comm):
-                local._step_part([self._mean(own)], partial(total_norm, self._comm), **options)
+                facts |= schedule_facts(local)
+            local._step_part([self._mean(own)], partial(total_norm, self._comm), **options)
 
     def _mean(self, own: SparseGrad) -> RowSparse:
         """Return the mean over all ranks of the rows that this rank has."""
