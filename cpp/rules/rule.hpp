@@ -9,10 +9,11 @@
 //   Kernel<P>  the arithmetic for parameters of type P. C = Compute<P> is the type of the computation. Each written
 //              operation is rounded once in C; a fused multiply-add is written `fma`.
 //                divided, clipped, added   scaling, clipping and summing gradients; rules differ in their rounding only
-//                update                    updates the accumulator s and the parameter p. It takes exactly one square
-//                                          root, with the function `sqrt` that it is given. The new p may depend on s
-//                                          only through this root, and the new s must not depend on the root: the loop
-//                                          runs `update` once before and once after it takes the roots of many elements
+//                update                    updates the accumulator s and the parameter p. If it takes a square root, it
+//                                          takes one only, with the function `sqrt` that it is given. The new p may
+//                                          depend on s only through this root, and the new s must not depend on the
+//                                          root: the loop runs `update` once before and once after it takes the roots
+//                                          of many elements. Without a root, it has no parameter `sqrt`
 //
 // Optional parts, found by the concepts below:
 //   Kernel::preprocessed          changes a gradient before the accumulator sees it, where `preprocesses(options)`
