@@ -1,4 +1,15 @@
-"""The base of all optimizers: a step of any rule."""
+"""The base of all optimizers: a step of any rule.
+
+Each class is the base of the next:
+
+- `_lock.Locked`: one call at a time
+- `_state.OptimizerState`: groups, accumulators, the plan of a step
+- `_copies.Copies`: copy.deepcopy and pickle
+- `_saved_state.SavedState`: state dicts
+- `_checkpoints.Checkpoints`: checkpoints
+- `_updates.Updates`: an update with gradients that have been read
+- `_base.Optimizer`: `step`, which reads gradients in all their forms
+"""
 
 from __future__ import annotations
 
@@ -22,7 +33,7 @@ from ._text import long_text, short_text
 from ._updates import DONE, Updates
 
 PLAIN_FORMS = (list, tuple, dict, np.ndarray, RowSparse)
-"""Forms of gradients that no code of others runs to read."""
+"""Containers of gradients that can be read without running a user's code."""
 
 
 class Optimizer(Updates):

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Checkpoints(SavedState):
-    """Base of `Optimizer`. The class of a rule may choose the options of a checkpoint."""
+    """Base of `Updates`. The class of a rule may choose the options of a checkpoint."""
 
     _skipped_steps: int
 

@@ -68,7 +68,7 @@ class MindSporeCheckpoints(Optimizer):
         Raises
         ------
         ValueError
-            If groups without an ``lr`` of their own, which share ``learning_rate``, have different rates by now.
+            If groups without their own ``lr``, which share ``learning_rate``, have different rates by now.
 
         Examples
         --------

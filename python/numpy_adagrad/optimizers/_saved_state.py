@@ -23,7 +23,7 @@ from ._slots import Pairs, Slot, all_params
 
 
 class SavedState(Copies):
-    """Base of `Optimizer`. The class of a rule may change the layout of its state dicts."""
+    """Base of `Checkpoints`. The class of a rule may change the layout of its state dicts."""
 
     _scheduled_keys: ClassVar[tuple[str, ...]] = ()  # the options that may be callables
     _required_keys: ClassVar[tuple[str, ...]]  # the numbers that a saved group must have

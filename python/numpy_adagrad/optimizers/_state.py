@@ -23,7 +23,7 @@ from ._slots import Allocate, Bound, Pairs, Slot, StateView, all_params, check_a
 
 
 class OptimizerState(Locked, ABC):
-    """Base of `Optimizer`. The class of a rule says how a group is read, and which arrays belong to a parameter."""
+    """Base of `Copies`. The class of a rule says how a group is read, and which arrays belong to a parameter."""
 
     _rule: ClassVar[str]  # its name in the core
     _accumulator: ClassVar[str]  # its key in `state`
@@ -31,7 +31,7 @@ class OptimizerState(Locked, ABC):
     _added_keys: ClassVar[tuple[str, ...]] = ()  # further keys of a group, which a user does not give
     _counter: ClassVar[str]  # the step counter's key in `state`, or its name if all parameters share it
     _counter_dtype: ClassVar[type[np.generic] | None] = None  # set if all parameters share a counter
-    defaults: Group  # the options of a group that has none of its own
+    defaults: Group  # the value of each option that a group does not set
     # Raises an error if arrays lie in tensors of a framework, which have other memory now; set by `migration`.
     _check_shared: Callable[[], None] | None
 

@@ -34,7 +34,7 @@ def value_after(k: int, key: str, schedule: Callable[[int], Any], label: str) ->
 
 
 class Updates(Checkpoints):
-    """Base of `Optimizer`."""
+    """Base of `Optimizer`: an update with gradients that have been read."""
 
     _norm_divisor: float = 1.0
     _rule_options: dict[str, Any]  # the options that are the same for every group, and in none of them
@@ -138,10 +138,11 @@ class Updates(Checkpoints):
     def _step_by_stretches(
         self, grads: Sequence[Any], stretches: Iterable[tuple[int, int]], grad_scale: Any
     ) -> Iterator[int]:
-        """Take the step that `_check_step` has checked, with dense gradients that become known by and by.
+        """Take the step that `_check_step` has checked, stretch by stretch, while the dense gradients arrive.
 
-        Each stretch of their elements, end to end, has an index, which is yielded when the parameters there are
-        updated, and a number of real elements. An error in between leaves the step half done.
+        `stretches` yields (index, number of real elements) once the gradients of a stretch are there; stretches lie end
+        to end. Each index is yielded once the parameters of its stretch are updated. An error in between leaves the
+        step half done.
         """
         scale = 1.0 if grad_scale is None else positive_scale(grad_scale)
         bound, begin, is_first = self._bound, 0, True
