@@ -6,7 +6,6 @@
 import atexit
 import sys
 import threading
-import time
 import weakref
 
 rule = sys.argv[1]
@@ -26,7 +25,7 @@ class Late:
 
 
 def wait_and_tell() -> None:
-    time.sleep(0.1)
+    threading.main_thread().join()  # returns when the interpreter begins to exit; it waits for this thread
     tell("thread")
 
 

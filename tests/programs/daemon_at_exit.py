@@ -15,9 +15,11 @@ from helpers.values import normal
 SIZE = 300_000
 case, dialect = sys.argv[1], DIALECTS[sys.argv[2]]
 grads = [normal(SIZE, seed=2)]
+is_busy = threading.Event()  # set by the daemon thread
 
 
 def schedule(steps: int) -> float:
+    is_busy.set()
     time.sleep(0.001)
     return 0.1
 
@@ -26,11 +28,13 @@ def in_a_step() -> None:
     optimizer = dialect.make([normal(SIZE)])
     while True:
         optimizer.step(grads)
+        is_busy.set()
 
 
 def in_a_constructor() -> None:
     while True:
         dialect.make([grads[0].copy()])
+        is_busy.set()
 
 
 def in_a_schedule() -> None:
@@ -44,5 +48,5 @@ CASES: dict[str, Callable[[], None]] = {call.__name__: call for call in (in_a_st
 
 if __name__ == "__main__":
     threading.Thread(target=CASES[case], daemon=True).start()
-    time.sleep(0.3)
+    assert is_busy.wait(60)
     print("exits")
