@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from helpers.effort import times
 
 TESTS = Path(__file__).parents[1]
@@ -32,9 +33,9 @@ def succeed(*arguments: str, **environment: str | None) -> str:
     return done.stdout
 
 
-def preloadable(name: str, folder: Path) -> Path:
+def preloadable(name: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A library compiled from a C++ file of `tests/programs`, to be preloaded."""
-    library = folder / f"{name}.so"
+    library = tmp_path_factory.mktemp("library") / f"{name}.so"
     command = [os.environ.get("CXX", "c++"), "-std=c++17", "-O1", "-shared", "-fPIC", "-o"]
     subprocess.run([*command, library, TESTS / "programs" / f"{name}.cpp"], check=True)
     return library

@@ -18,7 +18,7 @@ CALLS = {
 
 @pytest.fixture(scope="module")
 def failing_malloc(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return preloadable("failing_malloc", tmp_path_factory.mktemp("library"))
+    return preloadable("failing_malloc", tmp_path_factory)
 
 
 @pytest.mark.parametrize("call", CALLS)

@@ -13,7 +13,7 @@ ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.EACCES, errn
 
 @pytest.fixture(scope="module")
 def failing_calls(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return preloadable("failing_calls", tmp_path_factory.mktemp("library"))
+    return preloadable("failing_calls", tmp_path_factory)
 
 
 def test_each_call_to_the_system_may_fail(failing_calls: Path, dialect: Dialect, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from helpers.interpreters import preloadable, program
 
 @pytest.fixture(scope="module")
 def failing_new(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return preloadable("failing_new", tmp_path_factory.mktemp("library"))
+    return preloadable("failing_new", tmp_path_factory)
 
 
 @pytest.mark.parametrize("options", [{}, {"max_norm": 1.0}], ids=str)
