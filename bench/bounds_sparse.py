@@ -2,13 +2,13 @@
 
 from collections.abc import Callable
 from functools import lru_cache, partial
-from itertools import cycle
 from typing import Any
 
 import numpy as np
 from bound_loops import rows_bound
 from bounds_dense import EPS, LR, PARALLEL, Step, numbers
 from numpy_adagrad import RowSparse, TorchAdagrad
+from numpy_adagrad.benchmark.sparse_candidates import in_turn
 from numpy_adagrad.inputs.types import Array
 
 INDICES = 65_536
@@ -52,13 +52,8 @@ def sparse_steps(implementation: str, library: str, rows: str, width: int) -> li
         sums = np.zeros_like(table)
         steps = [partial(numpy_step, table, sums, *batch) for batch in batches]
     else:
-        return [in_turn(rows_bound(library, table, batches, parallel)) for parallel in PARALLEL]
-    return [in_turn(steps)]
-
-
-def in_turn(steps: list[Callable[[], object]]) -> Step:
-    turns = cycle(steps)
-    return lambda: next(turns)()
+        return [in_turn(rows_bound(library, table, batches, parallel)).run for parallel in PARALLEL]
+    return [in_turn(steps).run]
 
 
 def torch_steps(table: Array, batches: list[tuple[Array, Array]]) -> list[Step]:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy_adagrad.mpi.averaging import BUCKET_SIZE
 
 FLOAT32 = 4
-BUCKET = 4 << 20  # the default bucket_size
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ def messages(ranks: int, elements: int) -> int:
     The handshake goes through a tree. Each bucket of gradients goes to each other rank, and so do its means, or the
     parameters that are updated with them.
     """
-    buckets = max(math.ceil(FLOAT32 * elements / BUCKET), 1)
+    buckets = max(math.ceil(FLOAT32 * elements / BUCKET_SIZE), 1)
     return math.ceil(math.log2(ranks)) + 2 * buckets * (ranks - 1)
 
 
