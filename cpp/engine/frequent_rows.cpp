@@ -13,7 +13,7 @@ namespace {
 // all values takes less time than one through most of them.
 constexpr int MIN_EXPONENT = 2;
 constexpr std::ptrdiff_t MIN_MEAN = 2;
-// Of the sums, which stay in a cache.
+// The sums take at most this much memory, so that they stay in a cache.
 constexpr std::ptrdiff_t MAX_BYTES = 8 << 20;
 // The place of a value whose row is not frequent.
 constexpr std::int32_t NOWHERE = INT32_MIN;
@@ -43,24 +43,17 @@ bool FrequentRows::merge_all(RowGroups &groups, bool sorts, bool adds, const Add
     values_ = groups.given();
     number_ = groups.count();
     added_ = adds && starts_.size() == 1;
+    const auto number = [&] { groups.number(most_, progress); };
     if (added_)
-        number_and_add(groups, progress, adder);
+        run_both(number_ * adder.width, number, [&] { add_numbered(progress, adder); });
     else
-        groups.number(most_, progress);
+        number();
     if (!groups.merge(progress, sorts)) {
         clear();
         return false;
     }
     divide(groups.size());
     return true;
-}
-
-// The calling thread begins with the first piece, so that the second one never waits for what nobody does.
-void FrequentRows::number_and_add(RowGroups &groups, Progress &progress, const Adder &adder) {
-    parallel_for(2, number_ * adder.width, [&](int, std::ptrdiff_t begin, std::ptrdiff_t end) {
-        if (begin == 0) groups.number(most_, progress);
-        if (end == 2) add_numbered(progress, adder);
-    });
 }
 
 void FrequentRows::add_numbered(const Progress &progress, const Adder &adder) {

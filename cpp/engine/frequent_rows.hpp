@@ -53,7 +53,6 @@ class FrequentRows {
         char bytes[CACHE_LINE];
     };
 
-    void number_and_add(RowGroups &groups, Progress &progress, const Adder &adder);
     void add_numbered(const Progress &progress, const Adder &adder);
     void choose(RowGroups &groups);
     void place();

@@ -29,6 +29,16 @@ int threads_for(std::ptrdiff_t elements);
 // Workers run it in IEEE arithmetic; the calling thread runs it in its own floating-point environment.
 void parallel_for(std::ptrdiff_t work, std::ptrdiff_t elements, const ThreadPool::Body &body) noexcept;
 
+// Runs `first` and `second`: together if a worker is free, otherwise one after the other. So `second` may wait for
+// `first`, never the reverse. The work amounts to `elements` array elements.
+template <class First, class Second>
+void run_both(std::ptrdiff_t elements, const First &first, const Second &second) noexcept {
+    parallel_for(2, elements, [&](int, std::ptrdiff_t begin, std::ptrdiff_t end) {
+        if (begin == 0) first();
+        if (end == 2) second();
+    });
+}
+
 // The number of forks between the process that imported the library and this one: a child has another number than its
 // parent.
 int fork_count();
