@@ -121,7 +121,7 @@ void RowGroups::sort_digit(const IndexedRow *entries, IndexedRow *sorted, std::p
     const Chunks chunks(size);
     const std::ptrdiff_t values = std::ptrdiff_t{1} << bits;
     std::fill_n(next_.begin(), chunks.number * values, 0);
-    const auto each_of = [&](std::ptrdiff_t begin, std::ptrdiff_t end, auto body) {
+    const auto for_each_entry = [&](std::ptrdiff_t begin, std::ptrdiff_t end, auto body) {
         for (std::ptrdiff_t c = begin; c < end; ++c) {
             std::ptrdiff_t *const next = next_.data() + c * values;
             for (std::ptrdiff_t i = chunks.start(c); i < chunks.start(c + 1); ++i)
@@ -129,13 +129,13 @@ void RowGroups::sort_digit(const IndexedRow *entries, IndexedRow *sorted, std::p
         }
     };
     parallel_for(chunks.number, size, [&](int, std::ptrdiff_t begin, std::ptrdiff_t end) {
-        each_of(begin, end, [](const IndexedRow &, std::ptrdiff_t &counter) { ++counter; });
+        for_each_entry(begin, end, [](const IndexedRow &, std::ptrdiff_t &counter) { ++counter; });
     });
     std::ptrdiff_t sum = 0;
     for (std::ptrdiff_t value = 0; value < values; ++value)
         for (std::ptrdiff_t c = 0; c < chunks.number; ++c) sum += std::exchange(next_[c * values + value], sum);
     parallel_for(chunks.number, size, [&](int, std::ptrdiff_t begin, std::ptrdiff_t end) {
-        each_of(begin, end, [&](const IndexedRow &entry, std::ptrdiff_t &next) { sorted[next++] = entry; });
+        for_each_entry(begin, end, [&](const IndexedRow &entry, std::ptrdiff_t &next) { sorted[next++] = entry; });
     });
 }
 

@@ -7,7 +7,8 @@ namespace adagrad {
 namespace {
 
 // Calls visit(address, length, stride) for every run of elements along the innermost axis.
-template <class Visit> void each_run(const StridedView &view, std::ptrdiff_t begin, std::ptrdiff_t count, Visit visit) {
+template <class Visit>
+void for_each_run(const StridedView &view, std::ptrdiff_t begin, std::ptrdiff_t count, Visit visit) {
     const Axis inner = view.axes.back();
     while (count > 0) {
         const std::ptrdiff_t at = begin % inner.extent;
@@ -25,14 +26,14 @@ template <class Visit> void each_run(const StridedView &view, std::ptrdiff_t beg
 }
 
 template <class T> void gather_items(const StridedView &view, std::ptrdiff_t begin, std::ptrdiff_t count, T *buffer) {
-    each_run(view, begin, count, [&](const char *address, std::ptrdiff_t length, std::ptrdiff_t stride) {
+    for_each_run(view, begin, count, [&](const char *address, std::ptrdiff_t length, std::ptrdiff_t stride) {
         for (std::ptrdiff_t i = 0; i < length; ++i) *buffer++ = *reinterpret_cast<const T *>(address + i * stride);
     });
 }
 
 template <class T>
 void scatter_items(const StridedView &view, std::ptrdiff_t begin, std::ptrdiff_t count, const T *buffer) {
-    each_run(view, begin, count, [&](char *address, std::ptrdiff_t length, std::ptrdiff_t stride) {
+    for_each_run(view, begin, count, [&](char *address, std::ptrdiff_t length, std::ptrdiff_t stride) {
         for (std::ptrdiff_t i = 0; i < length; ++i) *reinterpret_cast<T *>(address + i * stride) = *buffer++;
     });
 }

@@ -59,7 +59,7 @@ bool Intervals::any_meets(const Extent &extent) const {
     return i > 0 && intervals_[i - 1].reach > extent.low;
 }
 
-template <class Visit> void Intervals::each_meeting(const Extent &extent, Visit visit) const {
+template <class Visit> void Intervals::for_each_meeting(const Extent &extent, Visit visit) const {
     std::size_t i = std::lower_bound(lows_.begin(), lows_.end(), extent.high) - lows_.begin();
     while (i-- > 0 && intervals_[i].reach > extent.low)
         if (intervals_[i].high > extent.low) visit(intervals_[i].output);
@@ -78,7 +78,7 @@ const LabelledArray *MemoryOverlap::find_overlap(PyArrayObject *array, std::size
         if (!lattice.all.any_meets(extent)) continue;
         if (extent.block == 0) find_blocks(array, extent);
         if (period == 0 || period != extent.period) {
-            lattice.all.each_meeting(extent, visit);
+            lattice.all.for_each_meeting(extent, visit);
             continue;
         }
         // Blocks that meet begin less than a block before or after each other, also where the period starts again.
@@ -86,7 +86,7 @@ const LabelledArray *MemoryOverlap::find_overlap(PyArrayObject *array, std::size
         for (const npy_intp around : {residue - period, residue, residue + period}) {
             auto i = lattice.by_residue.upper_bound(around - lattice.widest);
             for (; i != lattice.by_residue.end() && i->first < around + extent.block; ++i)
-                i->second.each_meeting(extent, visit);
+                i->second.for_each_meeting(extent, visit);
         }
     }
     return found == outputs ? nullptr : &outputs_[found];

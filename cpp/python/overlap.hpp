@@ -23,7 +23,7 @@ class Intervals {
     void add(const std::vector<Interval> &intervals);
     bool any_meets(const Extent &extent) const;
     // Calls visit(output) for each output whose extent meets this one.
-    template <class Visit> void each_meeting(const Extent &extent, Visit visit) const;
+    template <class Visit> void for_each_meeting(const Extent &extent, Visit visit) const;
 
   private:
     void insert(const Interval &interval);
