@@ -8,10 +8,9 @@ namespace adagrad {
 namespace {
 
 constexpr std::int32_t EMPTY = -1;
-// Rows that seldom repeat are better sorted at once. Whether they do is judged after MIN_TRIAL indices, or a share of
-// 1 / TRIALS of them if that is more.
+// Rows that seldom repeat are better sorted at once. This is decided after max(MIN_TRIAL, count / TRIALS) indices.
 constexpr std::ptrdiff_t MIN_TRIAL = 256, TRIALS = 64;
-// So many indices are numbered between two reports.
+// The number of indices between two reports.
 constexpr std::ptrdiff_t REPORTED = 1024;
 
 bool repeat_often(std::ptrdiff_t rows, std::ptrdiff_t indices) { return rows * 4 <= indices * 3; }

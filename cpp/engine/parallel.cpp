@@ -14,14 +14,14 @@
 namespace adagrad {
 namespace {
 
-// A child has none of the pool's threads, but the locks that they may hold.
+// A forked child inherits the pool's locks, but none of the threads that may hold them.
 std::atomic<int> forks{0};
 
 }  // namespace
 
 int max_threads() {
 #ifdef _OPENMP
-    // A variable of the environment beyond int gives 0 or a negative number.
+    // OpenMP gives 0 or a negative number if OMP_NUM_THREADS is beyond int.
     return forks > 0 ? 1 : std::max(1, std::min(omp_get_max_threads(), omp_get_thread_limit()));
 #else
     return 1;

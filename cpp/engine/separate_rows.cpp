@@ -11,7 +11,7 @@ namespace {
 // Neighbours share cache lines where there are more indices than lines in the table, or rows have fewer bytes. Sorted,
 // they use a line together.
 constexpr std::ptrdiff_t MIN_ROW_BYTES = 16;
-// Of the table, for each index: the bits of more rows would take more memory than the indices.
+// The bits of more rows of the table for each index would take more memory than the indices.
 constexpr std::ptrdiff_t MAX_ROWS = 64;
 
 // A set of rows, with a bit for each row of the table.

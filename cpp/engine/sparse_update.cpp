@@ -8,9 +8,9 @@
 namespace adagrad {
 namespace {
 
-// Up to so many threads, one of them adds all equal rows, unless these are long: it reads the values in order, so that
-// the processor fetches them, which it does not if each thread reads some. More threads are faster if they sort narrow
-// rows.
+// With at most this many threads, one of them adds all equal rows, unless these are long: it reads the values in order,
+// so that the processor fetches them, which it does not if each thread reads some. More threads are faster if they sort
+// narrow rows.
 constexpr int MAX_MERGING_THREADS = 2;
 // Rows ahead of the one in use that are fetched.
 constexpr std::ptrdiff_t ROWS_AHEAD = 8;

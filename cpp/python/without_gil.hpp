@@ -12,8 +12,8 @@
 namespace adagrad {
 
 // Python may end a daemon thread where it waits for the GIL while the interpreter exits: by pthread_exit, which unwinds
-// the stack as an exception would. Our destructors are not for that: they would touch Python's objects without the GIL.
-// Such a thread sleeps until the process ends instead, as in Python 3.14.
+// the stack as an exception would. Our destructors must not run then: they would touch Python's objects without the
+// GIL. Such a thread sleeps until the process ends instead, as in Python 3.14.
 //
 // The exception that pthread_exit stands for has no object: UndefinedBehaviorSanitizer sees a reference to nothing.
 #ifdef __GNUC__
