@@ -81,7 +81,7 @@ std::unique_ptr<IeeeBlock> make_block() { return std::make_unique<IeeeBlock>(); 
 
 }  // namespace
 
-// The signatures and docstrings stand in python/numpy_adagrad/_core.pyi.
+// python/numpy_adagrad/_core.pyi has the signatures, with comments.
 PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     load_array_api();
     m.attr("version") = NUMPY_ADAGRAD_VERSION;
@@ -100,9 +100,7 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
     m.def("is_flat", &adagrad::is_flat, "grads"_a);
     m.def(
         "check_array",
-        [](const py::object &array, const std::string &label) {
-            adagrad::arrays::checked_array(array, {label, -1, nullptr});
-        },
+        [](const py::object &array, const std::string &label) { adagrad::arrays::checked_array(array, {label}); },
         "array"_a, "label"_a);
     m.def("check_params", &adagrad::check_params, "rule"_a, "params"_a, "names"_a, "first"_a = 0);
     m.def("coordinate_elements", &adagrad::coordinate_elements, "shape"_a, "coords"_a, "count"_a);

@@ -8,14 +8,11 @@
 namespace adagrad::arrays {
 namespace {
 
-std::string repr(py::handle object) { return py::str(object); }
 std::string type_name(py::handle object) { return Py_TYPE(object.ptr())->tp_name; }
 std::string dtype_name(PyArrayObject *array) {
-    return repr(py::handle(reinterpret_cast<PyObject *>(PyArray_DESCR(array))).attr("name"));
+    return attribute_text(reinterpret_cast<PyObject *>(PyArray_DESCR(array)), "name");
 }
-std::string shape_text(PyArrayObject *array) {
-    return repr(py::handle(reinterpret_cast<PyObject *>(array)).attr("shape"));
-}
+std::string shape_text(PyArrayObject *array) { return attribute_text(reinterpret_cast<PyObject *>(array), "shape"); }
 
 // A module that has been imported, or a null object.
 py::object imported(const char *name) {
@@ -123,7 +120,7 @@ PyArrayObject *checked_array(py::handle object, const Label &label) {
 void check_memory(PyArrayObject *array, const Label &label) {
     if (!PyArray_ISNOTSWAPPED(array))
         throw py::value_error(label.text() + ": expected native byte order, got " +
-                              repr(py::handle(reinterpret_cast<PyObject *>(array)).attr("dtype").attr("str")));
+                              attribute_text(reinterpret_cast<PyObject *>(PyArray_DESCR(array)), "str"));
     if (PyArray_SIZE(array) != 0 && !PyArray_ISALIGNED(array))
         throw py::value_error(label.text() + ": expected an array aligned to its elements, got a misaligned one");
 }

@@ -26,11 +26,11 @@ enum class Dtype { F16, BF16, F32, F64, C64, C128, OTHER };
 // What messages call an array: "grads[3] ('b2')".
 struct Label {
     std::string role;
-    Py_ssize_t index;               // negative for an argument that is a single array
-    const py::list *names;          // of the parameters; may be empty
-    Py_ssize_t first_name = 0;      // the index to which the first name belongs
-    std::string part = {};          // for example ".indices"
-    std::string_view library = {};  // of tensors, which are cast in another way than arrays
+    Py_ssize_t index = -1;            // negative for an argument that is a single array
+    const py::list *names = nullptr;  // of the parameters, which may have none; null without an index
+    Py_ssize_t first_name = 0;        // the index to which the first name belongs
+    std::string part = {};            // for example ".indices"
+    std::string_view library = {};    // of tensors, which are cast in another way than arrays
     std::string text() const;
 };
 
@@ -40,6 +40,8 @@ Dtype dtype_of(PyArrayObject *array);
 // The type number of ml_dtypes.bfloat16, which exists once ml_dtypes is imported; otherwise -1.
 int bfloat16_number();
 bool is_complex(Dtype dtype);
+// An attribute of an array or a dtype, as messages show it.
+inline std::string attribute_text(const py::handle &object, const char *name) { return py::str(object.attr(name)); }
 
 // Returns an array of any dtype without a mask; otherwise throws TypeError.
 PyArrayObject *plain_array(py::handle object, const Label &label);

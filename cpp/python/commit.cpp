@@ -24,8 +24,8 @@ void check_pair(const py::handle &target, const py::handle &value, const std::st
     if (kind_of(target) == Kind::OTHER || kind_of(target) != kind_of(value))
         throw py::type_error(label + ": expected two arrays, two dicts or two lists");
     if (kind_of(target) != Kind::ARRAY) return;
-    arrays::check_writeable(array_of(target), {label, -1, nullptr});
-    arrays::check_shape(array_of(value), array_of(target), {label, -1, nullptr});
+    arrays::check_writeable(array_of(target), {label});
+    arrays::check_shape(array_of(value), array_of(target), {label});
     if (!PyArray_EquivTypes(PyArray_DESCR(array_of(value)), PyArray_DESCR(array_of(target))))
         throw py::type_error(label + ": expected the dtype of the target");
 }

@@ -3,7 +3,7 @@
 namespace adagrad {
 namespace {
 
-using arrays::array_of;
+using arrays::array_of, arrays::attribute_text;
 
 struct Form {
     int type;
@@ -25,8 +25,7 @@ std::string kind_of(const py::handle &object) {
     const char *const fault = !PyArray_ISALIGNED(array)     ? "a misaligned "
                               : !PyArray_ISWRITEABLE(array) ? "a read-only "
                                                             : "";
-    return fault + std::string(py::str(object.attr("dtype"))) + " array of shape " +
-           std::string(py::str(object.attr("shape")));
+    return fault + attribute_text(object, "dtype") + " array of shape " + attribute_text(object, "shape");
 }
 
 bool fits(const py::handle &object, const Form &form) {

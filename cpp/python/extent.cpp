@@ -42,7 +42,7 @@ Extent bounds_of(PyArrayObject *array) {
 void check_strides(PyArrayObject *array, const Label &label) {
     if (!strides_nest(array))
         throw py::value_error(label.text() + ": expected its own memory for each element, got strides " +
-                              std::string(py::str(py::handle(reinterpret_cast<PyObject *>(array)).attr("strides"))));
+                              attribute_text(reinterpret_cast<PyObject *>(array), "strides"));
 }
 
 // The axes that lie without a gap make a block; all other strides are multiples of the period.

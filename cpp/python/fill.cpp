@@ -29,9 +29,9 @@ template <class Item> void fill_items(PyArrayObject *array, PyArrayObject *value
 }  // namespace
 
 void fill(const py::object &array_object, const py::object &value_object) {
-    const Label label{"array", -1, nullptr};
+    const Label label{"array"};
     PyArrayObject *const array = checked_array(array_object, label);
-    PyArrayObject *const value = checked_array(value_object, {"value", -1, nullptr});
+    PyArrayObject *const value = checked_array(value_object, {"value"});
     check_writeable(array, label);
     if (!PyArray_ISONESEGMENT(array) || PyArray_SIZE(value) != 1 || dtype_of(array) != dtype_of(value))
         throw py::value_error("array: expected contiguous memory and a value of its dtype");

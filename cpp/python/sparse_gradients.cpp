@@ -8,20 +8,18 @@
 
 namespace adagrad {
 
-using arrays::array_of;
+using arrays::array_of, arrays::attribute_text;
 
 namespace {
-
-std::string shape_text(const py::handle &array) { return py::str(array.attr("shape")); }
 
 void check_indices(const py::handle &object, const arrays::Label &label) {
     PyArrayObject *const indices = array_of(object);
     const bool signed_integers = PyArray_ISSIGNED(indices) && PyArray_ITEMSIZE(indices) >= 4;
     if (!signed_integers)
         throw py::type_error(label.text() + ": expected int32 or int64, got " +
-                             std::string(py::str(object.attr("dtype").attr("name"))));
+                             attribute_text(object.attr("dtype"), "name"));
     if (PyArray_NDIM(indices) != 1)
-        throw py::value_error(label.text() + ": expected one dimension, got shape " + shape_text(object));
+        throw py::value_error(label.text() + ": expected one dimension, got shape " + attribute_text(object, "shape"));
     arrays::check_memory(indices, label);
 }
 
@@ -44,7 +42,9 @@ void check_values_shape(const py::handle &object, PyArrayObject *param, npy_intp
         wanted += (axis > 1 ? ", " : " ") + std::to_string(PyArray_DIM(param, axis));
         fits = fits && PyArray_DIM(values, axis) == PyArray_DIM(param, axis);
     }
-    if (!fits) throw py::value_error(label.text() + ": expected shape " + wanted + "), got " + shape_text(object));
+    if (!fits)
+        throw py::value_error(label.text() + ": expected shape " + wanted + "), got " +
+                              attribute_text(object, "shape"));
 }
 
 // The indices and values of a sparse gradient and whether they are elements, not rows; an array of another library as
