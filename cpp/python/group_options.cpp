@@ -53,12 +53,6 @@ py::object value_of(const py::handle &group, const py::handle &key) {
     return group && PyDict_Check(group.ptr()) ? dict_item(group, key) : py::object();
 }
 
-void check_finite(double steps, std::size_t param) {
-    if (!std::isfinite(steps))
-        throw py::value_error("steps[" + std::to_string(param) + "]: expected a whole number of steps, got " +
-                              std::string(py::str(py::float_(steps))));
-}
-
 // Calls the method _hyperparameters(index) of the optimizer.
 py::dict options_of(const py::object &optimizer, const py::str &method, std::int32_t index) {
     const py::int_ python_index(index);
@@ -182,7 +176,6 @@ void GroupOptions::read(const py::list &groups, const py::object &optimizer, con
         if (next == 0) first = key;
         const std::int32_t found = key == first ? 0 : others.try_emplace(key, next).first->second;
         if (found == next) {
-            if (!optimizer.is_none()) check_finite(steps, param);
             auto options = given_.find(key.first);
             if (options == given_.end()) options = given_.emplace(key.first, given_for(param, groups, optimizer)).first;
             hyperparameters.push_back(after(steps, options->second, optimizer));

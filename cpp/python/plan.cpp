@@ -1,5 +1,6 @@
 #include "python/plan.hpp"
 
+#include <cmath>
 #include <stdexcept>
 
 #include "engine/fp_env.hpp"
@@ -89,6 +90,7 @@ int Plan::step(const py::list &groups, const py::object &grads, const py::object
     // Other code may run while files are checked, gradients read and options read, and change anything.
     bool may_have_changed = check_files(own_grads);
     may_have_changed |= read_other_grads(own_grads);
+    check_steps();
     if (!same_options) {
         group_options_.read(groups, optimizer, executor_.counters, executor_.active);
         may_have_changed = true;
@@ -117,7 +119,16 @@ int Plan::try_step(const py::list &groups, const py::object &grads, const py::ob
     return by_name ? step(groups, by_name, optimizer, {}) : STALE;
 }
 
+void Plan::check_steps() const {
+    if (!executor_.counters.per_parameter()) return;
+    for (const std::size_t index : executor_.active)
+        if (const double steps = executor_.counters.steps(index); !std::isfinite(steps))
+            throw py::value_error(label(roles_.counter, index).text() + ": expected a whole number of steps, got " +
+                                  std::string(py::str(py::float_(steps))));
+}
+
 int Plan::execute(const StepOptions &options) {
+    check_steps();  // again, as other code may have run since
     if (!executor_.counters.has_room())
         throw std::overflow_error(roles_.counter + ": expected fewer steps, got the largest number that it can count");
     const FpEnvGuard guard;

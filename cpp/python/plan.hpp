@@ -117,6 +117,8 @@ class Plan {
     void bind_grad(std::size_t index, py::handle grad);
     void bind_dense(std::size_t index, py::handle grad);
     void bind_sparse(std::size_t index, const py::tuple &parts);
+    // Throws an error for a counter that holds no number: a schedule could not be called, and NaN would spread.
+    void check_steps() const;
     void raise_out_of_range(const IndexOutOfRange &found) const;
     bool check_files(const py::tuple &grads);  // whether any dense gradient may lie in a file
     // Returns whether any gradient is neither an array nor a scalar of NumPy.
@@ -136,7 +138,7 @@ class Plan {
     py::list names_;
     Roles roles_;
     std::vector<Py_ssize_t> group_sizes_;
-    // The process that is in a step, by its fork_count; a step does not go on in a forked child.
+    // The process that is in a step, by its fork_count: a child that is forked during a step may step.
     std::atomic<int> stepping_{-1};
     std::vector<Entry> entries_;
     Executor executor_;

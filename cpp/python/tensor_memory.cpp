@@ -70,11 +70,10 @@ bool is_aligned(const dlpack::Tensor &tensor) {
 }
 
 bool may_be_lazy(const dlpack::Tensor &tensor) {
-    if (tensor.dtype.code == dlpack::COMPLEX || tensor.ndim == 0) return true;
-    std::int64_t adjacent = 1;
-    for (int i = tensor.ndim; i-- > 0; adjacent *= tensor.shape[i])
-        if (tensor.strides[i] != adjacent) return true;
-    return false;
+    if (tensor.dtype.code == dlpack::COMPLEX) return true;
+    for (int i = 0; i < tensor.ndim; ++i)
+        if (tensor.shape[i] > 1 && tensor.strides[i] % 2 != 0) return false;
+    return true;
 }
 
 bool is_lazy(const py::handle &tensor, const dlpack::Tensor &memory) {

@@ -21,7 +21,8 @@ class TensorReader {
 
     // Reads an instance of the type or of a subclass. Returns false for a tensor without strided memory on the CPU.
     bool read(const py::handle &tensor, dlpack::Tensor &out) const {
-        if (api_->read(tensor.ptr(), &out) == 0) return out.device.type == dlpack::CPU && has_memory(out);
+        if (api_->read(tensor.ptr(), &out) == 0)
+            return out.device.type == dlpack::CPU && out.byte_offset == 0 && has_memory(out);
         PyErr_Clear();
         return false;
     }
@@ -66,6 +67,7 @@ class TensorLayout {
 class TensorLayouts {
   public:
     const TensorLayout *find_or_add(const dlpack::Tensor &tensor);
+    std::size_t size() const { return layouts_.size(); }
 
   private:
     std::deque<TensorLayout> layouts_;
@@ -95,7 +97,7 @@ struct TensorMemory {
 bool is_aligned(const dlpack::Tensor &tensor);
 
 // Whether a tensor may be conjugated or negated lazily, which its memory does not show. A tensor is negated where it is
-// the imaginary part of a conjugated one, so that its elements are not adjacent.
+// the imaginary part of a conjugated one, so that all its strides are even.
 bool may_be_lazy(const dlpack::Tensor &tensor);
 // Asks the tensor, which may run other code.
 bool is_lazy(const py::handle &tensor, const dlpack::Tensor &memory);

@@ -13,6 +13,9 @@ namespace {
 
 // Tensors ahead of the one that is read are fetched: a backward pass has pushed them from the caches.
 constexpr std::size_t PREFETCH_AHEAD = 4;
+// Of gradients, beyond the layouts of all other tensors. They are searched one by one, so that a plan with more of them
+// is replaced by a new one.
+constexpr std::size_t MAX_LAYOUTS = 256;
 
 // Calls visit(key, value) for each item of a dict, in order, until it returns false.
 template <class Visit> void each_item(const py::dict &dict, Visit visit) {
@@ -39,6 +42,10 @@ void TensorPlan::add_tensors(const py::list &params, const py::list &param_state
         dlpack::Tensor memory;
         return reader_.read(tensor, memory) ? seen(memory) : TensorMemory();
     };
+    const auto maybe_lazy = [&](const py::object &tensor) {
+        dlpack::Tensor memory;
+        return reader_.read(tensor, memory) && may_be_lazy(memory);
+    };
     std::size_t group = 0;
     Py_ssize_t rest = 0;
     for (std::size_t i = 0; i < params.size(); ++i) {
@@ -56,6 +63,7 @@ void TensorPlan::add_tensors(const py::list &params, const py::list &param_state
             slot.param_seen = memory_of(slot.param);
             slot.sum_seen = memory_of(slot.sum);
             slot.counter_seen = memory_of(slot.counter);
+            if (maybe_lazy(slot.param) || maybe_lazy(slot.sum)) maybe_lazy_.push_back(slots_.size());
         }
         slots_.push_back(std::move(slot));
     }
@@ -111,6 +119,15 @@ bool TensorPlan::is_current(const Slot &slot) const {
            slot.sum_seen.matches(memory) && reader_.read(slot.counter, memory) && slot.counter_seen.matches(memory);
 }
 
+bool TensorPlan::any_is_lazy() const {
+    return std::any_of(maybe_lazy_.begin(), maybe_lazy_.end(), [&](std::size_t index) {
+        dlpack::Tensor memory;
+        const Slot &slot = slots_[index];
+        return (reader_.read(slot.param, memory) && is_lazy(slot.param, memory)) ||
+               (reader_.read(slot.sum, memory) && is_lazy(slot.sum, memory));
+    });
+}
+
 // Compared by identity and in order: a look-up would call the tensor's __hash__, which is written in Python.
 bool TensorPlan::states_are_known(const py::dict &states) const {
     if (states.size() != known_states_.size()) return false;
@@ -127,7 +144,8 @@ bool TensorPlan::states_are_known(const py::dict &states) const {
 // Calls visit(index) for each parameter that is current; returns false at the first that is not, or if a call does.
 template <class Visit>
 bool TensorPlan::each_current(const py::list &groups, const py::dict &states, Visit visit) const {
-    if (groups.size() != group_sizes_.size() || !states_are_known(states)) return false;
+    if (slots_.size() != entries_.size() || groups.size() != group_sizes_.size() || !states_are_known(states))
+        return false;
     auto slot = slots_.begin();
     for (std::size_t k = 0; k < group_sizes_.size(); ++k) {
         const py::object group = list_item(groups, static_cast<Py_ssize_t>(k));
@@ -168,6 +186,7 @@ int TensorPlan::step_tensors(const py::list &groups, const py::dict &states, con
     const Stepping stepping(stepping_);
     if (!stepping.began()) return STALE;
     other_grads_.clear();  // where the last step failed
+    if (layouts_.size() > MAX_LAYOUTS + 4 * slots_.size() || any_is_lazy()) return STALE;
     const bool same_options = group_options_.unchanged(groups);
     // To get a gradient may make its Python object, which may set off the garbage collector and any code with it.
     if (!find_grads()) return STALE;
@@ -184,6 +203,7 @@ int TensorPlan::step_tensors(const py::list &groups, const py::dict &states, con
 bool TensorPlan::bind_checked(const py::list &groups, const py::dict &states, const py::object &optimizer,
                               bool same_options) {
     if (!tensors_are_current(groups, states)) return false;
+    check_steps();
     read_grads();
     bool may_have_changed = convert_grads(groups, optimizer);
     if (!same_options) {

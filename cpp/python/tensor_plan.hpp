@@ -46,6 +46,7 @@ class TensorPlan : public Plan {
     bool binds_like_last(const py::list &groups, const py::dict &states);
     bool bind_checked(const py::list &groups, const py::dict &states, const py::object &optimizer, bool same_options);
     bool states_are_known(const py::dict &states) const;
+    bool any_is_lazy() const;  // asks tensors, which may run other code
     TensorMemory seen(const dlpack::Tensor &memory) {
         return {memory.data, layouts_.find_or_add(memory), memory.shape};
     }
@@ -66,6 +67,7 @@ class TensorPlan : public Plan {
     TensorReader reader_;
     TensorLayouts layouts_;
     std::vector<Slot> slots_;
+    std::vector<std::size_t> maybe_lazy_;  // parameters that may have become lazy, or whose accumulators may
     std::vector<std::pair<py::object, py::object>> known_states_;  // in the order of the optimizer's dict
     std::vector<Grad> grads_;                                      // of the active parameters
 };

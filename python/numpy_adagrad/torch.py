@@ -178,8 +178,11 @@ class Adagrad(torch.optim.Adagrad):
         if grad_scale is not None and updated:  # torch's fused step leaves the unscaled gradients, too
             with torch.no_grad():
                 for param in updated:
-                    if param.grad.layout == torch.strided and 0 in param.grad.stride():  # a broadcast one
-                        param.grad = param.grad.contiguous()
+                    grad = param.grad.resolve_conj().resolve_neg()  # cannot be divided otherwise, nor a broadcast one
+                    if grad.layout == torch.strided and 0 in grad.stride():
+                        grad = grad.contiguous()
+                    if grad is not param.grad:
+                        param.grad = grad
                 grads = [param.grad for param in updated]  # those of inference mode can be changed only in it
                 with torch.inference_mode(any(grad.is_inference() for grad in grads)), torch.no_grad():
                     torch._foreach_div_(grads, grad_scale.reshape(()))

@@ -193,7 +193,7 @@ def test_groups_that_vanish_while_options_are_read() -> None:
 @pytest.mark.parametrize("steps", [np.inf, np.nan])
 def test_steps_that_are_no_number(steps: float) -> None:
     plan, groups = torch_plan(np.array(steps, np.float32))
-    message = f"steps[0]: expected a whole number of steps, got {steps}"
+    message = f"counters[0]: expected a whole number of steps, got {steps}"
     raises(ValueError, message, lambda: plan.try_step(groups, [normal(3)], Options(lambda: RIGHT)))
 
 

@@ -79,6 +79,20 @@ def test_a_lazily_negated_gradient_is_resolved() -> None:
             assert_same(optimizer, reference)
 
 
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1)], ids=str)
+def test_a_gradient_of_one_element_that_is_negated_after_one_that_is_not(shape: tuple[int, ...]) -> None:
+    """It lay in memory like the one before, and was read with the wrong sign."""
+    ours, optimizer, theirs, reference = pair([shape])
+    for step in range(STEPS):
+        values = torch.full((1,), 2 + 3j)
+        grad = values.conj().imag.reshape(shape) if step % 2 else torch.ones(shape)
+        assert grad.is_neg() == bool(step % 2)
+        ours[0].grad, theirs[0].grad = grad, grad.resolve_neg().clone()
+        optimizer.step()
+        reference.step()
+        assert_same(optimizer, reference)
+
+
 @pytest.mark.parametrize("fused", [None, False, True])
 @pytest.mark.parametrize("foreach", [None, False, True])
 def test_paths_have_no_effect(fused: bool | None, foreach: bool | None) -> None:

@@ -130,6 +130,46 @@ def test_tensors_without_memory_of_their_own() -> None:
     raises(TypeError, text, Adagrad([param]).step)
 
 
+@pytest.mark.parametrize("lazy", [lambda z: z.conj(), lambda z: z.conj().imag], ids=["conjugated", "negated"])
+@pytest.mark.parametrize("warm", [False, True])
+@pytest.mark.parametrize("role", ["params", "sum"])
+def test_tensors_that_become_lazy(lazy: Callable[[Any], Any], warm: bool, role: str) -> None:
+    """After a step, the memory was updated as if it held the values."""
+    complex_values = torch.full((1,), 2 + 3j)
+    values = lazy(complex_values).resolve_conj().resolve_neg()
+    plain = complex_values if values.is_complex() else complex_values.imag
+    param = torch.nn.Parameter(plain.clone() if role == "sum" else plain)
+    optimizer = Adagrad([param], lr=0.5)
+    if role == "sum":
+        optimizer.state[param]["sum"] = plain
+    param.grad = torch.ones_like(param)
+    if warm:
+        optimizer.step()
+    if role == "sum":
+        optimizer.state[param]["sum"] = lazy(complex_values)
+    else:
+        param.data = lazy(complex_values)
+    before = complex_values.clone()
+    message = f"{role}[0]: expected a tensor with its own values, got a conjugated or negated view"
+    for _ in range(2):
+        raises(ValueError, message, optimizer.step)
+        assert torch.equal(complex_values, before)
+
+
+@pytest.mark.parametrize("index", [0, 1])
+@pytest.mark.parametrize("warm", [False, True])
+def test_a_counter_that_counts_nothing(index: int, warm: bool) -> None:
+    params = parameters([(3,), (3,)])
+    optimizer = Adagrad(params, lr=0.1)
+    set_grads(params, 0)
+    if warm:
+        optimizer.step()
+    optimizer.state[params[index]]["step"].fill_(torch.nan)
+    before = contents(params, optimizer)
+    raises(ValueError, f"step[{index}]: expected a whole number of steps, got nan", optimizer.step)
+    assert contents(params, optimizer) == before
+
+
 def test_state_without_a_tensor() -> None:
     (param,) = parameters([(4,)])
     optimizer = Adagrad([param])

@@ -131,6 +131,20 @@ def test_gradients_at_old_addresses_with_new_layouts() -> None:
         assert_same(optimizer, reference)
 
 
+def test_gradients_with_ever_new_layouts() -> None:
+    """A plan kept them all, and steps took longer and longer."""
+    ours, optimizer, theirs, reference = pair([(4, 3)], lr=0.1)
+    plans = set()
+    for width in range(3, 303):
+        ours[0].grad = torch.full((4, width), float(width))[:, :3]
+        theirs[0].grad = ours[0].grad.contiguous()
+        optimizer.step()
+        reference.step()
+        plans.add(optimizer._plan)
+    assert len(plans) == 2
+    assert_same(optimizer, reference)
+
+
 def test_columns_of_one_table() -> None:
     """Their bounds meet, their memory does not; nor that of gradients in other columns."""
     ours, theirs = torch.zeros(5, 6), torch.zeros(5, 6)

@@ -40,6 +40,17 @@ def test_a_broadcast_gradient_that_is_scaled() -> None:
     assert torch.equal(param.grad, torch.full((3,), 2.0))
 
 
+def test_a_conjugated_gradient_that_is_scaled() -> None:
+    """The step was taken, and then torch's error was raised."""
+    param = torch.nn.Parameter(torch.zeros(2, dtype=torch.complex64))
+    optimizer = Adagrad([param], lr=0.5, eps=0)
+    param.grad = torch.full((2,), 4 + 2j).conj()
+    optimizer.grad_scale = torch.tensor(2.0)
+    optimizer.step()
+    assert torch.equal(param, torch.full((2,), -0.5 + 0.5j))
+    assert torch.equal(param.grad, torch.full((2,), 2 - 1j))
+
+
 def test_a_gradient_of_inference_mode_that_is_scaled() -> None:
     """The step was taken, and then torch's error was raised."""
     ours, optimizer, theirs, reference = pair([(3,), (2,)])

@@ -27,7 +27,7 @@ MESSAGES = {
     "file_step": "ValueError: rank {last}: params[0]: expected a file of 32 bytes, got one cut short to 0",
     "file_sharded": "ValueError: rank {last}: params[0]: expected a file of 48 bytes, got one cut short to 0",
     "file_replicated": "ValueError: rank {last}: params[0]: expected a file of 48 bytes, got one cut short to 0",
-    "fractional_steps": "ValueError: rank {last}: steps[0]: expected a whole number of steps, got 0.5",
+    "fractional_steps": "ValueError: rank {last}: step[0]: expected a whole number of steps, got 0.5",
     "name": differ("names", ["W", "b"], ["W", "c"]),
     "number": differ("params", "2 arrays", "1 arrays"),
     "steps": differ("steps", [0.0, 0.0], [1.0, 1.0]),

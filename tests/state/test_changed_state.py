@@ -49,11 +49,17 @@ def test_counter_changed_by_its_owner(dialect: Dialect) -> None:
 
 
 @pytest.mark.parametrize("count", [np.nan, np.inf])
-def test_counter_that_counts_nothing(count: float) -> None:
-    opt = TorchAdagrad([normal(6)], lr=lambda step: 0.5)
-    opt.state[0]["step"][...] = count
-    message = f"steps[0]: expected a whole number of steps, got {count}"
-    raises_unchanged(opt, ValueError, message, lambda: opt.step([normal(6)]))
+@pytest.mark.parametrize("index", [0, 1])
+@pytest.mark.parametrize("steps", [0, 1])
+@pytest.mark.parametrize("lr", [0.5, lambda step: 0.5], ids=["number", "schedule"])
+def test_counter_that_counts_nothing(lr: Any, steps: int, index: int, count: float) -> None:
+    """With a fixed rate, and for all but the first parameter, NaN went into the parameter."""
+    opt = TorchAdagrad([normal(6), normal(3)], lr=lr)
+    for _ in range(steps):
+        opt.step([normal(6), normal(3)])
+    opt.state[index]["step"][...] = count
+    message = f"step[{index}]: expected a whole number of steps, got {count}"
+    raises_unchanged(opt, ValueError, message, lambda: opt.step([normal(6), normal(3)]))
     raises(ValueError, message, lambda: opt.steps)
 
 

@@ -53,7 +53,8 @@ class Checkpoints(SavedState):
 
     def _step_counts(self, slots: list[Slot]) -> list[float]:
         """Return the values of the step counters, checked."""
-        return [step_count(counter, f"steps[{i}]") for i, counter in enumerate(self._counters(slots))]
+        labels = (self._counter if self._counter_dtype else f"{self._counter}[{i}]" for i in range(len(slots)))
+        return [step_count(counter, label) for counter, label in zip(self._counters(slots), labels, strict=False)]
 
     def _content(self, options: list[Group], *, parameters: bool, extra: Any = None) -> Content:
         """Return the content of a checkpoint with these options of the groups."""
