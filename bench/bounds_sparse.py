@@ -8,8 +8,8 @@ import numpy as np
 from bound_loops import rows_bound
 from bounds_dense import EPS, LR, PARALLEL, Step, numbers
 from numpy_adagrad import RowSparse, TorchAdagrad
-from numpy_adagrad.benchmark.sparse_candidates import in_turn
 from numpy_adagrad.inputs.types import Array
+from sparse_candidates import in_turn
 
 INDICES = 65_536
 

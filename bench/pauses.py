@@ -15,10 +15,10 @@ from numpy_adagrad.benchmark.candidates import Step
 from numpy_adagrad.benchmark.dense_candidates import DENSE_CANDIDATES
 from numpy_adagrad.benchmark.dense_workloads import DenseWorkload, random_arrays
 from numpy_adagrad.benchmark.figures import format_duration, format_ratio, format_threads
-from numpy_adagrad.benchmark.threads import PROCESSORS, threads
 from numpy_adagrad.inputs.types import Array
 from page import markdown_table, write_block
 from processes import busy_process
+from threads import PROCESSORS, threads
 
 LENGTHS = [2**12, 2**14, 2**15, 2**16, 100_000, 200_000, 300_000, 10**6, 10**7]
 BUSY_LENGTHS = [100_000, 10**7]

@@ -21,10 +21,10 @@ from numpy_adagrad.benchmark.figures import (
     median_ratio,
     three_digits,
 )
-from numpy_adagrad.benchmark.sparse_candidates import SPARSE_CANDIDATES
 from page import markdown_table, write_block
 from picture import draw_throughput
 from result import Measurement, Result, read
+from sparse_candidates import SPARSE_CANDIDATES
 
 Cell: TypeAlias = Callable[[Measurement, str], str]
 

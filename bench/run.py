@@ -22,12 +22,12 @@ from numpy_adagrad.benchmark.dense_comparison import compare_dense
 from numpy_adagrad.benchmark.dense_workloads import DENSE_WORKLOADS, DenseWorkload
 from numpy_adagrad.benchmark.figures import format_threads
 from numpy_adagrad.benchmark.formulas import FORMULAS, Formula
-from numpy_adagrad.benchmark.sparse_candidates import SPARSE_CANDIDATES, in_turn
-from numpy_adagrad.benchmark.sparse_comparison import compare_sparse
-from numpy_adagrad.benchmark.sparse_workloads import SPARSE_WORKLOADS, Batch, SparseWorkload
-from numpy_adagrad.benchmark.threads import PROCESSORS, threads
 from numpy_adagrad.inputs.types import Array
 from result import Measurement, Result, write
+from sparse_candidates import SPARSE_CANDIDATES, in_turn
+from sparse_comparison import compare_sparse
+from sparse_workloads import SPARSE_WORKLOADS, Batch, SparseWorkload
+from threads import PROCESSORS, threads
 
 Workload = DenseWorkload | SparseWorkload
 

@@ -130,7 +130,7 @@ void FrequentRows::divide(std::ptrdiff_t rows) {
     std::size_t part = 0;
     for (std::size_t place = 0; place < counts_.size(); ++place) {
         if (counts_[place] > many) continue;
-        while (starts_[part] >= mean && part + 1 < starts_.size()) ++part;
+        while (starts_[part] >= mean) ++part;  // one part always has less
         starts_[part] += counts_[place];
         part_[place] = static_cast<std::int32_t>(part);
     }

@@ -12,10 +12,10 @@ from numpy_adagrad.benchmark.candidates import Candidate, Step, participants
 from numpy_adagrad.benchmark.dense_candidates import DENSE_CANDIDATES, own_optimizer
 from numpy_adagrad.benchmark.dense_comparison import compare_dense
 from numpy_adagrad.benchmark.dense_workloads import DenseWorkload
-from numpy_adagrad.benchmark.sparse_candidates import SPARSE_CANDIDATES
-from numpy_adagrad.benchmark.sparse_comparison import compare_sparse
-from numpy_adagrad.benchmark.sparse_workloads import Batch, draw_batches, draw_indices
 from numpy_adagrad.inputs.types import Array
+from sparse_candidates import SPARSE_CANDIDATES
+from sparse_comparison import compare_sparse
+from sparse_workloads import Batch, draw_batches, draw_indices
 
 IDLE = Candidate(lambda *_: Step(lambda: None), "torch")
 

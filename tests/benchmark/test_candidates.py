@@ -1,18 +1,14 @@
 """Which candidates take part, and how many threads they use."""
 
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from helpers.benchmarks import SPARSE, WITHOUT_PEERS, hide_peers
+from helpers.interpreters import run, script
 from numpy_adagrad.benchmark import candidates
 from numpy_adagrad.benchmark.candidates import participants, versions
 from numpy_adagrad.benchmark.dense_candidates import DENSE_CANDIDATES, EVERY_KIND
 from numpy_adagrad.benchmark.dense_workloads import DENSE_WORKLOADS
-from numpy_adagrad.benchmark.sparse_candidates import SPARSE_CANDIDATES
-from numpy_adagrad.benchmark.sparse_workloads import SPARSE_WORKLOADS
+from sparse_candidates import SPARSE_CANDIDATES
+from sparse_workloads import SPARSE_WORKLOADS
 
 
 def test_every_workload_has_participants() -> None:
@@ -45,7 +41,5 @@ def test_threads_set(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_threads_are_set_for_all_libraries() -> None:
-    program = Path(__file__).parents[1] / "programs" / "thread_limits.py"
-    environment = {**os.environ, "OMP_NUM_THREADS": "2"}
-    done = subprocess.run([sys.executable, program], capture_output=True, text=True, check=False, env=environment)
+    done = run(str(script("thread_limits")), OMP_NUM_THREADS="2")
     assert (done.stdout, done.stderr) == ("{2}\n{1}\n{2}\n{1}\n{2}\n", "")

@@ -11,8 +11,8 @@ from helpers.examples import PNG
 from numpy_adagrad import _core
 from numpy_adagrad.benchmark.candidates import participants
 from numpy_adagrad.benchmark.dense_candidates import DENSE_CANDIDATES
-from numpy_adagrad.benchmark.sparse_candidates import SPARSE_CANDIDATES
 from numpy_adagrad.optimizers import OPTIMIZERS
+from sparse_candidates import SPARSE_CANDIDATES
 
 TESTS = Path(__file__).parents[1]
 BENCH = TESTS.parent / "bench"

@@ -2,7 +2,7 @@
 
 import numpy as np
 from helpers.benchmarks import DENSE, SPARSE
-from numpy_adagrad.benchmark.sparse_workloads import SPARSE_WORKLOADS, draw_batches, draw_indices
+from sparse_workloads import SPARSE_WORKLOADS, draw_batches, draw_indices
 
 
 def test_bytes_of_an_element() -> None:

@@ -6,7 +6,7 @@ from itertools import accumulate, repeat
 import pytest
 from numpy_adagrad.benchmark import comparison
 from numpy_adagrad.benchmark.dense_workloads import DenseWorkload
-from numpy_adagrad.benchmark.sparse_workloads import SparseWorkload
+from sparse_workloads import SparseWorkload
 
 PEERS = ("torch", "numba", "jax", "optax", "mindspore", "fbgemm_gpu")
 WITHOUT_PEERS = ["memory_bound", "TorchAdagrad", "MindSporeAdagrad", "NumPy"]

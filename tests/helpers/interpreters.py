@@ -9,8 +9,9 @@ import pytest
 from helpers.effort import times
 
 TESTS = Path(__file__).parents[1]
-# The tests' own modules first, then what this process was given.
-SEARCH_PATH = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
+# The tests' own modules first, those of bench, then what this process was given.
+OWN_MODULES = [str(TESTS), str(TESTS.parent / "bench")]
+SEARCH_PATH = os.pathsep.join([*OWN_MODULES, *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def run(*arguments: str, **environment: str | None) -> subprocess.CompletedProcess[str]:

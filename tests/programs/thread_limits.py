@@ -7,7 +7,7 @@ import torch
 from numpy_adagrad import show_config
 from numpy_adagrad.benchmark.candidates import import_numba
 from numpy_adagrad.benchmark.dense_candidates import compiled_loops
-from numpy_adagrad.benchmark.threads import threads
+from threads import threads
 
 LIMITS: list[Callable[[], object]] = [lambda: show_config()["threads"], torch.get_num_threads]
 if find_spec("numba"):

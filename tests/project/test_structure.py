@@ -21,8 +21,6 @@ SHARED = {
     "benchmark/dense_candidates.py",
     "benchmark/dense_comparison.py",
     "benchmark/formulas.py",
-    "benchmark/sparse_candidates.py",
-    "benchmark/threads.py",
     "cli/diff.py",
 }
 

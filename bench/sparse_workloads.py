@@ -4,8 +4,7 @@ from functools import cache
 from typing import NamedTuple
 
 import numpy as np
-
-from ..inputs.types import Array
+from numpy_adagrad.inputs.types import Array
 
 WIDTH = 64
 # The gradient is read, parameter and accumulator are read and written, each a float32.

@@ -11,13 +11,20 @@ from itertools import cycle
 from typing import Any
 
 import numpy as np
-
-from .. import RowSparse
-from ..inputs.types import Array
-from ..optimizers import OPTIMIZERS
-from .candidates import MEMORY_BOUND, OWN_RULES, Candidate, Step, import_numba, make_own, memory_bound_step
-from .formulas import EPS, LR
-from .sparse_workloads import Batch
+from numpy_adagrad import RowSparse
+from numpy_adagrad.benchmark.candidates import (
+    MEMORY_BOUND,
+    OWN_RULES,
+    Candidate,
+    Step,
+    import_numba,
+    make_own,
+    memory_bound_step,
+)
+from numpy_adagrad.benchmark.formulas import EPS, LR
+from numpy_adagrad.inputs.types import Array
+from numpy_adagrad.optimizers import OPTIMIZERS
+from sparse_workloads import Batch
 
 Batches = list[Batch]
 

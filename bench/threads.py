@@ -5,9 +5,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+from numpy_adagrad import _core
 from threadpoolctl import threadpool_limits
-
-from .. import _core
 
 PROCESSORS = len(os.sched_getaffinity(0))
 

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
-
-from ..inputs.types import Array
-from .candidates import Step
-from .comparison import Comparison
-from .formulas import FORMULAS, Tolerance, find_differences
-from .sparse_candidates import SPARSE_CANDIDATES, Batches, sum_equal_rows
-from .sparse_workloads import SparseWorkload, draw_batches
+from numpy_adagrad.benchmark.candidates import Step
+from numpy_adagrad.benchmark.comparison import Comparison
+from numpy_adagrad.benchmark.formulas import FORMULAS, Tolerance, find_differences
+from numpy_adagrad.inputs.types import Array
+from sparse_candidates import SPARSE_CANDIDATES, Batches, sum_equal_rows
+from sparse_workloads import SparseWorkload, draw_batches
 
 TOLERANCE = Tolerance(1e-5, 1e-7)
 
