@@ -17,9 +17,13 @@ std::string shape_text(const py::handle &array) { return py::str(array.attr("sha
 void check_indices(const py::handle &object, const arrays::Label &label) {
     PyArrayObject *const indices = array_of(object);
     const bool signed_integers = PyArray_ISSIGNED(indices) && PyArray_ITEMSIZE(indices) >= 4;
-    if (!signed_integers)
+    if (!signed_integers) {
+        const char *const cure = PyArray_ISBOOL(indices)      ? "; give the numbers of the rows, as np.flatnonzero does"
+                                 : PyArray_ISINTEGER(indices) ? "; cast them with .astype(np.int64)"
+                                                              : "";
         throw py::type_error(label.text() + ": expected int32 or int64, got " +
-                             std::string(py::str(object.attr("dtype").attr("name"))));
+                             std::string(py::str(object.attr("dtype").attr("name"))) + cure);
+    }
     if (PyArray_NDIM(indices) != 1)
         throw py::value_error(label.text() + ": expected one dimension, got shape " + shape_text(object));
     arrays::check_memory(indices, label);
