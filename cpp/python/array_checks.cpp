@@ -104,15 +104,16 @@ PyArrayObject *plain_array(py::handle object, const Label &label) {
         throw py::type_error(label.text() + ": expected a NumPy array, got " + type_name(object));
     auto *const array = reinterpret_cast<PyArrayObject *>(object.ptr());
     if (!PyArray_CheckExact(object.ptr()) && is_masked(object))
-        throw py::type_error(label.text() + ": expected an array without a mask, got MaskedArray");
+        throw py::type_error(label.text() +
+                             ": expected an array without a mask, got MaskedArray; fill it with .filled(0)");
     return array;
 }
 
 PyArrayObject *checked_array(py::handle object, const Label &label) {
     PyArrayObject *const array = plain_array(object, label);
     if (dtype_of(array) == Dtype::OTHER)
-        throw py::type_error(label.text() + ": expected a real or complex floating-point array of at most 64 bits a " +
-                             "part, got " + dtype_name(array));
+        throw py::type_error(label.text() + ": expected a floating-point dtype up to float64 or complex128, got " +
+                             dtype_name(array));
     check_memory(array, label);
     return array;
 }
@@ -120,14 +121,15 @@ PyArrayObject *checked_array(py::handle object, const Label &label) {
 void check_memory(PyArrayObject *array, const Label &label) {
     if (!PyArray_ISNOTSWAPPED(array))
         throw py::value_error(label.text() + ": expected native byte order, got " +
-                              attribute_text(reinterpret_cast<PyObject *>(PyArray_DESCR(array)), "str"));
+                              attribute_text(reinterpret_cast<PyObject *>(PyArray_DESCR(array)), "str") +
+                              "; convert it with .astype(np." + dtype_name(array) + ")");
     if (PyArray_SIZE(array) != 0 && !PyArray_ISALIGNED(array))
         throw py::value_error(label.text() + ": expected an array aligned to its elements, got a misaligned one");
 }
 
 void check_writeable(PyArrayObject *array, const Label &label) {
     if (!PyArray_ISWRITEABLE(array))
-        throw py::value_error(label.text() + ": expected a writeable array, got a read-only one");
+        throw py::value_error(label.text() + ": expected a writeable array, got a read-only one; copy it with .copy()");
 }
 
 void check_shape(PyArrayObject *array, PyArrayObject *like, const Label &label) {

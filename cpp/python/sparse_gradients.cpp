@@ -15,9 +15,13 @@ namespace {
 void check_indices(const py::handle &object, const arrays::Label &label) {
     PyArrayObject *const indices = array_of(object);
     const bool signed_integers = PyArray_ISSIGNED(indices) && PyArray_ITEMSIZE(indices) >= 4;
-    if (!signed_integers)
+    if (!signed_integers) {
+        const char *const cure = PyArray_ISBOOL(indices)      ? "; give the numbers of the rows, as np.flatnonzero does"
+                                 : PyArray_ISINTEGER(indices) ? "; cast them with .astype(np.int64)"
+                                                              : "";
         throw py::type_error(label.text() + ": expected int32 or int64, got " +
-                             attribute_text(object.attr("dtype"), "name"));
+                             attribute_text(object.attr("dtype"), "name") + cure);
+    }
     if (PyArray_NDIM(indices) != 1)
         throw py::value_error(label.text() + ": expected one dimension, got shape " + attribute_text(object, "shape"));
     arrays::check_memory(indices, label);

@@ -27,11 +27,11 @@ def as_integers(array: Any) -> None:
 CHANGES = {
     "resize": (lambda a: a.resize(9, refcheck=False), ValueError, "{accum}: expected shape (9,), got (6,)"),
     "shape": (set_shape, ValueError, "{accum}: expected shape (3, 2), got (6,)"),
-    "flags": (read_only, ValueError, "{param}: expected a writeable array, got a read-only one"),
+    "flags": (read_only, ValueError, "{param}: expected a writeable array, got a read-only one; copy it with .copy()"),
     "dtype": (
         as_integers,
         TypeError,
-        "{param}: expected a real or complex floating-point array of at most 64 bits a part, got int32",
+        "{param}: expected a floating-point dtype up to float64 or complex128, got int32",
     ),
 }
 

@@ -207,5 +207,5 @@ def test_a_dtype_of_others_before_ml_dtypes_is_imported() -> None:
         "try: _core.check_array(np.zeros(3, rational), 'w')",
         "except TypeError as error: print(error)",
     ]
-    expected = "expected a real or complex floating-point array of at most 64 bits a part, got rational"
+    expected = "expected a floating-point dtype up to float64 or complex128, got rational"
     assert succeed("-c", "\n".join(lines)) == f"w: {expected}\n"

@@ -17,7 +17,11 @@ PAIRS: list[tuple[Any, type[Exception], str]] = [
     ((1, 1), TypeError, "expected two arrays, two dicts or two lists"),
     ((zeros(3), zeros(4)), ValueError, "expected shape (3,), got (4,)"),
     ((zeros(3), np.zeros(3)), TypeError, "expected the dtype of the target"),
-    ((read_only(zeros(3)), zeros(3)), ValueError, "expected a writeable array, got a read-only one"),
+    (
+        (read_only(zeros(3)), zeros(3)),
+        ValueError,
+        "expected a writeable array, got a read-only one; copy it with .copy()",
+    ),
 ]
 
 

@@ -93,7 +93,7 @@ def test_a_single_array(dialect: Dialect, convert: Callable[[Array], Any]) -> No
     raises_unchanged(optimizer, TypeError, message, lambda: optimizer.step(foreign))
     message = f"params: expected a NumPy array, got {type(foreign).__name__}"
     if isinstance(foreign, torch.Tensor):
-        message += "; numpy_adagrad.torch.Adagrad takes tensors of torch"
+        message += "; numpy_adagrad.torch.Adagrad takes tensors of torch, with torch's rule"
     raises(TypeError, message, lambda: dialect.optimizer(foreign))
 
 

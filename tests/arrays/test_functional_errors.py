@@ -37,7 +37,7 @@ APPLY: dict[str, tuple[Change, type[Exception], str]] = {
     "var_read_only": (
         lambda a: {"var": read_only(ones())},
         ValueError,
-        "var: expected a writeable array, got a read-only one",
+        "var: expected a writeable array, got a read-only one; copy it with .copy()",
     ),
     "var_complex": (lambda a: {"var": ones(3, "c8")}, TypeError, "var: expected a real array, got a complex one"),
     "accum_none": (lambda a: {"accum": None}, TypeError, "accum: expected a NumPy array, got NoneType"),
@@ -51,7 +51,7 @@ APPLY: dict[str, tuple[Change, type[Exception], str]] = {
     "accum_read_only": (
         lambda a: {"accum": read_only(ones())},
         ValueError,
-        "accum: expected a writeable array, got a read-only one",
+        "accum: expected a writeable array, got a read-only one; copy it with .copy()",
     ),
     "accum_is_var": (lambda a: {"accum": a["var"]}, ValueError, f"accum: {OWN}the same array as var"),
     "grad_none": (lambda a: {"grad": None}, TypeError, "grad: expected a NumPy array, got NoneType"),
@@ -64,6 +64,12 @@ APPLY: dict[str, tuple[Change, type[Exception], str]] = {
     ),
     "grad_is_var": (lambda a: {"grad": a["var"]}, ValueError, f"grad: {OWN}the same array as var"),
     "grad_meets_accum": (lambda a: {"grad": a["accum"][::-1]}, ValueError, f"grad: {OWN}an overlap with accum"),
+    "grad_row": (
+        lambda a: {"grad": RowSparse([3], ones(1))},
+        IndexError,
+        "grad.indices: expected rows in [0, 3), got 3 at position 0",
+    ),
+    "update_slots": (lambda a: {"update_slots": "no"}, TypeError, "update_slots: expected True or False, got 'no'"),
     "lr": (lambda a: {"lr": "0.1"}, TypeError, "lr: expected a number or a 1-element array, got str"),
 }
 
@@ -125,17 +131,17 @@ ADAGRAD: dict[str, tuple[Change, type[Exception], str]] = {
     "few_grads": (
         lambda a: {"grads": [ones()]},
         ValueError,
-        "grads: expected 2 arrays, one for each parameter, got 1",
+        "grads: expected one for each of the 2 parameters, got 1",
     ),
     "few_sums": (
         lambda a: {"state_sums": []},
         ValueError,
-        "state_sums: expected 2 arrays, one for each parameter, got 0",
+        "state_sums: expected one for each of the 2 parameters, got 0",
     ),
     "few_steps": (
         lambda a: {"state_steps": [counter()]},
         ValueError,
-        "state_steps: expected 2 arrays, one for each parameter, got 1",
+        "state_steps: expected one for each of the 2 parameters, got 1",
     ),
     "step_number": (lambda a: {"state_steps": [counter(), 0.0]}, TypeError, f"state_steps[1]: {COUNTER} float"),
     "step_scalar": (
@@ -165,7 +171,11 @@ ADAGRAD: dict[str, tuple[Change, type[Exception], str]] = {
         "weight_decay option is not compatible with sparse gradients; "
         "TorchAdagrad(..., sparse_weight_decay='touched') decays the rows that a gradient covers",
     ),
-    "sparse": (lambda a: {"has_sparse_grad": True}, RuntimeError, "`fused` does not support sparse grad"),
+    "sparse": (
+        lambda a: {"has_sparse_grad": True, "fused": True},
+        RuntimeError,
+        "`fused` does not support sparse grad",
+    ),
     "differentiable": (
         lambda a: {"fused": True, "differentiable": True},
         RuntimeError,
@@ -186,6 +196,17 @@ ADAGRAD: dict[str, tuple[Change, type[Exception], str]] = {
         TypeError,
         "found_inf: expected a number or a 1-element array, got str",
     ),
+    "sparse_text": (
+        lambda a: {"has_sparse_grad": "no"},
+        TypeError,
+        "has_sparse_grad: expected True or False, got 'no'",
+    ),
+    "sparse_row": (
+        lambda a: {"grads": [ones(), RowSparse([3], ones(1))], "has_sparse_grad": True},
+        IndexError,
+        "grads[1].indices: expected rows in [0, 3), got 3 at position 0",
+    ),
+    "maximize": (lambda a: {"maximize": "no"}, TypeError, "maximize: expected True or False, got 'no'"),
     "lr": (lambda a: {"lr": None}, TypeError, "lr: expected a number or a 1-element array, got NoneType"),
 }
 

@@ -35,7 +35,7 @@ GRADIENTS = {
         "expected an array that NumPy can read, got Tensor: it lies on the device meta",
     ),
     "set": (lambda g: {1.0}, TypeError, NO_ARRAY + "set"),
-    "masked": (np.ma.array, TypeError, "expected an array without a mask, got MaskedArray"),
+    "masked": (np.ma.array, TypeError, "expected an array without a mask, got MaskedArray; fill it with .filled(0)"),
     "object": (lambda g: g.astype(object), TypeError, "expected float32, got object" + CAST),
     "int": (lambda g: g.astype(np.int64), TypeError, "expected float32, got int64" + CAST),
     "float64": (lambda g: g.astype(np.float64), TypeError, "expected float32, got float64" + CAST),
@@ -49,7 +49,11 @@ GRADIENTS = {
     "void_scalar": (lambda g: np.void(b"abcd"), TypeError, "expected float32, got void32" + CAST),
     "shape": (lambda g: g[..., np.newaxis], ValueError, "expected shape {0}, got {1}"),
     "empty": (lambda g: zeros(0), ValueError, "expected shape {0}, got (0,)"),
-    "swapped": (lambda g: g.astype(SWAPPED), ValueError, f"expected native byte order, got {SWAPPED.str}"),
+    "swapped": (
+        lambda g: g.astype(SWAPPED),
+        ValueError,
+        f"expected native byte order, got {SWAPPED.str}; convert it with .astype(np.float32)",
+    ),
     "misaligned": (misaligned, ValueError, "expected an array aligned to its elements, got a misaligned one"),
 }
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import mindspore
 import ml_dtypes
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +17,15 @@ from helpers.values import bfloat16, misaligned, read_only, zeros
 from numpy.lib.stride_tricks import as_strided
 from numpy_adagrad.inputs.types import Array
 
-NO_FLOATS = "expected a real or complex floating-point array of at most 64 bits a part, got "
+NO_FLOATS = "expected a floating-point dtype up to float64 or complex128, got "
 LONG, LONG_COMPLEX = np.dtype(np.longdouble).name, np.dtype(np.clongdouble).name
 SWAPPED = np.dtype(np.float32).newbyteorder("S").str
+NATIVE = f"expected native byte order, got {SWAPPED}; convert it with .astype(np.float32)"
+MASKED = "expected an array without a mask, got MaskedArray; fill it with .filled(0)"
 OWN_ELEMENTS = "expected its own memory for each element, got strides "
-READ_ONLY = "expected a writeable array, got a read-only one"
-DROPIN = "numpy_adagrad.torch.Adagrad takes tensors of torch"
+READ_ONLY = "expected a writeable array, got a read-only one; copy it with .copy()"
+DROPIN = "numpy_adagrad.torch.Adagrad takes tensors of torch, with torch's rule"
+CONTINUED = "numpy_adagrad.from_mindspore continues an optimizer of MindSpore"
 MISALIGNED = "expected an array aligned to its elements, got a misaligned one"
 
 # How to make the parameter, the exception, the message.
@@ -31,7 +35,17 @@ PARAMETERS = {
     "scalar": (lambda: np.float32(1), TypeError, "expected a NumPy array, got numpy.float32"),
     "none": (lambda: None, TypeError, "expected a NumPy array, got NoneType"),
     "tensor": (lambda: torch.zeros(3), TypeError, f"expected a NumPy array, got Tensor; {DROPIN}"),
-    "masked": (lambda: np.ma.zeros(3), TypeError, "expected an array without a mask, got MaskedArray"),
+    "tensor of MindSpore": (
+        lambda: mindspore.Tensor(np.zeros(3, np.float32)),
+        TypeError,
+        f"expected a NumPy array, got Tensor; {CONTINUED}",
+    ),
+    "parameter of MindSpore": (
+        lambda: mindspore.Parameter(np.zeros(3, np.float32)),
+        TypeError,
+        f"expected a NumPy array, got Parameter; {CONTINUED}",
+    ),
+    "masked": (lambda: np.ma.zeros(3), TypeError, MASKED),
     "object": (lambda: zeros(dtype=object), TypeError, NO_FLOATS + "object"),
     "int": (lambda: zeros(dtype=np.int64), TypeError, NO_FLOATS + "int64"),
     "bool": (lambda: zeros(dtype=bool), TypeError, NO_FLOATS + "bool"),
@@ -41,8 +55,8 @@ PARAMETERS = {
     "structured": (lambda: zeros(dtype=[("x", "f4")]), TypeError, NO_FLOATS + "void32"),
     "record": (lambda: zeros(dtype=[("x", "f4")]).view(np.recarray), TypeError, NO_FLOATS + "record32"),
     "text": (lambda: zeros(dtype="U3"), TypeError, NO_FLOATS + "str96"),
-    "swapped": (lambda: zeros(dtype=SWAPPED), ValueError, f"expected native byte order, got {SWAPPED}"),
-    "swapped_empty": (lambda: zeros(0, SWAPPED), ValueError, f"expected native byte order, got {SWAPPED}"),
+    "swapped": (lambda: zeros(dtype=SWAPPED), ValueError, NATIVE),
+    "swapped_empty": (lambda: zeros(0, SWAPPED), ValueError, NATIVE),
     "misaligned": (lambda: misaligned(zeros()), ValueError, MISALIGNED),
     "read_only": (lambda: read_only(zeros()), ValueError, READ_ONLY),
     "broadcast": (lambda: np.broadcast_to(zeros(1), 3), ValueError, READ_ONLY),
@@ -110,7 +124,8 @@ def test_containers_that_make_new_arrays(dialect: Dialect, tmp_path: Path) -> No
     """Nobody would see their updates."""
     path = tmp_path / "w.npz"
     np.savez(path, w=zeros())
-    message = "params: expected the same arrays at each look-up, got a {} that makes a new array 0"
+    message = "params: expected the same arrays at each look-up, but the {} made a new array 0; "
+    message += "read it once into a list or a dict"
     with np.load(path) as loaded:
         optimizer = dialect.optimizer([{"params": dict(loaded)}])
         for params, kind in ((loaded, "NpzFile"), (Dataset(2), "Dataset")):
@@ -155,16 +170,29 @@ def test_state_dtype_of_half_parameters(dialect: Dialect, state: npt.DTypeLike |
 
 def test_result_of_allocate(dialect: Dialect) -> None:
     """An accumulator is checked as a parameter is."""
-    w, key = zeros(3, np.float64), dialect.optimizer._accumulator
-    label, other = dialect.label(key, 0), dialect.label("params", 0)
-    dtype = "expected the dtype float64 of its parameter, got float32"
+    w = zeros(3, np.float64)
+    result = "allocate(params[0])"
     for made, error, message in (
-        (zeros(2, np.float64), ValueError, "expected shape (3,), got (2,)"),
-        (w, ValueError, f"expected its own memory, got the same array as {other}"),
-        (zeros(3, np.float32), TypeError, dtype),
-        ([1.0] * 3, TypeError, "expected a NumPy array, got list"),
+        (zeros(2, np.float64), ValueError, f"{result}: expected shape (3,), got (2,)"),
+        (w, ValueError, f"{result}: expected its own memory, got the same array as params[0]"),
+        (zeros(3, np.float32), TypeError, f"{result}: expected the dtype float64 of its parameter, got float32"),
+        (read_only(zeros(3, np.float64)), ValueError, f"{result}: {READ_ONLY}"),
+        ([1.0] * 3, TypeError, f"{result}: expected a NumPy array, got list"),
+        (None, TypeError, f"{result}: expected a NumPy array, got NoneType"),
     ):
-        raises(error, f"{label}: {message}", lambda: dialect.optimizer([w], allocate=lambda *_: made))  # noqa: B023
+        raises(error, message, lambda: dialect.optimizer([w], allocate=lambda *_: made))  # noqa: B023
+    other = zeros(3, np.float64)
+    label, got = dialect.label(dialect.optimizer._accumulator, 0), dialect.label("params", 1)
+    message = f"{label}: expected its own memory, got the same array as {got}"
+    made = {id(w): other, id(other): zeros(3, np.float64)}
+    raises(ValueError, message, lambda: dialect.optimizer([w, other], allocate=lambda p, *_: made[id(p)]))
+
+
+def test_result_of_allocate_for_a_later_group(dialect: Dialect) -> None:
+    made = {3: zeros(3), 2: zeros(3)}
+    optimizer = dialect.optimizer([{"params": [zeros(3)]}], allocate=lambda p, *_: made[p.size])
+    message = "allocate(params[1]): expected shape (2,), got (3,)"
+    raises_unchanged(optimizer, ValueError, message, lambda: optimizer.add_param_group({"params": [zeros(2)]}))
 
 
 @pytest.mark.parametrize("shape", [(10**12,), (10**6, 10**6)])

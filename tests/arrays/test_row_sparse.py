@@ -124,7 +124,8 @@ def test_masks() -> None:
         ("indices", (np.ma.array([0], mask=[True]), np.ones((1, 2)))),
         ("values", ([0], np.ma.array(np.ones((1, 2)), mask=[[True, False]]))),
     ):
-        raises(TypeError, f"{name}: expected an array without a mask, got MaskedArray", lambda: RowSparse(*parts))  # noqa: B023
+        message = f"{name}: expected an array without a mask, got MaskedArray; fill it with .filled(0)"
+        raises(TypeError, message, lambda: RowSparse(*parts))  # noqa: B023
 
 
 def test_one_dimension_from_scipy() -> None:

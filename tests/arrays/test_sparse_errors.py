@@ -11,6 +11,8 @@ from numpy_adagrad import RowSparse
 from scipy import sparse
 
 ONES = np.ones((2, 3), np.float32)
+CAST = "; cast them with .astype(np.int64)"
+NUMBERS = "; give the numbers of the rows, as np.flatnonzero does"
 
 
 def coo(rows: list[int], columns: list[int]) -> sparse.coo_array:
@@ -59,13 +61,13 @@ GRADIENTS = {
         ".indices: expected one dimension, got shape (2, 1)",
     ),
     **{
-        f"indices of {dtype}": (with_indices(dtype), TypeError, f".indices: expected int32 or int64, got {dtype}")
-        for dtype in ("int16", "uint32", "uint64", "float64", "bool")
+        f"indices of {dtype}": (with_indices(dtype), TypeError, f".indices: expected int32 or int64, got {dtype}{cure}")
+        for dtype, cure in (("int16", CAST), ("uint32", CAST), ("uint64", CAST), ("float64", ""), ("bool", NUMBERS))
     },
     "byte order": (
         RowSparse([0, 1], ONES.astype(">f4")),
         ValueError,
-        ".values: expected native byte order, got >f4",
+        ".values: expected native byte order, got >f4; convert it with .astype(np.float32)",
     ),
     "values too few": (RowSparse([0], ONES), ValueError, ".values: expected shape (1, 3), got (2, 3)"),
     "values too wide": (
@@ -227,8 +229,9 @@ INDICES = {
     "floats": ([0.5], "float64"),
     "nan": ([np.nan], "float64"),
     "whole floats": (np.array([1.0]), "float64"),
-    "unsigned": (np.array([1], np.uint64), "uint64"),
-    "flags": ([True], "bool"),
+    "unsigned": (np.array([1], np.uint64), "uint64" + CAST),
+    "short": (np.array([1], np.int8), "int8" + CAST),
+    "flags": ([True], "bool" + NUMBERS),
     "text": (["a"], "<U1"),
 }
 

@@ -2,7 +2,7 @@
 
 import pytest
 from helpers.benchmarks import SPARSE, WITHOUT_PEERS, hide_peers
-from helpers.interpreters import run, script
+from helpers.interpreters import program
 from numpy_adagrad.benchmark import candidates
 from numpy_adagrad.benchmark.candidates import participants, versions
 from numpy_adagrad.benchmark.dense_candidates import DENSE_CANDIDATES, EVERY_KIND
@@ -41,5 +41,4 @@ def test_threads_set(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_threads_are_set_for_all_libraries() -> None:
-    done = run(str(script("thread_limits")), OMP_NUM_THREADS="2")
-    assert (done.stdout, done.stderr) == ("{2}\n{1}\n{2}\n{1}\n{2}\n", "")
+    assert program("thread_limits", OMP_NUM_THREADS="2") == "{2}\n{1}\n{2}\n{1}\n{2}\n"

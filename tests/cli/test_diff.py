@@ -128,7 +128,7 @@ def test_elements_that_are_not_finite_are_not_called_equal(diff: Call, tmp_path:
         (["torch", "fast"], "arguments: expected name=value, got 'fast'"),
         (["lr=fast"], "lr: expected a number"),
         (["lr=-1"], "Invalid learning rate: -1"),
-        (["mindspore", "lr=1"], "arguments: expected those of MindSpore ("),
+        (["mindspore", "lr=1"], "arguments: expected those of MindSporeAdagrad ("),
         (["foreach=True"], "foreach: expected None or False, as the path is the fused one, got True"),
         (["fused=True", "differentiable=True"], "`fused` does not support `differentiable`"),
         (["--size", "99999999999999"], "argument --size: expected no more elements than memory holds"),

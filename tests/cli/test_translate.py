@@ -140,7 +140,7 @@ def test_programs_for_ours() -> None:
         (["torch", "jax"], "target: expected 'mindspore' or 'torch', got 'jax'\n"),
         (["torch", "torch"], "target: expected a framework other than the source, got 'torch' twice\n"),
         (["torch", "mindspore", "lr"], "arguments: expected name=value, got 'lr'\n"),
-        (["torch", "mindspore", "accum=0.1"], "arguments: expected those of torch ("),
+        (["torch", "mindspore", "accum=0.1"], "arguments: expected those of TorchAdagrad ("),
         (["torch", "mindspore", "lr=-1"], "Invalid learning rate: -1\n"),
         (["torch", "mindspore", "state_dtype='foo'"], "state_dtype: expected a dtype, got 'foo'\n"),
         (["torch", "mindspore", "allocate=5"], "allocate: expected a callable, got int\n"),

@@ -216,7 +216,7 @@ def test_integers() -> None:
     param = torch.zeros(4, dtype=torch.int32)
     param.grad = torch.ones(4, dtype=torch.int32)
     optimizer = Adagrad([param])
-    text = "params[0]: expected a real or complex floating-point array of at most 64 bits a part, got int32"
+    text = "params[0]: expected a floating-point dtype up to float64 or complex128, got int32"
     raises(TypeError, text, optimizer.step)
 
 

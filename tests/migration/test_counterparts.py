@@ -66,15 +66,15 @@ EPS_TO_TORCH = Note(
     "approximated",
     "epsilon",
     "Keras adds 1e-07 under the root, torch adds eps to the root: eps=1.58e-07 gives the same divisor, to three "
-    "digits, where accumulators start. Where accumulators start at 0.1, updates of torch differ by at most 1.25e-07 of "
-    "those of Keras. For accumulators of at least 16, neither eps changes a float32 result.",
+    "digits, where accumulators start. Where accumulators start at 0.1, updates of torch differ from those of Keras by "
+    "at most 1.25e-07 times their size. For accumulators of at least 16, neither eps changes a float32 result.",
 )
 EPS_TO_MINDSPORE = Note(
     "approximated",
     "epsilon",
     "Keras adds 1e-07 under the root, MindSpore always adds 1e-08 under the root. Where accumulators start at 0.1, "
-    "updates of MindSpore differ by at most 4.5e-07 of those of Keras. For accumulators of at least 2, neither eps "
-    "changes a float32 result.",
+    "updates of MindSpore differ from those of Keras by at most 4.5e-07 times their size. For accumulators of at least "
+    "2, neither eps changes a float32 result.",
 )
 
 

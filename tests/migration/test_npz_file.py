@@ -35,6 +35,7 @@ def test_gradients_and_start_are_read(path: Path) -> None:
 
 
 ONE = np.ones((2, 3), np.float32)
+CAST = "; cast it with .astype(np.float32)"
 
 
 @pytest.mark.parametrize(
@@ -42,14 +43,18 @@ ONE = np.ones((2, 3), np.float32)
     [
         ({}, ValueError, ": expected an array of gradients for each parameter, got none"),
         ({"start.w": ONE}, ValueError, ": expected an array of gradients for each parameter, got none"),
-        ({"w": ONE, "v": ONE[:1]}, ValueError, ": expected as many steps in each array, got {'w': 2, 'v': 1}"),
+        (
+            {"w": ONE, "v": ONE[:1]},
+            ValueError,
+            ": expected the same number of steps in every array, got {'w': 2, 'v': 1}",
+        ),
         ({"w": ONE[:0]}, ValueError, ": expected at least one step of one element, got {'w': 0}"),
         ({"w": ONE[:, :0]}, ValueError, ": expected at least one step of one element, got {'w': 2}"),
         ({"w": ONE[0, 0]}, ValueError, ", 'w': expected the step as first axis, got an array of shape ()"),
-        ({"w": ONE.astype(np.float64)}, TypeError, ", 'w': expected float32, got float64"),
-        ({"w": ONE.astype(">f4")}, TypeError, ", 'w': expected float32, got >f4"),
+        ({"w": ONE.astype(np.float64)}, TypeError, ", 'w': expected float32, got float64" + CAST),
+        ({"w": ONE.astype(">f4")}, TypeError, ", 'w': expected float32, got >f4" + CAST),
         ({"w": ONE.astype(int)}, TypeError, ", 'w': expected float32, got int64"),
-        ({"w": ONE, "start.w": np.ones(3)}, TypeError, ", 'start.w': expected float32, got float64"),
+        ({"w": ONE, "start.w": np.ones(3)}, TypeError, ", 'start.w': expected float32, got float64" + CAST),
         ({"w": ONE, "start.w": ONE}, ValueError, ", 'start.w': expected shape (3,), got (2, 3)"),
         ({"w": ONE, "start.v": ONE}, ValueError, ", 'start.v': expected the name of an array of gradients, got 'v'"),
         ({"w": np.array([None])}, ValueError, ", 'w': Object arrays cannot be loaded when allow_pickle=False"),

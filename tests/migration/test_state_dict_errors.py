@@ -87,7 +87,7 @@ FROM_MINDSPORE: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
         for name in ("params", "state_dtype", "allocate", "sparse_weight_decay")
     },
     "names in a text": ({}, {"names": "ab"}, TypeError, "names: expected a sequence of names, got str"),
-    "names that are no text": ({}, {"names": ["a", 1]}, TypeError, "names: expected names that are text, got 1"),
+    "names that are no text": ({}, {"names": ["a", 1]}, TypeError, "names: expected names of type str, got 1"),
     "groups that are none": (
         {},
         {"groups": 5},
@@ -118,7 +118,7 @@ FROM_MINDSPORE: dict[str, tuple[Any, dict[str, Any], type[Exception], str]] = {
         {"accum.a": np.ma.ones(3)},
         {},
         TypeError,
-        "accum.a: expected an array without a mask, got MaskedArray",
+        "accum.a: expected an array without a mask, got MaskedArray; fill it with .filled(0)",
     ),
 }
 

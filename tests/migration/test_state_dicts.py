@@ -119,7 +119,7 @@ def test_mindspore_loads_accumulators_into_parameters_that_are_missing() -> None
     optimizer = mindspore_adagrad([("a", np.ones(2, np.float32))])
     mindspore.load_param_into_net(optimizer, {"accum.a": parameter("accum.a", np.full(2, 9, np.float32))})
     assert optimizer.parameters[0].asnumpy().tolist() == [9, 9]
-    with pytest.raises(TypeError, match=r"^parameters: expected them beside tensors=True, got None$"):
+    with pytest.raises(TypeError, match=r"^parameters: required with tensors=True, got None$"):
         translate_state("torch", "mindspore", torch_saved(), tensors=True)
 
 
@@ -180,6 +180,7 @@ def mindspore_saved(**changes: Any) -> dict[str, Any]:
     return {**stepped(MindSporeAdagrad(named(1))).state_dict(), **changes}
 
 
+SWAPPED = "; it looks like that of another framework, did you swap source and target?"
 to_mindspore = partial(translate_state, "torch", "mindspore")
 to_torch = partial(translate_state, "mindspore", "torch")
 ERRORS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
@@ -217,6 +218,21 @@ ERRORS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "accum.a: expected an array, got list",
     ),
     "no groups": (lambda: to_mindspore({"state": {}}), KeyError, "state_dict: expected an entry 'param_groups'"),
+    "the other framework's": (
+        lambda: to_mindspore(mindspore_saved()),
+        KeyError,
+        f"state_dict: expected an entry 'param_groups'{SWAPPED}",
+    ),
+    "the other framework's for torch": (
+        lambda: to_torch(torch_saved()),
+        KeyError,
+        f"state_dict: expected an entry 'global_step'{SWAPPED}",
+    ),
+    "a flag": (
+        lambda: to_mindspore(torch_saved(), tensors="no"),  # type: ignore[arg-type]
+        TypeError,
+        "tensors: expected True or False, got 'no'",
+    ),
     "no state": (lambda: to_mindspore(torch_saved(state={})), KeyError, "state: expected an entry 0"),
     "no global_step": (
         lambda: to_torch({"accum.a": np.ones(2)}),

@@ -47,7 +47,7 @@ def wrong_optimizers() -> dict[str, tuple[Any, type[Exception], str]]:
         "misspelt key": (
             torch.optim.Adagrad([{"params": [torch.ones(2)], "weight_dcay": 0.1}]),
             KeyError,
-            "param_groups: expected the keys of an option, got 'weight_dcay'; did you mean 'weight_decay'?",
+            "param_groups: expected names of options, got 'weight_dcay'; did you mean 'weight_decay'?",
         ),
         "differentiable": (torch.optim.Adagrad([torch.ones(2)], differentiable=True), ValueError, "differentiable"),
         "shape of a sum": (changed, ValueError, "sum[0]: expected shape (3,), got (4,)"),

@@ -89,14 +89,14 @@ CASES: list[tuple[str, str, Any, str, str, dict[str, Any]]] = [
     ("torch", "initial_accumulator_value", 1, "exact", "accum", {"accum": 1.0}),
     ("torch", "eps", 1e-8, "approximated", "1e-08 under the root", {}),
     ("torch", "eps", 0, "approximated", "NaN", {}),
-    ("torch", "foreach", True, "exact", "nothing to write", {}),
-    ("torch", "fused", True, "exact", "nothing to write", {}),
+    ("torch", "foreach", True, "exact", "which differ in rounding: no argument is needed", {}),
+    ("torch", "fused", True, "exact", "no argument is needed", {}),
     ("torch", "maximize", True, "no counterpart", "negated gradients", {}),
-    ("torch", "maximize", False, "exact", "nothing to write", {}),
+    ("torch", "maximize", False, "exact", "no argument is needed", {}),
     ("torch", "differentiable", True, "no counterpart", "derivative", {}),
-    ("torch", "differentiable", False, "exact", "nothing to write", {}),
+    ("torch", "differentiable", False, "exact", "no argument is needed", {}),
     ("torch", "sparse_weight_decay", None, "no counterpart", "decays touched rows", {}),
-    ("torch", "sparse_weight_decay", "touched", "exact", "nothing to write", {}),
+    ("torch", "sparse_weight_decay", "touched", "exact", "nn.Adagrad raises an error for sparse gradients", {}),
     ("torch", "state_dtype", "float32", "exact", "this package", {"state_dtype": "float32"}),
     ("torch", "state_dtype", None, "exact", "this package", {}),
     ("torch", "allocate", allocate, "exact", "this package", {"allocate": allocate}),
@@ -104,9 +104,9 @@ CASES: list[tuple[str, str, Any, str, str, dict[str, Any]]] = [
     ("mindspore", "learning_rate", 0.05, "exact", "float32", {"lr": 0.05}),
     ("mindspore", "learning_rate", 1, "exact", "float32", {"lr": 1.0}),
     ("mindspore", "learning_rate", rate, "no counterpart", "group['lr'] = lr(step)", {"lr": rate}),
-    ("mindspore", "update_slots", True, "exact", "nothing to write", {}),
+    ("mindspore", "update_slots", True, "exact", "no argument is needed", {}),
     ("mindspore", "update_slots", False, "no counterpart", "always updates", {}),
-    ("mindspore", "loss_scale", 1, "exact", "nothing to write", {}),
+    ("mindspore", "loss_scale", 1, "exact", "no argument is needed", {}),
     ("mindspore", "loss_scale", 1000.0, "no counterpart", "grad_scale=1000.0", {}),
     ("mindspore", "loss_scale", 1e-50, "no counterpart", "1e-50 lies outside float32", {}),
     ("mindspore", "weight_decay", 0, "exact", "", {"weight_decay": 0.0}),
@@ -207,8 +207,8 @@ def test_texts_of_eps() -> None:
         "approximated",
         "eps",
         "torch adds 0.001 to the root, MindSpore always adds 1e-08 under the root. Where accumulators start at 0.1, "
-        "updates of MindSpore differ by at most 0.00317 of those of torch. For accumulators of at least 1.08e+09, "
-        "neither eps changes a float32 result.",
+        "updates of MindSpore differ from those of torch by at most 0.00317 times their size. For accumulators of at "
+        "least 1.08e+09, neither eps changes a float32 result.",
     )
     assert eps_note("torch", eps=0.0) == Note(
         "approximated",
@@ -222,8 +222,9 @@ def test_texts_of_eps() -> None:
         "approximated",
         "eps",
         "MindSpore adds 1e-08 under the root, torch adds eps to the root: eps=1.58e-08 gives the same divisor, to "
-        "three digits, where accumulators start. Where accumulators start at 0.1, updates of torch differ by at most "
-        "1.25e-08 of those of MindSpore. For accumulators of at least 0.25, neither eps changes a float32 result.",
+        "three digits, where accumulators start. Where accumulators start at 0.1, updates of torch differ from those "
+        "of MindSpore by at most 1.25e-08 times their size. For accumulators of at least 0.25, neither eps changes a "
+        "float32 result.",
     )
     assert eps_note("torch", eps=math.inf).text.endswith("updates of MindSpore are 1 to inf times those of torch.")
 

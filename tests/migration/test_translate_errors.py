@@ -22,21 +22,23 @@ ERRORS: list[tuple[str, str, dict[str, Any], type[Exception], str]] = [
         "mindspore",
         {"accum": 0.1},
         TypeError,
-        f"arguments: expected those of torch ({TORCH_NAMES}), got 'accum'",
+        f"arguments: expected those of TorchAdagrad ({TORCH_NAMES}), got 'accum'; torch calls it "
+        "initial_accumulator_value",
     ),
     (
         "torch",
         "mindspore",
         {"params": []},
         TypeError,
-        f"arguments: expected those of torch ({TORCH_NAMES}), got 'params'",
+        f"arguments: expected those of TorchAdagrad ({TORCH_NAMES}), got 'params'",
     ),
     (
         "mindspore",
         "torch",
         {"eps": 0},
         TypeError,
-        f"arguments: expected those of MindSpore ({MINDSPORE_NAMES}), got 'eps'",
+        f"arguments: expected those of MindSporeAdagrad ({MINDSPORE_NAMES}), got 'eps'; MindSpore has no such option: "
+        "its epsilon is fixed at 1e-8, under the root",
     ),
     ("torch", "mindspore", {"lr": -1}, ValueError, "Invalid learning rate: -1"),
     ("torch", "mindspore", {"lr": "1"}, TypeError, "lr: expected a number or a 1-element array, got str"),

@@ -36,10 +36,12 @@ MESSAGES = {
     "grad_shape": f"ValueError: rank {{last}}: {W}: expected shape (4, 3), got (4, 2)",
     "grad_dtype": differ(W, "an array of float32", "an array of float16"),
     "grad_cast": f"TypeError: rank {{last}}: {W}: expected float32, got float64; cast it with .astype(np.float32)",
-    "grad_int": f"TypeError: rank {{last}}: {W}: expected a real or complex floating-point array of at most "
-    "64 bits a part, got int32",
-    "grad_order": f"ValueError: rank {{last}}: {W}: expected native byte order, got >f4",
-    "grad_mask": f"TypeError: rank {{last}}: {W}: expected an array without a mask, got MaskedArray",
+    "grad_int": f"TypeError: rank {{last}}: {W}: expected a floating-point dtype up to float64 or complex128, "
+    "got int32",
+    "grad_order": f"ValueError: rank {{last}}: {W}: expected native byte order, got >f4; "
+    "convert it with .astype(np.float32)",
+    "grad_mask": f"TypeError: rank {{last}}: {W}: expected an array without a mask, got MaskedArray; "
+    "fill it with .filled(0)",
     "grad_none": differ(W, "an array of float32", "None"),
     "grad_missing": 'KeyError: "rank {last}: grads: expected one for each parameter (None for no gradient), '
     "got none for 'W'\"",

@@ -41,7 +41,7 @@ PARAMS: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "second_of_two": (
         lambda: {"f": zeros(), "g": zeros(3, bool)},
         TypeError,
-        "params[{}] ('g'): expected a real or complex floating-point array of at most 64 bits a part, got bool",
+        "params[{}] ('g'): expected a floating-point dtype up to float64 or complex128, got bool",
     ),
 }
 

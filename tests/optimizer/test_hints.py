@@ -10,7 +10,7 @@ from helpers.dialects import Dialect
 from helpers.errors import raises, raises_unchanged
 from helpers.two_groups import gradients, start
 from helpers.values import ones
-from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
+from numpy_adagrad import MindSporeAdagrad, TorchAdagrad, schedules
 
 SCHEDULES = "; numpy_adagrad.schedules has such rates, and schedulers of torch take a numpy_adagrad.torch.Adagrad"
 
@@ -20,7 +20,7 @@ SCHEDULES = "; numpy_adagrad.schedules has such rates, and schedulers of torch t
     [("weight_dcay", "weight_decay"), ("LR", "lr"), ("lrs", "lr"), ("param_name", "param_names")],
 )
 def test_misspelt_key_of_a_group(key: str, meant: str) -> None:
-    message = f"param_groups: expected the keys of an option, got '{key}'; did you mean '{meant}'?"
+    message = f"param_groups: expected names of options, got '{key}'; did you mean '{meant}'?"
     raises(KeyError, message, lambda: TorchAdagrad([{"params": [ones()], key: 0.1}]))
     optimizer = TorchAdagrad([ones()])
     raises_unchanged(optimizer, KeyError, message, lambda: optimizer.add_param_group({"params": [ones()], key: 0.1}))
@@ -43,6 +43,9 @@ def test_misspelt_key_of_mindspore() -> None:
     [
         ("learning_rate", "MindSpore calls it lr"),
         ("accum", "all groups share it: give accum to the constructor"),
+        ("state_dtype", "all groups share it: give state_dtype to the constructor"),
+        ("allocate", "all groups share it: give allocate to the constructor"),
+        ("maximize", "MindSpore has no such option: negate the gradients"),
         ("initial_accumulator_value", "all groups share it: give accum to the constructor"),
         ("lr_decay", "MindSpore has no such option: give lr as a callable or a list"),
     ],
@@ -63,6 +66,11 @@ def test_arguments_of_the_other_framework_or_misspelt() -> None:
         ("learning_rate", "; torch calls it lr"),
         ("accum", "; torch calls it initial_accumulator_value"),
         ("loss_scale", "; torch has no such option: give grad_scale to each step"),
+        ("epsilon", "; torch calls it eps"),
+        ("max_norm", "; give it to each step"),
+        ("grad_scale", "; give it to each step"),
+        ("on_nonfinite", "; give it to each step"),
+        ("closure", "; give it to each step"),
         ("weight_deca", "; did you mean 'weight_decay'?"),
         ("momentum", ""),
     ):
@@ -71,6 +79,9 @@ def test_arguments_of_the_other_framework_or_misspelt() -> None:
         raises(TypeError, message, lambda: TorchAdagrad([ones()], **options))  # noqa: B023
     message = "MindSporeAdagrad got an unexpected argument 'learning_rates'; did you mean 'learning_rate'?"
     options = {"learning_rates": [0.1]}
+    raises(TypeError, message, lambda: MindSporeAdagrad([ones()], **options))
+    message = "MindSporeAdagrad got an unexpected argument 'max_norm'; give it to each step"
+    options = {"max_norm": 1.0}
     raises(TypeError, message, lambda: MindSporeAdagrad([ones()], **options))
 
 
@@ -82,7 +93,7 @@ def test_assigned_options(dialect: Dialect) -> None:
         message = f"{dialect.optimizer.__name__} has no attribute '{key}'; {cure}"
         raises_unchanged(optimizer, AttributeError, message, lambda: setattr(optimizer, key, 0.5))  # noqa: B023
         assert not hasattr(optimizer, key)
-    message = "state: expected the arrays to stay, got others; write into them, or load_state_dict(...)"
+    message = "state: its arrays cannot be replaced; write into them, or load_state_dict(...)"
     raises_unchanged(optimizer, AttributeError, message, lambda: setattr(optimizer, "state", {}))
     message = "param_groups: expected the groups to stay, got others; change the list and its dicts"
     raises_unchanged(optimizer, AttributeError, message, lambda: setattr(optimizer, "param_groups", []))
@@ -106,6 +117,7 @@ def test_groups_are_added_by_an_operator(dialect: Dialect) -> None:
         (TorchAdagrad, "state_dtype", "give it to the constructor"),
         (TorchAdagrad, "max_norm", "give it to each step"),
         (MindSporeAdagrad, "grad_scale", "give it to each step"),
+        (MindSporeAdagrad, "maximize", "MindSpore has no such option: negate the gradients"),
         (MindSporeAdagrad, "eps", "MindSpore has no such option: its epsilon is fixed at 1e-8, under the root"),
     ],
 )
@@ -154,6 +166,18 @@ def test_closures_in_the_way_of_torch(dialect: Dialect) -> None:
         message = f"closure: expected a function that returns (loss, grads), got {got} from it"
         raises_unchanged(optimizer, TypeError, message, lambda: optimizer.step(closure=lambda: result))  # noqa: B023
     optimizer.step(closure=lambda: [0.5, gradients()])
+
+
+def test_optimizers_as_rates() -> None:
+    """They are callables: a step calls `step`."""
+    optimizer: Any = TorchAdagrad([ones()])
+    text = "expected a number or a callable of the number of steps, got the optimizer TorchAdagrad; "
+    text += "schedules take the learning rate in its place"
+    raises(TypeError, f"lr: {text}", lambda: TorchAdagrad([ones()], lr=optimizer))
+    raises(TypeError, f"lr: {text}", lambda: TorchAdagrad([{"params": [ones()], "lr": optimizer}]))
+    raises(TypeError, f"learning_rate: {text}", lambda: MindSporeAdagrad([ones()], learning_rate=optimizer))
+    raises(TypeError, f"schedule: {text}", lambda: schedules.warmup(optimizer, 3))
+    raises(TypeError, f"schedule: {text}", lambda: schedules.per_epoch(optimizer, 3))
 
 
 def test_schedulers_of_torch() -> None:

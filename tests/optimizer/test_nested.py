@@ -109,7 +109,7 @@ def test_layers_in_a_sequence_without_a_gradient(dialect: Dialect, form: Callabl
     for array, expected in zip(layer, before, strict=True):
         assert_same_bits(array, expected)
     raises_unchanged(
-        optimizer, ValueError, "grads: expected 3 arrays, one for each parameter, got 2",
+        optimizer, ValueError, "grads: expected one for each of the 3 parameters, got 2",
         lambda: optimizer.step(form([normal(3), None])),
     )  # fmt: skip
 
@@ -215,7 +215,8 @@ def test_nested_mappings_that_make_new_arrays(dialect: Dialect) -> None:
         def __getitem__(self, key: str) -> Any:
             return np.array(super().__getitem__(key))
 
-    message = "params: expected the same arrays at each look-up, got a New that makes a new array 0"
+    message = "params: expected the same arrays at each look-up, but the New made a new array 0; "
+    message += "read it once into a list or a dict"
     raises(TypeError, message, lambda: dialect.optimizer({"in": New(W=normal(3))}))
 
 

@@ -36,7 +36,7 @@ def test_errors_show_any_name(name: Any, shown: str) -> None:
 def test_mindspore_names_are_text() -> None:
     names: list[Any] = [1, ("a", "W"), None, b"a"]
     for name in names:
-        message = f"params: expected names that are text, got {name!r}"
+        message = f"params: expected names of type str, got {name!r}"
         raises(TypeError, message, partial(MindSporeAdagrad, {name: np.ones(3)}))
 
 
@@ -74,12 +74,12 @@ def test_arrays_of_more_elements_raise_at_once() -> None:
 
 
 def test_the_start_of_accumulators_may_be_an_array() -> None:
-    optimizer = TorchAdagrad([np.ones(3)], initial_accumulator_value=np.array([0.5]))  # type: ignore[arg-type]
+    optimizer = TorchAdagrad([np.ones(3)], initial_accumulator_value=np.array([0.5]))
     assert_same_bits(optimizer.state[0]["sum"], np.full(3, 0.5))
 
 
 def test_mindspore_loss_scale_may_be_an_array() -> None:
-    assert MindSporeAdagrad([np.ones(3)], loss_scale=np.array([2.0])).loss_scale == 2.0  # type: ignore[arg-type]
+    assert MindSporeAdagrad([np.ones(3)], loss_scale=np.array([2.0])).loss_scale == 2.0
 
 
 # Numbers that are none, tensors
@@ -88,8 +88,8 @@ def test_mindspore_loss_scale_may_be_an_array() -> None:
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (np.ma.masked, "expected an array without a mask, got MaskedConstant"),
-        (np.ma.ones(1), "expected an array without a mask, got MaskedArray"),
+        (np.ma.masked, "expected an array without a mask, got MaskedConstant; fill it with .filled(0)"),
+        (np.ma.ones(1), "expected an array without a mask, got MaskedArray; fill it with .filled(0)"),
         (np.zeros(1, [("a", "f4")]), "expected a number, got an array of shape (1,) and dtype [('a', '<f4')]"),
         (np.zeros(1, "V4"), "expected a number, got an array of shape (1,) and dtype |V4"),
         (

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers.bits import assert_same_bits
@@ -17,7 +18,8 @@ from numpy_adagrad.inputs.types import Array
 
 NEITHER = "step: expected either grads or closure"
 FORM = "grads: expected arrays in the form of the parameters, got "
-COUNT = "grads: expected 2 arrays, one for each parameter, got "
+PAIR = "a pair of a number and gradients; give the gradients alone, or closure=lambda: (loss, grads)"
+COUNT = "grads: expected one for each of the 2 parameters, got "
 # Calls of an optimizer of the parameters w and b, which have both the shape (3,).
 CALLS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "nothing": ({}, TypeError, NEITHER),
@@ -33,6 +35,10 @@ CALLS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "too_few": ({"grads": [ones()]}, ValueError, COUNT + "1"),
     "none": ({"grads": []}, ValueError, COUNT + "0"),
     "too_many": ({"grads": [None] * 3}, ValueError, COUNT + "3"),
+    "a loss and gradients": ({"grads": (0.5, [ones(), ones()])}, TypeError, FORM + PAIR),
+    "a loss and names": ({"grads": (np.float32(1), {"w": ones(), "b": ones()})}, TypeError, FORM + PAIR),
+    "a loss in a list": ({"grads": [np.array(0.5), [ones(), ones()]]}, TypeError, FORM + PAIR),
+    "a loss of JAX": ({"grads": (jnp.float32(1), [ones(), ones()])}, TypeError, FORM + PAIR),
     "no_closure": ({"closure": "x"}, TypeError, "closure: expected a callable, got str"),
     "from_a_closure": ({"closure": lambda: (0.5, [ones()])}, ValueError, COUNT + "1"),
 }
@@ -47,12 +53,30 @@ def test_wrong_calls(
     raises_unchanged(optimizer, error, message, lambda: optimizer.step(**arguments))
 
 
+def test_a_loss_and_one_gradient(dialect: Dialect) -> None:
+    optimizer = dialect.optimizer(ones())
+    raises_unchanged(optimizer, TypeError, FORM + PAIR, lambda: optimizer.step((0.5, ones())))
+
+
+def test_a_number_and_a_layer_may_be_parameters(dialect: Dialect) -> None:
+    scale, w = np.ones(()), ones()
+    dialect.optimizer([scale, {"w": w}]).step((np.float64(1), {"w": ones()}))
+    assert scale < 1
+    assert (w < 1).all()
+
+
 SCALE = "grad_scale: expected a positive number within float32, got "
 LIMIT = "max_norm: expected a number of at least 0, got "
 ONE_NUMBER = ": expected a number or a 1-element array, got "
 NONFINITE = "on_nonfinite: expected one of ('propagate', 'skip', 'raise'), got "
 ARRAY = "grad_scale: expected a number, got an array of shape "
 OPTIONS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
+    "no_text": ({"on_nonfinite": None}, ValueError, NONFINITE + "None"),
+    "an_array": (
+        {"on_nonfinite": np.array(["skip", "raise"])},
+        ValueError,
+        NONFINITE + "array(['skip', 'raise'], dtype='<U5')",
+    ),
     "no_scale": ({"grad_scale": 0}, ValueError, SCALE + "0"),
     "negative_scale": ({"grad_scale": -2.0}, ValueError, SCALE + "-2.0"),
     "nan_scale": ({"grad_scale": np.nan}, ValueError, SCALE + "nan"),

@@ -59,6 +59,9 @@ def train_on_dense_gradients() -> None:
     second.load_state_dict(second.state_dict(parameters=True), parameters=True)
     first.add_param_group({"params": {"c": np.ones(2, np.float32)}, "lr": 0.1})
     rates: list[float] = first.last_lr
+    tensor = torch.tensor(0.1)
+    third = TorchAdagrad([np.ones(3)], lr=tensor, lr_decay=np.float32(0), eps=np.float32(1e-10))
+    third.step([np.ones(3)], grad_scale=np.float32(2), max_norm=tensor)
     steps: int = first.steps
     assert (rates, steps, first.state["b"]["step"].item()) == ([0.75, 0.1], 2, 2)
     skipped: int = first.skipped_steps + second.skipped_steps
@@ -79,6 +82,9 @@ def call_functions() -> None:
     functional.apply_adagrad(var, accum, 0.5, grad)
     functional.adagrad([var], [grad], [accum], [count], lr=0.5, weight_decay=0, lr_decay=0, eps=1e-10, maximize=False)
     assert count.item() == 1
+    rows = RowSparse([0], np.ones(1, np.float32))
+    rate, eps = np.float32(0.5), np.float64(1e-10)
+    functional.adagrad([var], [rows], [accum], [count], lr=rate, weight_decay=0, lr_decay=0, eps=eps, maximize=False)
     config: dict[str, str | int] = show_config()
     assert config["numpy_adagrad"] == numpy_adagrad.__version__
 

@@ -32,7 +32,8 @@ class Changing(Mapping[str, Any]):
 
 def test_a_mapping_that_finds_no_array_the_second_time(dialect: Dialect) -> None:
     """It was an AttributeError."""
-    message = "params: expected the same arrays at each look-up, got a Changing that makes a new array 0"
+    message = "params: expected the same arrays at each look-up, but the Changing made a new array 0; "
+    message += "read it once into a list or a dict"
     raises(TypeError, message, lambda: dialect.optimizer(Changing()))
 
 

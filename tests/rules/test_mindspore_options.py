@@ -124,7 +124,7 @@ PARAMS: list[tuple[Callable[[Make], Any], type[Exception], str]] = [
     (
         lambda make: [{"params": [make()]}, {"order_params": [make(), make()]}],
         ValueError,
-        "order_params: expected each of the 1 parameters once, got 2 entries",
+        "order_params: expected every parameter exactly once, 1 in all, got 2 entries",
     ),
     (
         lambda make: [{"params": [make()]}, {"order_params": [make()]}],

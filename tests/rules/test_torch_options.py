@@ -19,6 +19,7 @@ ONES = np.ones(3, np.float32)
 # One mistake for each check, in torch's words. `params` and `lr` are made for the side they are given to.
 MISTAKES: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "rate of two elements": ({"lr": np.ones(2)}, ValueError, "Tensor lr must be 1-element"),
+    "rate of a tensor of two elements": ({"lr": torch.tensor([0.1, 0.2])}, ValueError, "Tensor lr must be 1-element"),
     "negative rate": ({"lr": -1.0}, ValueError, "Invalid learning rate: -1.0"),
     "rate that is no number": ({"lr": float("nan")}, ValueError, "Invalid learning rate: nan"),
     "negative lr_decay": ({"lr_decay": -1}, ValueError, "Invalid lr_decay value: -1"),

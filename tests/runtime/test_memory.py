@@ -119,7 +119,11 @@ CONTIGUOUS = "array: expected contiguous memory and a value of its dtype"
         (np.zeros(3), np.zeros((), np.float32), CONTIGUOUS),
         (np.zeros(3), np.zeros(2), CONTIGUOUS),
         (np.zeros(6)[::2], np.ones(()), CONTIGUOUS),
-        (np.broadcast_to(0.0, 3), np.ones(()), "array: expected a writeable array, got a read-only one"),
+        (
+            np.broadcast_to(0.0, 3),
+            np.ones(()),
+            "array: expected a writeable array, got a read-only one; copy it with .copy()",
+        ),
     ],
 )
 def test_fill_raises(array: Array, value: Array, message: str) -> None:

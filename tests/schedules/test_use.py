@@ -129,6 +129,16 @@ ERRORS: dict[str, tuple[Any, type[Exception], str]] = {
     ),
     "divisor": (lambda: make.one_cycle(1, 3, div_factor=0), ValueError, "div_factor: expected a positive number"),
     "part": (lambda: make.one_cycle(1, 3, 1.5), ValueError, "pct_start: expected a number from 0 to 1, got 1.5"),
+    "raising factor": (
+        lambda: make.constant(1, factor=2.0),
+        ValueError,
+        "factor: expected a number from 0 to 1, got 2.0",
+    ),
+    "raising start_factor": (
+        lambda: make.warmup(1, 3, start_factor=2.0),
+        ValueError,
+        "start_factor: expected a number from 0 to 1, got 2.0",
+    ),
     "factor": (lambda: make.ReduceOnPlateau(1, factor=1), ValueError, "factor: expected a number below 1, got 1"),
     "mode": (
         lambda: make.ReduceOnPlateau(1, mode="low"),
@@ -150,11 +160,6 @@ ERRORS: dict[str, tuple[Any, type[Exception], str]] = {
         TypeError,
         "schedule: expected a callable of the number of steps, got the class cosine; give cosine(...)",
     ),
-    "beyond float64": (
-        lambda: make.constant(1e308, 100, 5)(0),
-        OverflowError,
-        "constant: expected a rate within float64 for step 0, got inf",
-    ),
     "power beyond float64": (
         lambda: make.exponential(1, 1e308)(2),
         OverflowError,
@@ -164,11 +169,6 @@ ERRORS: dict[str, tuple[Any, type[Exception], str]] = {
         lambda: make.step(1e308, 1, 10)(1),
         OverflowError,
         "step: expected a rate within float64 for step 1, got inf",
-    ),
-    "warm-up beyond float64": (
-        lambda: make.warmup(1e308, 2, 100)(0),
-        OverflowError,
-        "warmup: expected a rate within float64 for step 0, got inf",
     ),
     "flag": (
         lambda: make.cosine(0.5, 3, hold=np.array([True, False])),
@@ -213,11 +213,6 @@ def test_wrong_states_of_a_plateau_change_nothing(change: Any, kind: type[Except
         rate.load_state_dict({**before, **change} if change else change)
     assert error.value.args == (message,)
     assert rate.state_dict() == before
-
-
-def test_a_large_factor_ends_at_the_rate() -> None:
-    rate = schedules.constant(0.1, 1e17, 1)
-    assert [rate(step) for step in range(3)] == [0.1 * 1e17, 0.1, 0.1]
 
 
 def test_a_cycle_that_is_over_changes_nothing() -> None:

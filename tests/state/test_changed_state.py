@@ -23,7 +23,7 @@ def test_accumulator_changed_by_its_owner(dialect: Dialect) -> None:
     opt = dialect.make([w])
     dialect.accumulator(opt, 0).flags.writeable = False
     label = dialect.label(dialect.optimizer._accumulator, 0)
-    message = f"{label}: expected a writeable array, got a read-only one"
+    message = f"{label}: expected a writeable array, got a read-only one; copy it with .copy()"
     raises_unchanged(opt, ValueError, message, lambda: opt.step([normal(6)]))
 
 
@@ -85,9 +85,9 @@ def test_state_arrays_are_written_to_and_stay(dialect: Dialect) -> None:
     before = accumulator.copy()
     state[0][key] += 1  # an error after the sum would leave it changed
     assert_same_bits(accumulator, before + 1)
-    message = f"state: expected the arrays to stay, got another; write into it, as state[0][{key!r}][...] = ... does"
+    message = f"state: its arrays cannot be replaced; write into them, as state[0][{key!r}][...] = ... does"
     raises_unchanged(opt, TypeError, message, lambda: operator.setitem(state[0], key, normal(6)))
-    message = "state: expected the arrays to stay, got others; write into them, or load_state_dict(...)"
+    message = "state: its arrays cannot be replaced; write into them, or load_state_dict(...)"
     raises_unchanged(opt, TypeError, message, lambda: operator.setitem(state, 0, {}))
     kept = copy.deepcopy(state[0])
     accumulator[...] = 7
@@ -145,7 +145,8 @@ REUSED = {
     "byte_order": (
         lambda g: setattr(g, "dtype", g.dtype.newbyteorder("S")),
         ValueError,
-        f"expected native byte order, got {np.dtype(np.float32).newbyteorder('S').str}",
+        f"expected native byte order, got {np.dtype(np.float32).newbyteorder('S').str}; "
+        "convert it with .astype(np.float32)",
     ),
 }
 

@@ -185,9 +185,10 @@ def test_other_files(dialect: Dialect, tmp_path: Path) -> None:
             optimizer.load(path)
     save_file({"w": np.ones(3)}, path)
     raises_on_load(optimizer, path, "expected a checkpoint of format 'numpy-adagrad', got None")
+    cure = "load it with an optimizer of that rule, and convert its state_dict with numpy_adagrad.translate_state"
     for other in set(DIALECTS.values()) - {dialect}:
         make(other.optimizer).save(path)
-        raises_on_load(optimizer, path, f"rule: expected '{dialect}', got '{other}'")
+        raises_on_load(optimizer, path, f"rule: expected '{dialect}', got '{other}'; {cure}")
     make(dialect.optimizer).save(path)
     message = "expected parameters, saved with parameters=True, got a file without them"
     raises_on_load(optimizer, path, message, parameters=True)

@@ -32,17 +32,23 @@ def test_extra_comes_back(dialect: Dialect, tmp_path: Path) -> None:
     assert other.load(path, parameters=True) == {}
 
 
+JSON, TOLIST = "expected a value that JSON can hold", "; convert it with .tolist()"
+
+
 def test_extra_that_json_does_not_hold(dialect: Dialect, tmp_path: Path) -> None:
     path = tmp_path / "run.safetensors"
     optimizer = dialect.optimizer([np.ones(3)])
     optimizer.save(path, extra={"epoch": 1})
     wrong: list[tuple[Any, str]] = [
         ([1], "extra: expected a dict, got list"),
-        ({"a": np.ones(3)}, "extra: expected values that JSON can hold: Object of type ndarray is not JSON"),
-        ({"a": {1, 2}}, "extra: expected values that JSON can hold: Object of type set is not JSON"),
-        ({1: 1, "1": 2}, "extra: expected keys that are text, got 1"),
-        ({"a": [{"b": {None: 2}}]}, "extra: expected keys that are text, got None"),
-        ({(1, 2): 3}, "extra: expected values that JSON can hold: keys must be str"),
+        ({"a": np.ones(3)}, f"extra['a']: {JSON}, got ndarray{TOLIST}"),
+        ({"epoch": 1, "loss": np.float32(1)}, f"extra['loss']: {JSON}, got float32{TOLIST}"),
+        ({"a": [{"b": np.float32(1)}]}, f"extra['a']: {JSON}, got float32{TOLIST}"),
+        ({"a": {1, 2}}, f"extra['a']: {JSON}, got set"),
+        ({1: 1, "1": 2}, "extra: expected keys of type str, got 1"),
+        ({"a": [{"b": {None: 2}}]}, "extra: expected keys of type str, got None"),
+        ({(1, 2): 3}, "extra: expected keys of type str, got (1, 2)"),
+        ({"a": {(1, 2): 3}}, f"extra['a']: {JSON}: keys must be str"),
     ]
     for extra, message in wrong:
         with pytest.raises(TypeError) as caught:

@@ -22,7 +22,7 @@ from helpers.dialects import Dialect
 from helpers.effort import times
 from helpers.errors import raises, raises_unchanged
 from helpers.interpreters import SEARCH_PATH, program, script
-from numpy_adagrad import TorchAdagrad
+from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
 from programs.save_until_killed import PATH, state
 
 FULL = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -163,12 +163,17 @@ def test_parameters_may_change_while_they_are_saved(
 
 ONE = [np.ones(3)]
 UNSAVABLE: list[tuple[Any, dict[Any, Any], type[Exception], str]] = [
-    ({1: np.ones(3)}, {}, TypeError, "params: expected names that are text, got 1"),
+    ({1: np.ones(3)}, {}, TypeError, "params: expected names of type str, got 1"),
     ({"\udc80": np.ones(3)}, {}, ValueError, "params: expected names that UTF-8 holds, got '\\udc80'"),
     (ONE, {"a": {1}}, TypeError, "param_groups[0]['a']: expected an array or a value that JSON can hold, got set"),
-    (ONE, {1: 2}, TypeError, "param_groups[0]: expected keys that are text, got 1"),
-    (ONE, {"a": [{1: 2}]}, TypeError, "param_groups[0]: expected keys that are text, got 1"),
-    (ONE, {"a": np.ma.ones(1)}, TypeError, "param_groups[0]['a']: expected an array without a mask, got MaskedArray"),
+    (ONE, {1: 2}, TypeError, "param_groups[0]: expected keys of type str, got 1"),
+    (ONE, {"a": [{1: 2}]}, TypeError, "param_groups[0]: expected keys of type str, got 1"),
+    (
+        ONE,
+        {"a": np.ma.ones(1)},
+        TypeError,
+        "param_groups[0]['a']: expected an array without a mask, got MaskedArray; fill it with .filled(0)",
+    ),
     (ONE, {"a": np.array(1, "G")}, TypeError, "group.0.a: expected a dtype that safetensors holds, got complex256"),
 ]
 
@@ -196,6 +201,13 @@ def test_parameters_is_a_flag(dialect: Dialect, value: Any, tmp_path: Path) -> N
     raises_unchanged(optimizer, TypeError, message, lambda: optimizer.load(tmp_path / "a", parameters=value))
     raises_unchanged(optimizer, TypeError, message, lambda: optimizer.save(tmp_path / "b", parameters=value))
     assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize(("rule", "name"), [(TorchAdagrad, "tensors"), (MindSporeAdagrad, "parameters")])
+def test_options_of_a_state_dict_are_flags(rule: Any, name: str) -> None:
+    optimizer, options = rule([np.ones(3)]), {name: "no"}
+    message = f"{name}: expected True or False, got 'no'"
+    raises_unchanged(optimizer, TypeError, message, lambda: optimizer.state_dict(**options))
 
 
 @pytest.mark.parametrize(("params", "option", "error", "message"), UNSAVABLE, ids=[case[3] for case in UNSAVABLE])

@@ -67,7 +67,7 @@ MISMATCHES = [
     (
         replaced("state", 0, "sum", np.ma.ones(3, np.float32)),
         TypeError,
-        "state[0]['sum']: expected an array without a mask, got MaskedArray",
+        "state[0]['sum']: expected an array without a mask, got MaskedArray; fill it with .filled(0)",
     ),
     (without("state"), KeyError, "state_dict: expected an entry 'state'"),
     (of_mindspore, KeyError, f"state_dict: expected an entry 'state'{TRANSLATE}"),

@@ -24,7 +24,7 @@ def file_name(path: str | os.PathLike[str]) -> str:
 
 
 def is_ckpt(path: str) -> bool:
-    """Tell whether a file has the name of a checkpoint of MindSpore, in any case."""
+    """Tell whether a file has the name of a checkpoint of MindSpore, in upper or lower case."""
     return path.lower().endswith(CKPT)
 
 

@@ -40,10 +40,10 @@ def match(
     if named and set(flat) == set(own):
         return list(own), _match_groups(own, sizes, groups)
     if named and own and not are_automatic(flat) and not are_automatic(own):
-        for name in sorted(set(own) - set(flat), key=str):
-            raise ValueError(f"params: expected one named {name!r}, got none")
-        for name in sorted(set(flat) - set(own), key=str):
-            raise ValueError(f"params: expected the names of the parameters here, got {name!r}")
+        if missing := sorted(set(own) - set(flat), key=str):
+            raise ValueError(f"params: expected one named {missing[0]!r}, got none")
+        if others := sorted(set(flat) - set(own), key=str):
+            raise ValueError(f"params: expected the names of the parameters here, got {others[0]!r}")
     saved = [len(group) for group in groups]
     if list(sizes) != saved:
         raise ValueError(f"groups: expected {list(sizes)} parameters, got {saved}")

@@ -23,8 +23,15 @@ from ..inputs.validation import check_dict, check_unmasked
 from .content import Content, match
 from .safetensors_file import check_texts
 
-CONTENT = {"rule": str, "package": str, "named": bool, "parameters": bool, "fixed": dict, "groups": list}
-CONTENT["skipped_steps"] = int
+CONTENT = {
+    "rule": str,
+    "package": str,
+    "named": bool,
+    "parameters": bool,
+    "fixed": dict,
+    "groups": list,
+    "skipped_steps": int,
+}
 GROUP = {"params": list, "options": dict, "arrays": list}
 
 
@@ -74,7 +81,7 @@ def decode(arrays: Mapping[str, Array], description: Any, own: Content) -> Conte
         _check_entries(group, GROUP, f"groups[{k}]")
         check_texts(group["arrays"], f"groups[{k}]['arrays']")
         check_texts(group["params"], f"groups[{k}]['params']")
-    _check_equal("rule", own.rule, description["rule"])
+    _check_rule(own.rule, description["rule"])
     for option, value in own.fixed.items():
         _check_equal(option, value, description["fixed"].get(option))
     if own.parameters is not None and not description["parameters"]:
@@ -97,8 +104,8 @@ def decode(arrays: Mapping[str, Array], description: Any, own: Content) -> Conte
     states = [{key: take(f"{key}.{name}") for key in state} for name, state in zip(names, own.states, strict=True)]
     parameters = [take(f"param.{name}") for name in names] if description["parameters"] else None
     shared = {key: take(key) for key in own.shared}
-    for key in sorted(remaining):
-        raise ValueError(f"arrays: expected those of the parameters, got {key!r}")
+    if others := sorted(remaining):
+        raise ValueError(f"arrays: expected those of the parameters, got {others[0]!r}")
     if own.parameters is None:
         parameters = None
     options = [options[k] for k in group_indices]
@@ -117,11 +124,20 @@ def decode(arrays: Mapping[str, Array], description: Any, own: Content) -> Conte
 def _json_of(extra: Any) -> dict[str, Any]:
     """Check what a user adds to a checkpoint; it is written as it is now."""
     check_dict("extra", extra)
-    try:
-        copied = dict(json.loads(json.dumps(dict(extra))))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise TypeError(f"extra: expected values that JSON can hold: {error}") from None
-    _check_keys(extra, "extra")
+    given = dict(extra)
+    copied: dict[str, Any] = {}
+    for key, value in given.items():
+        label = f"extra[{key!r:.60}]: expected a value that JSON can hold"
+        others: list[Any] = []  # what JSON cannot hold
+        try:
+            copied[key] = json.loads(json.dumps(value, default=others.append))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise TypeError(f"{label}: {error}") from None
+        if others:
+            kind = type(others[0])
+            cure = "; convert it with .tolist()" if hasattr(kind, "tolist") else ""
+            raise TypeError(f"{label}, got {kind.__name__}{cure}")
+    _check_keys(given, "extra")
     return copied
 
 
@@ -133,7 +149,7 @@ def _check_keys(content: Any, label: str) -> None:
         if isinstance(value, Mapping):
             for key in value:
                 if not isinstance(key, str):
-                    raise TypeError(f"{label}: expected keys that are text, got {key!r}")
+                    raise TypeError(f"{label}: expected keys of type str, got {key!r}")
             waiting.extend(value.values())
         elif isinstance(value, (list, tuple)):
             waiting.extend(value)  # not +=, for which a class may have a method of its own
@@ -161,7 +177,7 @@ def _plain(value: Any, label: str) -> Any:
 
 def _text(name: Any) -> str:
     if not isinstance(name, str):
-        raise TypeError(f"params: expected names that are text, got {name!r}")
+        raise TypeError(f"params: expected names of type str, got {name!r}")
     try:
         name.encode()
     except UnicodeEncodeError:
@@ -176,6 +192,13 @@ def _check_entries(value: Any, kinds: Mapping[str, type], label: str) -> None:
     for key, kind in kinds.items():
         if type(value[key]) is not kind:
             raise ValueError(f"{label}: expected {key!r} to be of type {kind.__name__}, got {repr(value[key])}")
+
+
+def _check_rule(ours: str, theirs: str) -> None:
+    if theirs != ours and theirs in _core.rules:
+        cure = "load it with an optimizer of that rule, and convert its state_dict with numpy_adagrad.translate_state"
+        raise ValueError(f"rule: expected {ours!r}, got {theirs!r}; {cure}")
+    _check_equal("rule", ours, theirs)
 
 
 def _check_equal(label: str, ours: Any, theirs: Any) -> None:

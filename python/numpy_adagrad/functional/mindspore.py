@@ -6,11 +6,12 @@ import numpy as np
 
 from .. import _core
 from ..inputs.memmap import check_arrays
-from ..inputs.types import Array
-from ..inputs.validation import number
+from ..inputs.row_sparse import RowSparse
+from ..inputs.types import Array, Number
+from ..inputs.validation import flag, number
 
 
-def apply_adagrad(var: Array, accum: Array, lr: float | Array, grad: Array, update_slots: bool = True) -> None:
+def apply_adagrad(var: Array, accum: Array, lr: Number, grad: Array | RowSparse, update_slots: bool = True) -> None:
     """Take one step of `MindSporeAdagrad` in place, as ``mindspore.ops.ApplyAdagrad`` does.
 
     ``accum = accum + grad * grad`` if `update_slots`; then
@@ -21,7 +22,7 @@ def apply_adagrad(var: Array, accum: Array, lr: float | Array, grad: Array, upda
     ----------
     var, accum, grad : array
         Parameter, accumulator and gradient; the shapes must be equal, and the dtypes are those that
-        `MindSporeAdagrad` accepts.
+        `MindSporeAdagrad` accepts. The gradient may be sparse, as there.
     lr : float
         The learning rate.
     update_slots : bool, default True
@@ -29,7 +30,7 @@ def apply_adagrad(var: Array, accum: Array, lr: float | Array, grad: Array, upda
 
     Raises
     ------
-    TypeError, ValueError
+    TypeError, ValueError, IndexError
         If an argument is invalid. Nothing has changed then.
 
     Examples
@@ -48,7 +49,7 @@ def apply_adagrad(var: Array, accum: Array, lr: float | Array, grad: Array, upda
         "lr": number(lr, "lr"),
         "weight_decay": 0.0,
         "decays": False,
-        "update_slots": update_slots,
+        "update_slots": flag(update_slots, "update_slots"),
         "unscale": 1.0,
         "grad_centralization": False,
     }

@@ -3,33 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 from .. import _core
 from ..inputs.memmap import check_arrays
-from ..inputs.types import Array
-from ..inputs.validation import number, positive_scale
+from ..inputs.row_sparse import RowSparse
+from ..inputs.types import Array, Number
+from ..inputs.validation import flag, number, positive_scale
 from ..optimizers.torch import check_path
 
 
 def adagrad(
     params: Sequence[Array],
-    grads: Sequence[Array],
+    grads: Sequence[Array | RowSparse],
     state_sums: Sequence[Array],
     state_steps: Sequence[Array],
     fused: bool | None = None,
-    grad_scale: float | Array | None = None,
-    found_inf: float | Array | None = None,
+    grad_scale: Number | None = None,
+    found_inf: Number | None = None,
     has_sparse_grad: bool = False,
     foreach: bool | None = None,
     differentiable: bool = False,
     has_complex: bool = False,
     *,
-    lr: float | Array,
-    weight_decay: float,
-    lr_decay: float,
-    eps: float,
+    lr: Number,
+    weight_decay: Number,
+    lr_decay: Number,
+    eps: Number,
     maximize: bool,
 ) -> None:
     """Take one step of `TorchAdagrad` in place, as ``torch.optim.adagrad.adagrad`` does.
@@ -38,7 +40,7 @@ def adagrad(
     ----------
     params, grads, state_sums : sequences of arrays
         Parameters, their gradients and their accumulators; the shapes must be equal, and the dtypes are those that
-        `TorchAdagrad` accepts.
+        `TorchAdagrad` accepts. Gradients may be sparse, as there.
     state_steps : sequence of arrays
         The number of steps of each parameter: writeable float32 arrays of shape ().
     fused, foreach, differentiable : bool or None
@@ -48,7 +50,8 @@ def adagrad(
     found_inf : float, optional
         If it is not 0, the step changes nothing.
     has_sparse_grad : bool, default False
-        Accepted for API compatibility; True raises RuntimeError.
+        Accepted for API compatibility: sparse gradients are recognised by their type, `RowSparse` or SciPy's.
+        True raises RuntimeError beside ``fused=True``, as in torch.
     has_complex : bool, default False
         Accepted for API compatibility; complex parameters are recognised by their dtype.
     lr, weight_decay, lr_decay, eps : float
@@ -58,7 +61,7 @@ def adagrad(
 
     Raises
     ------
-    TypeError, ValueError, RuntimeError
+    TypeError, ValueError, IndexError, RuntimeError
         If an argument is invalid. Nothing has changed then.
 
     Examples
@@ -70,16 +73,16 @@ def adagrad(
     >>> p, s, t
     (array([0.5, 1.5]), array([4., 4.]), array(1., dtype=float32))
     """
-    if has_sparse_grad:
-        raise RuntimeError("`fused` does not support sparse grad")
     check_path({"fused": fused, "foreach": foreach, "differentiable": differentiable})
+    if flag(has_sparse_grad, "has_sparse_grad") and fused:
+        raise RuntimeError("`fused` does not support sparse grad")
     scale = 1.0 if grad_scale is None else positive_scale(grad_scale)
     options = {
         "lr": number(lr, "lr"),
         "lr_decay": number(lr_decay, "lr_decay"),
         "eps": number(eps, "eps"),
         "weight_decay": number(weight_decay, "weight_decay"),
-        "maximize": maximize,
+        "maximize": flag(maximize, "maximize"),
         "decays_sparse": False,
     }
     given = {"params": params, "grads": grads, "state_sums": state_sums, "state_steps": state_steps}
@@ -87,11 +90,11 @@ def adagrad(
         if not isinstance(arrays, Iterable) or getattr(arrays, "ndim", 1) == 0:
             raise TypeError(f"{name}: expected a sequence of arrays, got {type(arrays).__name__}")
     # Each is read once: a sequence may make a new view at every look-up.
-    read = {name: list(arrays) for name, arrays in given.items()}
-    params, grads, state_sums, state_steps = read.values()
+    read: dict[str, list[Any]] = {name: list(arrays) for name, arrays in given.items()}
+    params, grads = read["params"], read["grads"]
     for name, arrays in read.items():
         if len(arrays) != len(params):
-            raise ValueError(f"{name}: expected {len(params)} arrays, one for each parameter, got {len(arrays)}")
+            raise ValueError(f"{name}: expected one for each of the {len(params)} parameters, got {len(arrays)}")
     for i, grad in enumerate(grads):
         if grad is None:
             raise TypeError(f"grads[{i}]: expected a NumPy array, got NoneType")
@@ -100,7 +103,7 @@ def adagrad(
     roles = ("params", "state_sums", "grads", "state_steps")
     index = np.zeros(len(params), np.int32)
     plan = _core.Plan("torch", roles)
-    plan.add_groups(groups, state_sums, state_steps, [], index)
+    plan.add_groups(groups, read["state_sums"], read["state_steps"], [], index)
     if found_inf is None or number(found_inf, "found_inf") == 0:
         outcome = plan.step(groups, grads, None, scale)
         if outcome != _core.DONE:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
 from numbers import Number
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -18,7 +18,10 @@ from .tensors import is_foreign, tensor_hint
 from .types import Array, Group
 from .validation import check_hashable, check_list
 
-Grads: TypeAlias = Array | RowSparse | Mapping[str, Any] | Iterable[Any]
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Grads: TypeAlias = "Array | RowSparse | Mapping[str, Any] | Iterable[Any] | DataclassInstance"
 
 
 def read_groups(params: Any) -> list[Group]:
@@ -142,7 +145,7 @@ def read_names(groups: Sequence[Group], earlier: Sequence[Group] = (), known: Ma
 def flat_grads(grads: Any, names: Collection[Any], single_param: bool) -> Sequence[Any]:
     """Convert `grads`, given in the form of the parameters, into a flat sequence."""
     if type(grads) in (list, tuple):
-        return _in_sequence(grads, names)
+        return _in_sequence(grads, names, single_param)
     if isinstance(grads, np.ndarray):
         return _single(grads, single_param)
     if isinstance(grads, Mapping) and not is_sparse(grads):
@@ -155,7 +158,7 @@ def flat_grads(grads: Any, names: Collection[Any], single_param: bool) -> Sequen
     if isinstance(grads, (set, frozenset, str, bytes)) or not isinstance(grads, Iterable):
         hint = "; call step(closure=f), where f returns (loss, grads)" if callable(grads) else ""
         raise TypeError(f"grads: expected arrays in the form of the parameters, got {type(grads).__name__}{hint}")
-    return _in_sequence(list(grads), names)
+    return _in_sequence(list(grads), names, single_param)
 
 
 def _single(grad: Any, single_param: bool) -> tuple[Any]:
@@ -164,7 +167,9 @@ def _single(grad: Any, single_param: bool) -> tuple[Any]:
     return (grad,)
 
 
-def _in_sequence(items: Sequence[Any], names: Collection[Any]) -> Sequence[Any]:
+def _in_sequence(items: Sequence[Any], names: Collection[Any], single_param: bool) -> Sequence[Any]:
+    if len(items) == 2 and (single_param or "0" not in names):
+        _check_no_loss(*items, single_param=single_param)
     if not names:
         return items
     if _core.is_flat(items):
@@ -182,6 +187,18 @@ def _in_sequence(items: Sequence[Any], names: Collection[Any]) -> Sequence[Any]:
     if any(children(item) is not None for item in items):
         return _by_name(_unique(leaves((str(i), item) for i, item in enumerate(items))), names)
     return items
+
+
+def _check_no_loss(loss: Any, grads: Any, *, single_param: bool) -> None:
+    """Raise TypeError for a loss before gradients, as functions return that compute both."""
+    is_number = issubclass(type(loss), Number) or (
+        (issubclass(type(loss), np.ndarray) or is_foreign(loss)) and getattr(loss, "shape", None) == ()
+    )
+    if is_number and (single_param or children(grads) is not None):
+        raise TypeError(
+            "grads: expected arrays in the form of the parameters, got a pair of a number and gradients; give the "
+            "gradients alone, or closure=lambda: (loss, grads)"
+        )
 
 
 def _kind(name: Any) -> type:

@@ -96,5 +96,6 @@ def check_same_arrays(arrays: list[Any], again: Iterable[Any], params: Any, role
         if not isinstance(other, np.ndarray) or not same_memory(array, other):
             kind = type(params).__name__
             raise TypeError(
-                f"{role}: expected the same arrays at each look-up, got a {kind} that makes a new array {i}"
+                f"{role}: expected the same arrays at each look-up, but the {kind} made a new array {i}; "
+                "read it once into a list or a dict"
             )

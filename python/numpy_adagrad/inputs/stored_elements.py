@@ -107,7 +107,9 @@ def as_indices(indices: npt.ArrayLike, label: str = "indices") -> Array:
     if array.size == 0:  # NumPy makes an empty list an array of float64
         array = array.astype(np.int64)
     if array.dtype not in (np.int32, np.int64):
-        raise TypeError(f"{label}: expected int32 or int64, got {array.dtype}")
+        cures = {"b": "; give the numbers of the rows, as np.flatnonzero does"}
+        cures |= dict.fromkeys("iu", "; cast them with .astype(np.int64)")
+        raise TypeError(f"{label}: expected int32 or int64, got {array.dtype}{cures.get(array.dtype.kind, '')}")
     return array
 
 

@@ -56,10 +56,17 @@ def is_foreign(value: Any) -> bool:
 
 
 def tensor_hint(values: Iterable[Any]) -> str:
-    """Return the end of a message that says what takes tensors of torch if one is among `values`."""
-    kind = getattr(sys.modules.get("torch"), "Tensor", ())
-    is_any = any(isinstance(value, kind) for value in values)
-    return "; numpy_adagrad.torch.Adagrad takes tensors of torch" if is_any else ""
+    """Return the end of a message that says what takes tensors of a framework if one is among `values`."""
+    kinds = tuple(type(value) for value in values)
+    cures = {
+        "torch": "; numpy_adagrad.torch.Adagrad takes tensors of torch, with torch's rule",
+        "mindspore": "; numpy_adagrad.from_mindspore continues an optimizer of MindSpore",
+    }
+    for library, cure in cures.items():
+        base = getattr(sys.modules.get(library), "Tensor", None)
+        if base is not None and any(issubclass(kind, base) for kind in kinds):
+            return cure
+    return ""
 
 
 def as_gradient(value: Any, label: str) -> Array | None:

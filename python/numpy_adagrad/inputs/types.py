@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, SupportsFloat, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,6 @@ if TYPE_CHECKING:
 
 Array: TypeAlias = npt.NDArray[Any]
 Group: TypeAlias = dict[str, Any]
-Number: TypeAlias = "float | np.generic | Array"
+Number: TypeAlias = "float | np.generic | Array | SupportsFloat"
 Rate: TypeAlias = "Number | Callable[[int], Number]"
 Params: TypeAlias = "Array | Mapping[str, Any] | Iterable[Any] | DataclassInstance"

@@ -43,7 +43,9 @@ def check_unmasked(label: str, array: Any) -> None:
     """Raise TypeError for an array with a mask: the elements under it mean nothing."""
     masked = sys.modules.get("numpy.ma")
     if masked is not None and isinstance(array, masked.MaskedArray):
-        raise TypeError(f"{label}: expected an array without a mask, got {type(array).__name__}")
+        raise TypeError(
+            f"{label}: expected an array without a mask, got {type(array).__name__}; fill it with .filled(0)"
+        )
 
 
 def is_schedule(value: Any, label: str) -> bool:
@@ -51,6 +53,9 @@ def is_schedule(value: Any, label: str) -> bool:
     expected = f"{label}: expected a callable of the number of steps, got"
     if isinstance(value, type):
         raise TypeError(f"{expected} the class {value.__name__}; give {value.__name__}(...)")
+    if hasattr(type(value), "param_groups"):
+        got = f"expected a number or a callable of the number of steps, got the optimizer {type(value).__name__}"
+        raise TypeError(f"{label}: {got}; schedules take the learning rate in its place")
     check_no_cell(expected, value)
     return callable(value)
 

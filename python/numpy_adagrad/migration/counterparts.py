@@ -94,7 +94,7 @@ def eps_text(spec: Spec, target: Rule, eps: Eps) -> str:
     least, greatest = update_ratio(*both, start)
     bound = difference(*both, start)
     if bound <= NEAR:
-        amount = f"differ by at most {three_digits(bound, ROUND_CEILING)} of those of {names[0]}"
+        amount = f"differ from those of {names[0]} by at most {three_digits(bound, ROUND_CEILING)} times their size"
     else:
         from_to = f"{three_digits(least, ROUND_FLOOR)} to {three_digits(greatest, ROUND_CEILING)}"
         amount = f"are {from_to} times those of {names[0]}"

@@ -39,12 +39,13 @@ RULE = Rule(
 )
 EPS = Eps(1e-8, "under the root")
 """The constant of MindSpore's operator ApplyAdagrad."""
+SPARSE = "mindspore.nn.Adagrad raises an error for sparse gradients."
 LIST = "mindspore.nn.Adagrad takes no Python function, but a list with one rate for each step"
 
 
 def describe(arguments: Mapping[str, Any]) -> Spec:
     """Describe arguments of `MindSporeAdagrad` or ``mindspore.nn.Adagrad``."""
-    options = read_options(MindSporeAdagrad, RULE.library, arguments)
+    options = read_options(MindSporeAdagrad, arguments)
     rate = read_rate(options["learning_rate"])
     if isinstance(rate, np.ndarray) and not rate.size:
         raise ValueError("learning_rate: expected a rate for each step, got none")
@@ -101,7 +102,7 @@ def _rate(spec: Spec) -> Counterpart:
 
 def _rate_decay(spec: Spec) -> Counterpart:
     if spec.rate_decay == 0:
-        return Counterpart("rate_decay", "exact", "0 means no decay: nothing to write.")
+        return Counterpart("rate_decay", "exact", "0 means no decay: no argument is needed.")
     rate, decay = (spec.rule.arguments[field] for field in ("rate", "rate_decay"))
     text = (
         f"learning_rate becomes a callable of the number of steps, {rate} / (1 + step * {decay})."
@@ -113,7 +114,7 @@ def _rate_decay(spec: Spec) -> Counterpart:
 
 def _eps(spec: Spec) -> Counterpart:
     if spec.eps == EPS:
-        return Counterpart("eps", "exact", "MindSpore always adds it: nothing to write.")
+        return Counterpart("eps", "exact", "MindSpore always adds it: no argument is needed.")
     text = (
         f"{spec.rule.library} adds {spec.eps.value:g} {spec.eps.position}, MindSpore always adds {EPS.value:g} "
         f"{EPS.position}."
@@ -124,14 +125,14 @@ def _eps(spec: Spec) -> Counterpart:
 def _maximize(spec: Spec) -> Counterpart:
     if spec.maximize:
         return Counterpart("maximize", "no counterpart", "Give each step the negated gradients.")
-    return Counterpart("maximize", "exact", "MindSpore minimises as well: nothing to write.")
+    return Counterpart("maximize", "exact", "MindSpore minimises as well: no argument is needed.")
 
 
 def _sparse_decay(spec: Spec) -> Counterpart:
     text = "With a sparse gradient MindSporeAdagrad decays touched rows"
     if spec.sparse_decay == "decays touched rows":
-        return Counterpart("sparse_decay", "exact", f"{text}: nothing to write.")
+        return Counterpart("sparse_decay", "exact", f"{text}: no argument is needed. {SPARSE}")
     is_translated = spec.weight_decay.kind == "L2" and spec.weight_decay.value != 0
     if not is_translated and not spec.was_given("sparse_decay"):
-        return Counterpart("sparse_decay", "exact", "Nothing decays: nothing to write.")
-    return Counterpart("sparse_decay", "no counterpart", f"{text}; {spec.rule.library} {spec.sparse_decay}.")
+        return Counterpart("sparse_decay", "exact", "Nothing decays: no argument is needed.")
+    return Counterpart("sparse_decay", "no counterpart", f"{text}; {spec.rule.library} {spec.sparse_decay}. {SPARSE}")

@@ -15,6 +15,7 @@ from ..inputs.types import Array, Group
 from ..inputs.validation import check_fit, check_kind, check_same, same_memory
 from ..optimizers._mindspore_arguments import SHARED_RATE
 from ..optimizers._mindspore_entries import check_shared_rates, rate_array
+from ..optimizers._slots import Existing
 from ..optimizers.mindspore import MindSporeAdagrad
 from .mindspore_options import ParameterOptions, default_rate, live_options, live_rate
 from .shared_memory import SharedMemory
@@ -73,7 +74,7 @@ def from_mindspore(optimizer: Any) -> MindSporeAdagrad:
     """
     check_kind("optimizer", optimizer, "mindspore.nn", "Adagrad")
     params = _arrays(optimizer.parameters)
-    accums = dict(zip(map(id, params), _arrays(optimizer.accum), strict=True))
+    accums = Existing(zip(map(id, params), _arrays(optimizer.accum), strict=True))
     options = live_options(optimizer)
     ours = MindSporeAdagrad(
         _groups(optimizer, params, options),
@@ -82,7 +83,7 @@ def from_mindspore(optimizer: Any) -> MindSporeAdagrad:
         update_slots=bool(optimizer.opt.update_slots),
         loss_scale=float(optimizer.loss_scale),
         weight_decay=0.0 if optimizer.is_group else options[0].decay,
-        allocate=lambda param, dtype, value: accums[id(param)],
+        allocate=accums,
     )
     ours._allocate = None
     (ours._steps,) = _arrays([optimizer.global_step])

@@ -9,17 +9,17 @@ import numpy as np
 
 from ..inputs.tensors import to_parameter
 from ..inputs.types import Array
-from ..inputs.validation import check_shape, read_entry, step_count
+from ..inputs.validation import check_shape, step_count
 from ..optimizers._mindspore_arguments import ACCUM, MAX_STEPS, SHARED_RATE, check_names
 from ..optimizers._mindspore_entries import rate_array
-from .saved_state import Groups, State, check_steps, given_names, read_array
+from .saved_state import Groups, State, check_steps, given_names, read_array, read_own
 
 
 def read_state(
     state_dict: Mapping[str, Any], *, names: Sequence[str] | None, groups: Groups, with_rates: bool
 ) -> State:
     """Read a state dict of MindSpore, which has neither groups nor their order."""
-    steps = step_count(read_entry(state_dict, "global_step", "state_dict"), "global_step")
+    steps = step_count(read_own(state_dict, "global_step", _is_own), "global_step")
     names = None if names is None else given_names(names, "names")
     accumulators = {
         key.removeprefix(ACCUM): _real(key, value)
@@ -50,6 +50,10 @@ def read_state(
     )
 
 
+def _is_own(key: Any) -> bool:
+    return key == "global_step" or str(key).startswith(ACCUM)
+
+
 def _saved_rate(state_dict: Mapping[str, Any], k: int) -> Array | None:
     own = f"{SHARED_RATE}_group_{k}"
     key = own if own in state_dict else SHARED_RATE
@@ -60,10 +64,10 @@ def write_state(
     state: State, *, parameters: Sequence[Any] | None, tensors: bool, options: Mapping[str, Any]
 ) -> dict[str, Any]:
     """Make a state dict of MindSpore, which has no options."""
-    for name in options:
-        raise TypeError(f"{name}: expected no options for MindSpore, which saves none")
+    if options:
+        raise TypeError(f"{next(iter(options))}: expected no options for MindSpore, which saves none")
     if tensors and parameters is None:
-        raise TypeError("parameters: expected them beside tensors=True, got None")
+        raise TypeError("parameters: required with tensors=True, got None")
     count = len(state.accumulators)
     names = state.names or [f"param{i}" for i in range(count)]
     steps = {check_steps(steps, MAX_STEPS) for steps in state.steps}

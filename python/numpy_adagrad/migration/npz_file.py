@@ -51,7 +51,7 @@ def read_problem(path: Path) -> Problem:
             raise ValueError(f"{path}, {name!r}: expected the step as first axis, got an array of shape ()")
     counts = {name: len(array) for name, array in grads.items()}
     if len(set(counts.values())) > 1:
-        raise ValueError(f"{path}: expected as many steps in each array, got {counts}")
+        raise ValueError(f"{path}: expected the same number of steps in every array, got {counts}")
     steps = next(iter(counts.values()))
     if not sum(array.size for array in grads.values()):
         raise ValueError(f"{path}: expected at least one step of one element, got {counts}")
@@ -92,7 +92,8 @@ def read_array(file: Any, name: str, path: Path) -> Floats:
     if not isinstance(array, np.ndarray):
         raise ValueError(f"{path}, {name!r}: expected an array, got something else")
     if array.dtype != np.float32:
-        raise TypeError(f"{path}, {name!r}: expected float32, got {array.dtype}")
+        cure = "; cast it with .astype(np.float32)" if array.dtype.kind == "f" else ""
+        raise TypeError(f"{path}, {name!r}: expected float32, got {array.dtype}{cure}")
     return array
 
 

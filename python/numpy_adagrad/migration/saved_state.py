@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -11,7 +11,7 @@ import numpy as np
 from ..inputs.memmap import check_arrays
 from ..inputs.tensors import to_array
 from ..inputs.types import Array
-from ..inputs.validation import check_list, check_unmasked, is_real, read_entry
+from ..inputs.validation import check_dict, check_list, check_unmasked, is_real, read_entry
 
 Groups: TypeAlias = "Sequence[Sequence[str]] | None"
 """The names of the parameters in each group."""
@@ -33,6 +33,15 @@ class State:
     """For each group an array of 0 or 1 dimensions, or None for a schedule."""
 
 
+def read_own(state_dict: Any, key: str, is_own: Callable[[Any], bool]) -> Any:
+    """Return an entry of a state dict; if no key is one of the framework's own, the error says so."""
+    check_dict("state_dict", state_dict)
+    if state_dict and not any(map(is_own, state_dict)):
+        cure = "it looks like that of another framework, did you swap source and target?"
+        raise KeyError(f"state_dict: expected an entry {key!r}; {cure}")
+    return read_entry(state_dict, key, "state_dict")
+
+
 def read_list(mapping: Any, key: str, label: str) -> Sequence[Any]:
     """Return an entry that is a list."""
     value: Sequence[Any] = read_entry(mapping, key, label)
@@ -47,7 +56,7 @@ def given_names(value: Any, label: str) -> list[str]:
     names: dict[str, None] = {}
     for name in value:
         if not isinstance(name, str):
-            raise TypeError(f"{label}: expected names that are text, got {name!r}")
+            raise TypeError(f"{label}: expected names of type str, got {name!r}")
         if name in names:
             raise ValueError(f"{label}: expected unique names, got {name!r} twice")
         names[name] = None

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
+from ..optimizers._base import Optimizer
 from ..optimizers._slots import check_allocate, read_state_dtype
 from .notes import Note
 
@@ -127,7 +128,7 @@ def listed_iterators(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_options(
-    optimizer: Callable[..., Any], library: str, arguments: Mapping[str, Any], unchecked: Collection[str] = ()
+    optimizer: type[Optimizer], arguments: Mapping[str, Any], unchecked: Collection[str] = ()
 ) -> dict[str, Any]:
     """Let an optimizer check its arguments, over an array of one number; return them with its defaults.
 
@@ -137,10 +138,12 @@ def read_options(
     defaults = defaults_of(optimizer)
     for name in arguments:
         if name not in defaults:
-            raise TypeError(f"arguments: expected those of {library} ({', '.join(defaults)}), got {name!r}")
+            expected = f"expected those of {optimizer.__name__} ({', '.join(defaults)})"
+            raise TypeError(f"arguments: {expected}, got {name!r}{optimizer._argument_hint(name, defaults)}")
     skipped = (*PACKAGE_OPTIONS, *unchecked)
     checked: dict[str, Any] = {name: value for name, value in arguments.items() if name not in skipped}
-    optimizer([np.zeros(1, np.float32)], **checked)
+    make: Callable[..., Any] = optimizer  # each rule has its own arguments
+    make([np.zeros(1, np.float32)], **checked)
     read_state_dtype(arguments.get("state_dtype"))
     check_allocate(arguments.get("allocate"))
     return {**defaults, **arguments}

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..inputs.rounding import ieee
+from ..inputs.validation import check_flag
 from .registry import rule_modules
 
 
@@ -83,6 +84,7 @@ def translate_state(
     learning_rate 0.5
     accum.w [1. 4.]
     """
+    check_flag("tensors", tensors)
     source_rule, target_rule = rule_modules(source, target)
     with_rates = target_rule.RULE.arguments["rate"] not in options
     state = source_rule.read_state(state_dict, names=names, groups=groups, with_rates=with_rates)

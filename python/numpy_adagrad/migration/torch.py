@@ -41,7 +41,7 @@ def describe(arguments: Mapping[str, Any]) -> Spec:
     """Describe arguments of `TorchAdagrad` or ``torch.optim.Adagrad``."""
     # Our optimizer computes the fused path only; torch takes these without fused=True.
     unchecked = () if arguments.get("fused") else ("foreach", "differentiable")
-    options = read_options(TorchAdagrad, RULE.library, arguments, unchecked)
+    options = read_options(TorchAdagrad, arguments, unchecked)
     numbers = {name: number(options[name], name) for name in ("lr_decay", "weight_decay", "eps")}
     return Spec(
         rule=RULE,
@@ -64,11 +64,15 @@ def _decay(value: Scheduled) -> WeightDecay:
 
 
 def _library_notes(options: Mapping[str, Any]) -> list[Note]:
-    path = "It selects one of torch's implementations of the same rule: nothing to write."
+    path = (
+        "It selects one of torch's implementations of the same rule, which differ in rounding: no argument is needed."
+    )
     if options["differentiable"]:
         differentiable = Note("no counterpart", "differentiable", "Only torch takes a derivative through a step.")
     else:
-        differentiable = Note("exact", "differentiable", "No derivative is taken through a step: nothing to write.")
+        differentiable = Note(
+            "exact", "differentiable", "No derivative is taken through a step: no argument is needed."
+        )
     return [Note("exact", "foreach", path), differentiable, Note("exact", "fused", path)]
 
 
@@ -141,7 +145,7 @@ def _eps(spec: Spec) -> Counterpart:
 
 def _updates(spec: Spec) -> Counterpart:
     if spec.updates_accumulator:
-        text = "torch always updates its accumulators: nothing to write."
+        text = "torch always updates its accumulators: no argument is needed."
         return Counterpart("updates_accumulator", "exact", text)
     text = f"torch always updates its accumulators. {spec.rule.remarks.get('updates_accumulator', '')}"
     return Counterpart("updates_accumulator", "no counterpart", text.rstrip())
@@ -149,7 +153,7 @@ def _updates(spec: Spec) -> Counterpart:
 
 def _loss_scale(spec: Spec) -> Counterpart:
     if spec.loss_scale == 1:
-        return Counterpart("loss_scale", "exact", "1 scales nothing: nothing to write.")
+        return Counterpart("loss_scale", "exact", "1 scales nothing: no argument is needed.")
     if not BELOW_FLOAT32 < spec.loss_scale < ABOVE_FLOAT32:
         text = f"{spec.loss_scale!r} lies outside float32, where grad_scale of TorchAdagrad is no counterpart."
         return Counterpart("loss_scale", "no counterpart", text)

@@ -10,6 +10,7 @@ from ..inputs.row_sparse import RowSparse
 from ..inputs.tensors import tensor_rows, to_array
 from ..inputs.types import Array
 from ..inputs.validation import check_kind, check_same, number
+from ..optimizers._slots import Existing
 from ..optimizers.torch import TorchAdagrad
 from .torch_tensors import Pair, filled, filled_rates, is_tensor, own_state, shared, shared_memory
 
@@ -77,7 +78,7 @@ def from_torch(optimizer: Any) -> TorchAdagrad:
     arrays = [shared(tensor, f"params[{i}]") for i, tensor in enumerate(tensors)]
     states = [own_state(optimizer, tensor, f"state[{i}]") for i, tensor in enumerate(tensors)]
     sums = [shared(state["sum"], f"sum[{i}]") for i, state in enumerate(states)]
-    by_param = {id(array): state_sum for array, state_sum in zip(arrays, sums, strict=True)}
+    by_param = Existing(zip(map(id, arrays), sums, strict=True))
 
     given = iter(arrays)
     groups = [_group(group, [next(given) for _ in group["params"]]) for group in optimizer.param_groups]
@@ -86,7 +87,7 @@ def from_torch(optimizer: Any) -> TorchAdagrad:
     ours = TorchAdagrad(
         [{**group, "initial_accumulator_value": initial} for group in groups],
         **defaults,
-        allocate=lambda param, dtype, value: by_param[id(param)],
+        allocate=by_param,
     )
     ours._allocate = None
     for own, group in zip(ours.param_groups, groups, strict=True):

@@ -12,7 +12,7 @@ from ..inputs.tensors import identity, to_tensor
 from ..inputs.types import Array
 from ..inputs.validation import check_hashable, number, read_entry, step_count
 from ..optimizers.torch import TorchAdagrad
-from .saved_state import Groups, State, check_steps, given_names, read_array, read_list
+from .saved_state import Groups, State, check_steps, given_names, read_array, read_list, read_own
 from .spec import PACKAGE_OPTIONS
 
 MAX_STEPS = 2**24
@@ -25,6 +25,7 @@ def read_state(
     """Read a state dict of torch, which has its own groups."""
     if groups is not None:
         raise TypeError("groups: expected None, as a state dict of torch has its own")
+    read_own(state_dict, "param_groups", lambda key: key in ("state", "param_groups"))
     saved_groups = read_list(state_dict, "param_groups", "state_dict")
     params = [read_list(group, "params", f"param_groups[{k}]") for k, group in enumerate(saved_groups)]
     for k, group in enumerate(params):

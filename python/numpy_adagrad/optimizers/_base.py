@@ -14,7 +14,7 @@ Each class is the base of the next:
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from inspect import signature
 from typing import Any, ClassVar
@@ -23,15 +23,16 @@ import numpy as np
 
 from .. import _core
 from ..inputs.containers import Grads, flat_grads
-from ..inputs.hints import NoAttribute
+from ..inputs.hints import NoAttribute, nearest
 from ..inputs.memmap import check_files
 from ..inputs.nested import is_plain
 from ..inputs.row_sparse import RowSparse
-from ..inputs.types import Array
+from ..inputs.types import Number
 from ..inputs.validation import check_callable
 from ._text import long_text, short_text
-from ._updates import DONE, Updates
+from ._updates import DONE, PROPAGATE, Updates
 
+STEP_OPTION = "give it to each step"
 PLAIN_FORMS = (list, tuple, dict, np.ndarray, RowSparse)
 """Containers of gradients that can be read without running a user's code."""
 
@@ -46,7 +47,7 @@ class Optimizer(Updates):
         if "_rule" not in vars(cls):  # a user's own class may have attributes of these names
             return
         cures = {"zero_grad": "no call is needed: gradients are given to each step, and not kept", **cls._foreign_names}
-        cures |= dict.fromkeys(_keywords(cls.step), "give it to each step")
+        cures |= dict.fromkeys(_keywords(cls.step), STEP_OPTION)
         cures |= dict.fromkeys(_keywords(cls.__init__), "give it to the constructor")
         groups = "write to its groups: optimizer.param_groups[0]"
         cures |= {key: f"{groups}[{key!r}] = ..." for key in cls._watched_keys}
@@ -56,6 +57,20 @@ class Optimizer(Updates):
                 option.__set_name__(cls, key)
                 setattr(cls, key, option)
 
+    @classmethod
+    def _argument_hint(cls, name: str, known: Iterable[str]) -> str:
+        """Return the end of a message about an argument that is none of those known."""
+        hints = {**dict.fromkeys(_keywords(Optimizer.step), STEP_OPTION), **cls._foreign_names}
+        return f"; {hints[name]}" if name in hints else nearest(name, known)
+
+    def _check_unknown(self, unknown: Mapping[str, Any]) -> None:
+        """Raise TypeError for an argument that the rule's constructor does not have."""
+        if unknown:
+            name = next(iter(unknown))
+            rule = next(one for one in type(self).__mro__ if "_rule" in vars(one))
+            hint = self._argument_hint(name, [*signature(rule).parameters][:-1])
+            raise TypeError(f"{rule.__name__} got an unexpected argument {name!r}{hint}")
+
     # The step
 
     def step(
@@ -63,13 +78,14 @@ class Optimizer(Updates):
         grads: Grads | None = None,
         *,
         closure: Callable[[], tuple[Any, Grads]] | None = None,
-        grad_scale: float | Array | None = None,
-        max_norm: float | None = None,
-        on_nonfinite: str = "propagate",
+        grad_scale: Number | None = None,
+        max_norm: Number | None = None,
+        on_nonfinite: str = PROPAGATE,
     ) -> Any:
         """Update all parameters in place.
 
-        All arrays are checked before the first byte is written: if an error is raised, nothing has changed.
+        All arrays are checked before the first byte is written: if an error is raised, nothing has changed except
+        `grad_norm`, which may be that of the failed step.
 
         Parameters
         ----------
@@ -136,7 +152,7 @@ class Optimizer(Updates):
             if (
                 grad_scale is None
                 and max_norm is None
-                and on_nonfinite == "propagate"
+                and on_nonfinite is PROPAGATE  # another object of this text takes the path below
                 and bound.plan.try_step(bound.groups, grads, self) == DONE
             ):
                 if self._scheduled:
@@ -210,7 +226,7 @@ class Optimizer(Updates):
         Raises
         ------
         ValueError
-            For a counter into which something else than a whole number of steps was written.
+            For a counter into which anything other than a whole number of steps was written.
         """
         with self._lock:
             return int(max(self._step_counts(self._current_slots()), default=0))

@@ -96,25 +96,25 @@ class Checkpoints(SavedState):
         Parameters
         ----------
         path : str or os.PathLike
-            Any name that does not end in ``.ckpt``, in any case.
+            Any name that does not end in ``.ckpt``, in upper or lower case.
         parameters : bool, default False
             Also save the parameters.
         extra : dict, optional
-            Anything else that JSON can hold, such as the epoch and the state of a random generator, with keys that are
-            text; `load` returns it.
+            Anything else that JSON can hold, such as the epoch and the state of a random generator, with keys of type
+            str; `load` returns it.
 
         Raises
         ------
         OSError
-            If the file cannot be written, also if there is a read-only file.
+            If the file cannot be written, including where a read-only file is already there.
         TypeError, ValueError
             For a name, an option or an `extra` that the file cannot hold, for a step counter that is not a whole number
             of at least 0, or for a path that is a FIFO, a socket or a device.
 
         Notes
         -----
-        An option must be an array or a value that JSON can hold: tuples become lists, keys become text. For a callable
-        rate or decay, the file holds the value last used.
+        An option must be an array or a value that JSON can hold: tuples become lists, and keys must be of type str.
+        For a callable rate or decay, the file holds the value last used.
 
         Examples
         --------
@@ -163,7 +163,7 @@ class Checkpoints(SavedState):
         Returns
         -------
         dict or None
-            The `extra` of `save`: tuples have become lists, and keys text. None if there is none.
+            The `extra` of `save`, in which tuples have become lists. None if there is none.
 
         Raises
         ------

@@ -70,7 +70,8 @@ def _ordered(groups: list[Group], order: list[Mapping[str, Any]]) -> list[Group]
     wanted, _ = members(order[0]["order_params"], "order_params")
     owners = {id(p): (group, i) for group in groups for i, p in enumerate(group["params"])}
     if len(wanted) != len(owners):
-        raise ValueError(f"order_params: expected each of the {len(owners)} parameters once, got {len(wanted)} entries")
+        expected = f"expected every parameter exactly once, {len(owners)} in all"
+        raise ValueError(f"order_params: {expected}, got {len(wanted)} entries")
     runs: list[Group] = []
     last = None
     for k, param in enumerate(wanted):
@@ -94,7 +95,7 @@ def check_names(groups: list[Group], known: Mapping[str, int], *, grouped: bool,
     names = dict.fromkeys(name for each in lists for name in each)
     for name in names:
         if not isinstance(name, str):
-            raise TypeError(f"{label}: expected names that are text, got {name!r}")
+            raise TypeError(f"{label}: expected names of type str, got {name!r}")
         accumulator = name.removeprefix(ACCUM)
         is_accumulator = accumulator != name and (accumulator in names or accumulator in known)
         is_rate = name == SHARED_RATE or (grouped and GROUP_RATE.fullmatch(name))
@@ -139,8 +140,8 @@ def read_rate(rate: Any) -> Any:
             raise TypeError(f"{EXPECTED_RATE} {type(rate).__name__}{scheduler(rate)}")
         if isinstance(rate, Iterator):  # written to a group, which each step reads
             raise TypeError(f"{EXPECTED_RATE} {type(rate).__name__}, which can be read only once; give list(...)")
-        # MindSpore takes any iterable: also bytes as numbers, and sets, whose order changes between runs.
-        if isinstance(rate, (bytes, bytearray, set, frozenset)):
+        # MindSpore takes any iterable: also bytes and keys as numbers, and sets, whose order changes between runs.
+        if isinstance(rate, (bytes, bytearray, set, frozenset, Mapping)):
             raise TypeError(f"{EXPECTED_RATE} {type(rate).__name__}")
         array = np.array([number(item, f"learning_rate[{k}]") for k, item in enumerate(rate)])
     check_unmasked("learning_rate", array)

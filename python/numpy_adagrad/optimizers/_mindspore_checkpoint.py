@@ -10,7 +10,7 @@ import numpy as np
 
 from .. import _core
 from ..inputs.types import Array, Group
-from ..inputs.validation import cast_like, number, step_count
+from ..inputs.validation import cast_like, check_flag, number, step_count
 from ._base import Optimizer
 from ._mindspore_arguments import ACCUM, read_centralization, read_decay, read_options, read_rate
 from ._mindspore_entries import check_shared_rates, from_checkpoint, rate_array, read_ckpt, to_checkpoint
@@ -77,6 +77,7 @@ class MindSporeCheckpoints(Optimizer):
         >>> sorted(MindSporeAdagrad({"w": np.zeros(2, np.float32)}).state_dict())
         ['accum.w', 'global_step', 'learning_rate']
         """
+        check_flag("parameters", parameters)
         with self._lock:
             targets = self._targets(parameters=parameters)
             check_shared_rates((group["lr_name"], k, group["lr"]) for k, group in enumerate(self.param_groups))

@@ -17,7 +17,17 @@ from ..inputs.hints import other_layout
 from ..inputs.rounding import ieee, rounded
 from ..inputs.tensors import identity, option_to_tensor, to_array, to_tensor
 from ..inputs.types import Array, Group
-from ..inputs.validation import cast_like, check_dict, check_hashable, check_list, flag, is_schedule, number, step_count
+from ..inputs.validation import (
+    cast_like,
+    check_dict,
+    check_flag,
+    check_hashable,
+    check_list,
+    flag,
+    is_schedule,
+    number,
+    step_count,
+)
 from ._copies import Copies
 from ._slots import Pairs, Slot, all_params
 
@@ -95,6 +105,7 @@ class SavedState(Copies):
             the indices of its parameters; a callable appears as its last value. Arrays that all parameters share, such
             as a step counter, have their own entries.
         """
+        check_flag("tensors", tensors)
         with self._lock:
             self._check_tensors()
             self._refresh_plan()

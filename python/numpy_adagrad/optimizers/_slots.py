@@ -50,9 +50,8 @@ class StateArrays(Mapping[str, Array]):
 
     def __setitem__(self, key: str, array: Array) -> None:
         if array is not self._arrays.get(key):  # `+=` assigns the array that it has written to
-            raise TypeError(
-                f"state: expected the arrays to stay, got another; write into it, as state[0][{key!r}][...] = ... does"
-            )
+            cure = f"write into them, as state[0][{key!r}][...] = ... does"
+            raise TypeError(f"state: its arrays cannot be replaced; {cure}")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._arrays)
@@ -85,7 +84,7 @@ class StateView(Mapping[int, StateArrays]):
         return StateArrays(slots[found].state)
 
     def __setitem__(self, index: int | str, state: Any) -> NoReturn:
-        raise TypeError("state: expected the arrays to stay, got others; write into them, or load_state_dict(...)")
+        raise TypeError("state: its arrays cannot be replaced; write into them, or load_state_dict(...)")
 
     def __iter__(self) -> Iterator[int]:
         return iter(range(len(self._slots())))
@@ -95,6 +94,13 @@ class StateView(Mapping[int, StateArrays]):
 
     def __repr__(self) -> str:
         return repr({index: slot.state for index, slot in enumerate(self._slots())})
+
+
+class Existing(dict[int, Array]):
+    """An `allocate` that returns the array of a parameter's id: an accumulator that exists already."""
+
+    def __call__(self, param: Array, dtype: np.dtype[Any], value: complex) -> Array:
+        return self[id(param)]
 
 
 def read_state_dtype(value: Any) -> np.dtype[Any] | None:

@@ -19,7 +19,7 @@ from ..inputs.rounding import rounded
 from ..inputs.tensors import tensor_hint
 from ..inputs.types import Array, Group
 from ._lock import Locked
-from ._slots import Allocate, Bound, Pairs, Slot, StateView, all_params, check_allocate, read_state_dtype
+from ._slots import Allocate, Bound, Existing, Pairs, Slot, StateView, all_params, check_allocate, read_state_dtype
 
 
 class OptimizerState(Locked, ABC):
@@ -92,7 +92,7 @@ class OptimizerState(Locked, ABC):
 
     @state.setter
     def state(self, state: Any) -> NoReturn:
-        raise AttributeError("state: expected the arrays to stay, got others; write into them, or load_state_dict(...)")
+        raise AttributeError("state: its arrays cannot be replaced; write into them, or load_state_dict(...)")
 
     def _current_slots(self) -> list[Slot]:
         """Return the slots in the order that the groups have now, also where an array no longer fits."""
@@ -135,7 +135,7 @@ class OptimizerState(Locked, ABC):
             if hint := tensor_hint(params):
                 raise TypeError(f"{error}{hint}") from None
             raise
-        slots = [bound.known.get(id(param)) or Slot(param, self._new_state(param, self._allocate)) for param in params]
+        slots = [bound.known.get(id(param)) or self._new_slot(start + i, param) for i, param in enumerate(params)]
         accumulators = [slot.state[self._accumulator] for slot in slots]
         index = [self._group_index(k, group) for k, group in enumerate(groups, len(bound.groups))]
         group_index = np.concatenate([*index, np.zeros(0, np.int32)])
@@ -146,6 +146,16 @@ class OptimizerState(Locked, ABC):
         parts: Pairs = [(bound.known, {id(slot.param): slot for slot in slots}), (bound.names, names)]
         parts += [(bound.groups, groups), (bound.slots, slots), (bound.files, files)]
         bound.plan.add_groups(groups, accumulators, counters, list(names), group_index, [*parts, *pairs])
+
+    def _new_slot(self, i: int, param: Array) -> Slot:
+        slot = Slot(param, self._new_state(param, self._allocate))
+        if self._allocate is not None and type(self._allocate) is not Existing:
+            # A plan of its own checks the accumulator under another name.
+            roles = (f"params[{i}]", f"allocate(params[{i}])", "grads", self._counter)
+            accumulator, index = slot.state[self._accumulator], np.zeros(1, np.int32)
+            plan = _core.Plan(self._rule, roles, indexed=False)
+            plan.add_groups([{"params": [param]}], [accumulator], self._counters([slot]), [], index)
+        return slot
 
     def _add_group(self, group: Group, *pairs: tuple[Any, Any]) -> None:
         if any(id(param) in self._bound.known for param in group["params"]):

@@ -15,7 +15,8 @@ from ..inputs.validation import is_schedule, norm_limit, number, positive_scale
 from ._checkpoints import Checkpoints
 from ._slots import Allocate
 
-ON_NONFINITE = ("propagate", "skip", "raise")
+PROPAGATE = "propagate"
+ON_NONFINITE = (PROPAGATE, "skip", "raise")
 DONE, SKIPPED, STALE = _core.DONE, _core.SKIPPED, _core.STALE
 CHANGED_PARAMS = "params: expected the same arrays throughout a step, got others from another thread"
 
@@ -92,15 +93,15 @@ class Updates(Checkpoints):
             self._checked_values = None
 
     def _step_options(self, grad_scale: Any, max_norm: Any, on_nonfinite: str) -> StepOptions:
-        if grad_scale is None and max_norm is None and on_nonfinite == "propagate":
+        if grad_scale is None and max_norm is None and on_nonfinite is PROPAGATE:
             return ()
-        if on_nonfinite not in ON_NONFINITE:
-            raise ValueError(f"on_nonfinite: expected one of {ON_NONFINITE}, got {on_nonfinite!r}")
+        if not (isinstance(on_nonfinite, str) and on_nonfinite in ON_NONFINITE):
+            raise ValueError(f"on_nonfinite: expected one of {ON_NONFINITE}, got {on_nonfinite!r:.60}")
         return (
             1.0 if grad_scale is None else positive_scale(grad_scale),
             None if max_norm is None else norm_limit(max_norm),
             self._norm_divisor,
-            on_nonfinite != "propagate",
+            on_nonfinite != PROPAGATE,
         )
 
     def _check_step(self, grads: Sequence[Any], grad_scale: Any, max_norm: Any, on_nonfinite: str) -> None:
@@ -130,7 +131,7 @@ class Updates(Checkpoints):
             self._scheduled.clear()
             check_files(self._bound.files)
             options = self._step_options(grad_scale, max_norm, on_nonfinite)
-            if max_norm is not None or on_nonfinite != "propagate":
+            if max_norm is not None or on_nonfinite != PROPAGATE:
                 self._plan_step(grads, (*options, None, True))
                 options = (*options, total_norm(self._bound.plan.grad_norm or 0.0))
             self._update(grads, on_nonfinite, options)
@@ -189,7 +190,7 @@ class Updates(Checkpoints):
 
     @property
     def grad_norm(self) -> float | None:
-        """The norm `N` of the gradients of the last step; None if that step did not compute it."""
+        """The norm `N` of the gradients of the last step, also a skipped one; None if that step did not compute it."""
         with self._lock:
             return self._bound.plan.grad_norm
 

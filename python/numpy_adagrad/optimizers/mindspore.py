@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from inspect import signature
 from typing import Any, NoReturn
 
 import numpy as np
@@ -12,7 +11,7 @@ import numpy.typing as npt
 from ..inputs.containers import read_group, read_once
 from ..inputs.hints import NoAttribute, nearest
 from ..inputs.rounding import ieee
-from ..inputs.types import Array, Group, Params
+from ..inputs.types import Array, Group, Number, Params, Rate
 from ..inputs.validation import check_dict, number
 from ._mindspore_arguments import (
     SHARED_RATE,
@@ -44,6 +43,7 @@ HINTS = {
     "initial_accumulator_value": "MindSpore calls it accum",
     "eps": "MindSpore has no such option: its epsilon is fixed at 1e-8, under the root",
     "lr_decay": "MindSpore has no such option: give learning_rate as a callable or a list",
+    "maximize": "MindSpore has no such option: negate the gradients",
 }
 GROUP_HINTS = {
     **HINTS,
@@ -51,7 +51,8 @@ GROUP_HINTS = {
     "lr_decay": "MindSpore has no such option: give lr as a callable or a list",
     "initial_accumulator_value": "all groups share it: give accum to the constructor",
     **{
-        name: f"all groups share it: give {name} to the constructor" for name in ("accum", "update_slots", "loss_scale")
+        name: f"all groups share it: give {name} to the constructor"
+        for name in ("accum", "update_slots", "loss_scale", "state_dtype", "allocate")
     },
 }
 
@@ -141,20 +142,17 @@ class MindSporeAdagrad(MindSporeCheckpoints):
     def __init__(
         self,
         params: Params,
-        accum: float = 0.1,
+        accum: float | np.floating[Any] = 0.1,
         learning_rate: Any = 0.001,
         update_slots: bool = True,
-        loss_scale: float = 1.0,
-        weight_decay: float | Callable[[int], Any] = 0.0,
+        loss_scale: Number = 1.0,
+        weight_decay: Rate = 0.0,
         *,
         state_dtype: npt.DTypeLike | None = None,
         allocate: Allocate | None = None,
         **unknown: NoReturn,
     ) -> None:
-        for name in unknown:
-            known = [*signature(MindSporeAdagrad).parameters][:-1]
-            hint = f"; {HINTS[name]}" if name in HINTS else nearest(name, known)
-            raise TypeError(f"MindSporeAdagrad got an unexpected argument {name!r}{hint}")
+        self._check_unknown(unknown)
         if not isinstance(accum, (float, np.floating)):
             raise TypeError(type_text("accum", "float", accum))
         check_legal("accum", float(accum))
@@ -162,11 +160,11 @@ class MindSporeAdagrad(MindSporeCheckpoints):
             raise TypeError(type_text("update_slots", "bool", update_slots))
         if isinstance(loss_scale, str):
             raise TypeError(type_text("loss_scale", "float", loss_scale))
-        if number(loss_scale, "loss_scale") <= 0:
+        scale = number(loss_scale, "loss_scale")
+        if scale <= 0:
             raise ValueError(value_text("loss_scale", "> 0", loss_scale))
-        loss_scale = number(loss_scale, "loss_scale")
-        check_legal("loss_scale", loss_scale)
-        self._accum, self._update_slots, self._norm_divisor = float(accum), update_slots, loss_scale
+        check_legal("loss_scale", scale)
+        self._accum, self._update_slots, self._norm_divisor = float(accum), update_slots, scale
         self.defaults = {"lr": given_rate(learning_rate), "weight_decay": given_decay(weight_decay)}
         given = read_once(params)
         groups, self._grouped = read_groups(given)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from inspect import signature
 from typing import Any, NoReturn
 
 import numpy as np
@@ -12,7 +11,8 @@ import numpy.typing as npt
 
 from ..inputs.containers import are_groups, read_groups, read_once
 from ..inputs.hints import level_of_user, nearest
-from ..inputs.types import Array, Group, Params, Rate
+from ..inputs.tensors import any_array
+from ..inputs.types import Array, Group, Number, Params, Rate
 from ..inputs.validation import flag, is_schedule, number
 from ._base import Optimizer
 from ._slots import Allocate, Slot
@@ -20,6 +20,7 @@ from ._slots import Allocate, Slot
 # Like torch, a group keeps keys that the rule does not read, but these are MindSpore's names for an option.
 HINTS = {
     "learning_rate": "torch calls it lr",
+    "epsilon": "torch calls it eps",
     "accum": "torch calls it initial_accumulator_value",
     "loss_scale": "torch has no such option: give grad_scale to each step",
     "update_slots": "torch has no such option: it always updates the accumulators",
@@ -86,6 +87,10 @@ class TorchAdagrad(Optimizer):
         For an option out of range, or an array that is read-only, byte-swapped, misaligned or overlapping.
     TypeError
         For an option that is not a number, or anything but an array of a dtype above.
+    KeyError
+        For a misspelt key of a group.
+    RuntimeError
+        For `fused` beside `foreach` or `differentiable`, as in torch.
 
     References
     ----------
@@ -116,10 +121,10 @@ class TorchAdagrad(Optimizer):
         self,
         params: Params,
         lr: Rate = 1e-2,
-        lr_decay: float = 0,
-        weight_decay: float = 0,
-        initial_accumulator_value: float = 0,
-        eps: float = 1e-10,
+        lr_decay: Number = 0,
+        weight_decay: Number = 0,
+        initial_accumulator_value: Number = 0,
+        eps: Number = 1e-10,
         foreach: bool | None = None,
         *,
         maximize: bool = False,
@@ -130,10 +135,7 @@ class TorchAdagrad(Optimizer):
         allocate: Allocate | None = None,
         **unknown: NoReturn,
     ) -> None:
-        for name in unknown:
-            known = [*signature(TorchAdagrad).parameters][:-1]
-            hint = f"; {HINTS[name]}" if name in HINTS else nearest(name, known)
-            raise TypeError(f"TorchAdagrad got an unexpected argument {name!r}{hint}")
+        self._check_unknown(unknown)
         _check_rate(lr)
         if sparse_weight_decay not in (None, "touched"):
             raise ValueError(f"sparse_weight_decay: expected None or 'touched', got {sparse_weight_decay!r}")
@@ -171,7 +173,7 @@ class TorchAdagrad(Optimizer):
                 text = f"param_groups: TorchAdagrad does not read the key {key!r}; {GROUP_HINTS[key]}"
                 warnings.warn(text, UserWarning, stacklevel=level_of_user())
             elif key not in known and (hint := nearest(key, known)):
-                raise KeyError(f"param_groups: expected the keys of an option, got {key!r}{hint}")
+                raise KeyError(f"param_groups: expected names of options, got {key!r}{hint}")
         filled = {**self.defaults, **group}
         initial = number(filled["initial_accumulator_value"], "initial_accumulator_value")
         if initial != self.defaults["initial_accumulator_value"]:
@@ -236,7 +238,8 @@ class TorchAdagrad(Optimizer):
 def _check_rate(lr: Any) -> None:
     if is_schedule(lr, "lr"):
         return
-    if isinstance(lr, np.ndarray) and lr.size != 1:
+    array = any_array(lr, "lr")
+    if array is not None and array.size != 1:
         raise ValueError("Tensor lr must be 1-element")
     if not number(lr, "lr") >= 0:
         raise ValueError(f"Invalid learning rate: {lr}")

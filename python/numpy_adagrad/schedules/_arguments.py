@@ -16,6 +16,14 @@ def nonnegative(value: Any, label: str) -> float:
     return result
 
 
+def fraction(value: Any, label: str) -> float:
+    """Return a number from 0 to 1 as a float."""
+    result = nonnegative(value, label)
+    if result > 1:
+        raise ValueError(f"{label}: expected a number from 0 to 1, got {result}")
+    return result
+
+
 def count(value: Any, label: str, least: int = 1) -> int:
     """Return a whole number as an int."""
     result = number(value, label)

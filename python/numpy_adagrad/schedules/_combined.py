@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..inputs.types import Rate
 from ..inputs.validation import check_callable, is_schedule, number
-from ._arguments import assign, count, nonnegative
+from ._arguments import assign, count, fraction, nonnegative
 from ._base import Schedule
 
 
@@ -42,7 +42,7 @@ class warmup(Schedule):
         if not is_schedule(self.schedule, "schedule"):
             assign(self, schedule=nonnegative(self.schedule, "schedule"))
         assign(self, total_iters=count(self.total_iters, "total_iters"))
-        assign(self, start_factor=nonnegative(self.start_factor, "start_factor"))
+        assign(self, start_factor=fraction(self.start_factor, "start_factor"))
 
     def _rate(self, step: int) -> float:
         lr = _rate_of(self.schedule, max(step - self.total_iters, 0))

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..inputs.validation import flag
-from ._arguments import assign, count, nonnegative
+from ._arguments import assign, count, fraction, nonnegative
 from ._base import Schedule
 
 
@@ -31,7 +31,7 @@ class constant(Schedule):
     total_iters: int = 0
 
     def __post_init__(self) -> None:
-        assign(self, lr=nonnegative(self.lr, "lr"), factor=nonnegative(self.factor, "factor"))
+        assign(self, lr=nonnegative(self.lr, "lr"), factor=fraction(self.factor, "factor"))
         assign(self, total_iters=count(self.total_iters, "total_iters", 0))
 
     def _rate(self, step: int) -> float:
@@ -145,8 +145,8 @@ class polynomial(Schedule):
 class cosine(Schedule):
     """The rate ``eta_min + (lr - eta_min) * (1 + cos(pi * t / T_max)) / 2``, as ``CosineAnnealingLR`` of torch.
 
-    After `T_max` steps, it rises again, as in torch. With ``hold=True`` it stays at `eta_min`, as that of
-    ``cosine_decay_lr`` of MindSpore.
+    After `T_max` steps, it rises again, as in torch. With ``hold=True`` it stays at `eta_min`, as MindSpore's
+    ``cosine_decay_lr`` does.
 
     Examples
     --------

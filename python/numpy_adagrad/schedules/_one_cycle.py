@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from ..inputs.validation import flag
-from ._arguments import assign, choice, count, nonnegative
+from ._arguments import assign, choice, count, fraction, nonnegative
 from ._base import Schedule
 
 
@@ -50,11 +50,7 @@ class one_cycle(Schedule):
 
     def __post_init__(self) -> None:
         assign(self, max_lr=nonnegative(self.max_lr, "max_lr"), total_steps=count(self.total_steps, "total_steps"))
-        assign(
-            self, pct_start=nonnegative(self.pct_start, "pct_start"), three_phase=flag(self.three_phase, "three_phase")
-        )
-        if self.pct_start > 1:
-            raise ValueError(f"pct_start: expected a number from 0 to 1, got {self.pct_start}")
+        assign(self, pct_start=fraction(self.pct_start, "pct_start"), three_phase=flag(self.three_phase, "three_phase"))
         choice(self.anneal_strategy, "anneal_strategy", ("cos", "linear"))
         for name in ("div_factor", "final_div_factor"):
             assign(self, **{name: nonnegative(getattr(self, name), name)})

@@ -33,10 +33,10 @@ class ReduceOnPlateau:
     threshold_mode : {'rel', 'abs'}
         Whether `threshold` is relative to the best metric.
     cooldown : int, default 0
-        The number of calls after a reduction in which none is bad.
+        The number of calls after a reduction that do not count, improvement or not.
     min_lr : float, default 0
     eps : float, default 1e-8
-        A reduction by no more than this is left out.
+        The rate stays as it is where a reduction would lower it by no more than this.
 
     Examples
     --------
