@@ -94,6 +94,8 @@ def test_a_single_array(dialect: Dialect, convert: Callable[[Array], Any]) -> No
     message = f"params: expected a NumPy array, got {type(foreign).__name__}"
     if isinstance(foreign, torch.Tensor):
         message += "; numpy_adagrad.torch.Adagrad takes tensors of torch, with torch's rule"
+    if isinstance(foreign, Tensor):
+        message += "; numpy_adagrad.from_mindspore continues an optimizer of MindSpore"
     raises(TypeError, message, lambda: dialect.optimizer(foreign))
 
 

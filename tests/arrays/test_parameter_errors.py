@@ -184,8 +184,8 @@ def test_result_of_allocate(dialect: Dialect) -> None:
     other = zeros(3, np.float64)
     label, got = dialect.label(dialect.optimizer._accumulator, 0), dialect.label("params", 1)
     message = f"{label}: expected its own memory, got the same array as {got}"
-    made = {id(w): other, id(other): zeros(3, np.float64)}
-    raises(ValueError, message, lambda: dialect.optimizer([w, other], allocate=lambda p, *_: made[id(p)]))
+    sums = {id(w): other, id(other): zeros(3, np.float64)}
+    raises(ValueError, message, lambda: dialect.optimizer([w, other], allocate=lambda p, *_: sums[id(p)]))
 
 
 def test_result_of_allocate_for_a_later_group(dialect: Dialect) -> None:

@@ -40,6 +40,13 @@ ERRORS: list[tuple[str, str, dict[str, Any], type[Exception], str]] = [
         f"arguments: expected those of MindSporeAdagrad ({MINDSPORE_NAMES}), got 'eps'; MindSpore has no such option: "
         "its epsilon is fixed at 1e-8, under the root",
     ),
+    (
+        "torch",
+        "mindspore",
+        {"weight_dcay": 0},
+        TypeError,
+        f"arguments: expected those of TorchAdagrad ({TORCH_NAMES}), got 'weight_dcay'; did you mean 'weight_decay'?",
+    ),
     ("torch", "mindspore", {"lr": -1}, ValueError, "Invalid learning rate: -1"),
     ("torch", "mindspore", {"lr": "1"}, TypeError, "lr: expected a number or a 1-element array, got str"),
     ("torch", "mindspore", {"lr_decay": -1}, ValueError, "Invalid lr_decay value: -1"),

@@ -119,8 +119,11 @@ def test_scaled_gradients_count_as_finite_or_not(
     if finite:
         check_step(dialect, [normal(5, dtype=dtype)], [grad], scaling={"grad_scale": grad_scale, "max_norm": 1.0})
     else:
+        opt.step([np.zeros(5, dtype)], max_norm=1.0)
+        assert opt.grad_norm == 0
         with pytest.raises(FloatingPointError):
             opt.step([grad], grad_scale=grad_scale, on_nonfinite="raise")
+        assert not np.isfinite(opt.grad_norm)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])

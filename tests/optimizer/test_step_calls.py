@@ -56,6 +56,8 @@ def test_wrong_calls(
 def test_a_loss_and_one_gradient(dialect: Dialect) -> None:
     optimizer = dialect.optimizer(ones())
     raises_unchanged(optimizer, TypeError, FORM + PAIR, lambda: optimizer.step((0.5, ones())))
+    message = "grads: expected one for each of the 1 parameters, got 2"
+    raises_unchanged(optimizer, ValueError, message, lambda: optimizer.step((0.5, 0.25)))
 
 
 def test_a_number_and_a_layer_may_be_parameters(dialect: Dialect) -> None:

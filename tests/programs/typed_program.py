@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,12 @@ from numpy_adagrad import (
 )
 
 Array = npt.NDArray[np.float32]
+
+
+@dataclass
+class Layer:
+    W: Array
+    b: Array
 
 
 def halving(step: int) -> float:
@@ -62,6 +69,8 @@ def train_on_dense_gradients() -> None:
     tensor = torch.tensor(0.1)
     third = TorchAdagrad([np.ones(3)], lr=tensor, lr_decay=np.float32(0), eps=np.float32(1e-10))
     third.step([np.ones(3)], grad_scale=np.float32(2), max_norm=tensor)
+    layer = Layer(np.ones((2, 2), np.float32), np.ones(2, np.float32))
+    TorchAdagrad(layer).step(Layer(np.ones((2, 2), np.float32), np.ones(2, np.float32)))
     steps: int = first.steps
     assert (rates, steps, first.state["b"]["step"].item()) == ([0.75, 0.1], 2, 2)
     skipped: int = first.skipped_steps + second.skipped_steps

@@ -194,7 +194,8 @@ def _check_no_loss(loss: Any, grads: Any, *, single_param: bool) -> None:
     is_number = issubclass(type(loss), Number) or (
         (issubclass(type(loss), np.ndarray) or is_foreign(loss)) and getattr(loss, "shape", None) == ()
     )
-    if is_number and (single_param or children(grads) is not None):
+    is_one = single_param and not issubclass(type(grads), Number)
+    if is_number and (is_one or children(grads) is not None):
         raise TypeError(
             "grads: expected arrays in the form of the parameters, got a pair of a number and gradients; give the "
             "gradients alone, or closure=lambda: (loss, grads)"
