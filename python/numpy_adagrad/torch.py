@@ -81,7 +81,7 @@ class Adagrad(torch.optim.Adagrad):
 
     Notes
     -----
-    A gradient may have any strides, where torch's fused step reads a strided one wrongly. A step that divides by the
+    A gradient may have any strides, whereas torch's fused step misreads some of them. A step that divides by the
     scale of ``GradScaler`` leaves the unscaled gradients. A step counter that is not float32 on the CPU (torch with
     another default dtype or device) is replaced by one that is.
 
