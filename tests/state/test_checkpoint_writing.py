@@ -74,9 +74,11 @@ def test_kills_leave_a_whole_file(tmp_path: Path) -> None:
     path, rng, seen = tmp_path / PATH, random.Random(1), [0, 0]
     known = [contents(state(which)) for which in (0, 1)]
     loaded = state(0)
-    start = time.perf_counter()
-    loaded.save(path, parameters=True)
-    duration = time.perf_counter() - start
+    times_saved = [time.perf_counter()]
+    for _ in range(3):
+        loaded.save(path, parameters=True)
+        times_saved.append(time.perf_counter())
+    duration = min(np.diff(times_saved))  # a pause of the machine would put all kills after the file is written
     with subprocess.Popen(
         [sys.executable, script("save_until_killed")],
         env={**os.environ, "PYTHONPATH": SEARCH_PATH},
