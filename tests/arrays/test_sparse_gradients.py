@@ -88,6 +88,18 @@ def test_rows_that_come_often_or_seldom(dialect: Dialect, width: int, threads: i
                     assert_same_bits(actual, expected)
 
 
+def test_more_frequent_rows_than_have_room_for_sums(dialect: Dialect) -> None:
+    """There is room for the 1,000 rows that come 8 times, but not for the 2,000 that come 4 times."""
+    rng = np.random.default_rng(0)
+    rows = rng.permutation(np.concatenate([np.tile(np.arange(1000), 8), np.tile(np.arange(1000, 3000), 4)]))
+    values = draw(rng, (len(rows), 1024), "float32", "normal")
+    apart = np.repeat(values, 2, axis=1)[:, ::2]
+    params: list[Array] = [np.zeros((3000, 1024), np.float32) for _ in range(2)]
+    for param, each in zip(params, (values, apart), strict=True):
+        dialect.make([param]).step([RowSparse(rows, each)])
+    assert_same_bits(*params)
+
+
 @pytest.mark.parametrize("width", [4, 64, 768])
 def test_frequent_rows_of_several_tables(dialect: Dialect, width: int) -> None:
     """Two threads add the rows of two tables, or number and add those of one: the bits are the same."""
