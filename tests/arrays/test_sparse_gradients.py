@@ -94,10 +94,10 @@ def test_more_frequent_rows_than_have_room_for_sums(dialect: Dialect) -> None:
     rows = rng.permutation(np.concatenate([np.tile(np.arange(1000), 8), np.tile(np.arange(1000, 3000), 4)]))
     values = draw(rng, (len(rows), 1024), "float32", "normal")
     apart = np.repeat(values, 2, axis=1)[:, ::2]
-    params: list[Array] = [np.zeros((3000, 1024), np.float32) for _ in range(2)]
+    params = [np.zeros((3000, 1024), np.float32) for _ in range(2)]
     for param, each in zip(params, (values, apart), strict=True):
         dialect.make([param]).step([RowSparse(rows, each)])
-    assert_same_bits(*params)
+    assert_same_bits(params[0], params[1])
 
 
 @pytest.mark.parametrize("width", [4, 64, 768])
