@@ -90,8 +90,8 @@ int Plan::step(const py::list &groups, const py::object &grads, const py::object
     // Other code may run while files are checked, gradients read and options read, and change anything.
     bool may_have_changed = check_files(own_grads);
     may_have_changed |= read_other_grads(own_grads);
-    check_steps();
     if (!same_options) {
+        check_steps();
         group_options_.read(groups, optimizer, executor_.counters, executor_.active);
         may_have_changed = true;
     }
@@ -128,7 +128,7 @@ void Plan::check_steps() const {
 }
 
 int Plan::execute(const StepOptions &options) {
-    check_steps();  // again, as other code may have run since
+    check_steps();
     if (!executor_.counters.has_room())
         throw std::overflow_error(roles_.counter + ": expected fewer steps, got the largest number that it can count");
     const FpEnvGuard guard;

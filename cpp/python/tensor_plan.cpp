@@ -203,10 +203,10 @@ int TensorPlan::step_tensors(const py::list &groups, const py::dict &states, con
 bool TensorPlan::bind_checked(const py::list &groups, const py::dict &states, const py::object &optimizer,
                               bool same_options) {
     if (!tensors_are_current(groups, states)) return false;
-    check_steps();
     read_grads();
     bool may_have_changed = convert_grads(groups, optimizer);
     if (!same_options) {
+        check_steps();
         group_options_.read(groups, optimizer, executor_.counters, executor_.active);
         may_have_changed = true;
     }
