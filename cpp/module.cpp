@@ -59,11 +59,11 @@ std::unique_ptr<adagrad::TensorReader> make_reader(const py::type &tensor_type) 
     return std::make_unique<adagrad::TensorReader>(tensor_type);
 }
 
-int step_stretch(adagrad::Plan &plan, const py::list &groups, const py::object &grads, const py::object &optimizer,
-                 double grad_scale, std::ptrdiff_t begin, std::ptrdiff_t end, bool is_first, bool is_last) {
+int step_range(adagrad::Plan &plan, const py::list &groups, const py::object &grads, const py::object &optimizer,
+               double grad_scale, std::ptrdiff_t begin, std::ptrdiff_t end, bool is_first, bool is_last) {
     adagrad::StepOptions options;
     options.grad_scale = grad_scale;
-    options.stretch = {begin, end, is_first, is_last};
+    options.range = {begin, end, is_first, is_last};
     return plan.step(groups, grads, optimizer, options);
 }
 
@@ -122,7 +122,7 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
         .def("add_groups", &Plan::add_groups, "groups"_a, "states"_a, "counters"_a, "names"_a, "group_index"_a,
              "pairs"_a = py::list())
         .def("is_current", &Plan::is_current, "groups"_a)
-        .def("step_stretch", &step_stretch, "groups"_a, "grads"_a, "optimizer"_a, "grad_scale"_a, "begin"_a, "end"_a,
+        .def("step_range", &step_range, "groups"_a, "grads"_a, "optimizer"_a, "grad_scale"_a, "begin"_a, "end"_a,
              "is_first"_a, "is_last"_a)
         .def("call_as_step", &Plan::call_as_step, "function"_a)
         .def_property_readonly("is_stepping", &Plan::is_stepping)

@@ -103,7 +103,7 @@ template <class Size> void Executor::concatenate(Size size) {
 // Divides the concatenation among the threads: body(slot, begin, end, scratch) for each part within one tensor.
 template <class Body> void Executor::for_each_part(Body body) { for_each_part(0, starts_.back(), body); }
 
-// The same for a stretch of it.
+// The same for a range of it.
 template <class Body> void Executor::for_each_part(std::ptrdiff_t first, std::ptrdiff_t last, Body body) {
     if (first == last) return;
     parallel_for(last - first, elements_, [&](int thread, std::ptrdiff_t begin, std::ptrdiff_t end) {
@@ -140,7 +140,7 @@ bool Executor::step(const StepOptions &options) noexcept {
         if (!(factor >= 1))
             for (KernelArgs &args : args_) args.clip = factor;
     }
-    update(options.stretch);
+    update(options.range);
     return true;
 }
 
@@ -199,20 +199,20 @@ void Executor::take_row_means() {
     });
 }
 
-void Executor::update(const std::optional<Stretch> &stretch) {
+void Executor::update(const std::optional<ElementRange> &range) {
     take_row_means();
     for_each_sparse_part([this](const Tensor &tensor, std::ptrdiff_t begin, std::ptrdiff_t end, Scratch *scratch) {
         tensor.sparse->update(begin, end, args_[tensor.args], tensor.mean_length != 0, tensor.preprocesses, scratch);
     });
     concatenate(dense_elements);
-    const std::ptrdiff_t last = stretch ? std::clamp<std::ptrdiff_t>(stretch->end, 0, starts_.back()) : starts_.back();
-    const std::ptrdiff_t first = stretch ? std::clamp<std::ptrdiff_t>(stretch->begin, 0, last) : 0;
-    if (stretch) elements_ = last - first;
+    const std::ptrdiff_t last = range ? std::clamp<std::ptrdiff_t>(range->end, 0, starts_.back()) : starts_.back();
+    const std::ptrdiff_t first = range ? std::clamp<std::ptrdiff_t>(range->begin, 0, last) : 0;
+    if (range) elements_ = last - first;
     for_each_part(first, last, [this](std::size_t slot, std::ptrdiff_t begin, std::ptrdiff_t end, Scratch *scratch) {
         const Tensor &tensor = tensors[active[slot]];
         update_dense(tensor, begin, end, args_[tensor.args], scratch);
     });
-    if (!stretch || stretch->is_last) counters.advance(active);
+    if (!range || range->is_last) counters.advance(active);
 }
 
 }  // namespace adagrad

@@ -12,9 +12,9 @@
 
 namespace adagrad {
 
-// What one of several calls updates in a step with dense gradients and without row means: a stretch of their elements,
+// What one of several calls updates in a step with dense gradients and without row means: a range of their elements,
 // laid end to end, whose ends are moved down to cache lines of the parameters.
-struct Stretch {
+struct ElementRange {
     std::ptrdiff_t begin, end;
     bool is_first, is_last;  // the last one counts the step
 };
@@ -29,7 +29,7 @@ struct StepOptions {
     std::optional<double> total_norm = std::nullopt;
     bool only_norm = false;   // take the norm, and no step
     bool only_check = false;  // neither
-    std::optional<Stretch> stretch = std::nullopt;
+    std::optional<ElementRange> range = std::nullopt;
 
     bool takes_norm() const { return !total_norm && (max_norm || skip_nonfinite || only_norm); }
 };
@@ -87,7 +87,7 @@ class Executor {
     void order_rows(bool sorts);
     double grad_norm();
     void take_row_means();
-    void update(const std::optional<Stretch> &stretch);
+    void update(const std::optional<ElementRange> &range);
 };
 
 }  // namespace adagrad

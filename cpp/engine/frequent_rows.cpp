@@ -15,8 +15,8 @@ constexpr int MIN_EXPONENT = 2;
 constexpr std::ptrdiff_t MIN_MEAN = 2;
 // The sums take at most this much memory, so that they stay in a cache.
 constexpr std::ptrdiff_t MAX_BYTES = 8 << 20;
-// The place of a value whose row is not frequent.
-constexpr std::int32_t NOWHERE = INT32_MIN;
+// In place of the index of a sum, for a value whose row is not frequent.
+constexpr std::int32_t NO_SUM = INT32_MIN;
 
 // The exponent of the greatest power of two that is not above a number.
 int exponent_of(std::ptrdiff_t number) { return std::bit_width(static_cast<std::size_t>(number)) - 1; }
@@ -31,7 +31,7 @@ void FrequentRows::reserve(RowGroups &groups, std::ptrdiff_t row_bytes, int part
     rows_.reserve(static_cast<std::size_t>(count));
     counts_.reserve(static_cast<std::size_t>(most_));
     part_.reserve(static_cast<std::size_t>(most_));
-    place_.resize(static_cast<std::size_t>(count));
+    sum_index_.resize(static_cast<std::size_t>(count));
     if (parts > 1) lists_.resize(static_cast<std::size_t>(count + parts));
     starts_.resize(static_cast<std::size_t>(parts));
     const auto lines = static_cast<std::size_t>(most_ * row_bytes / static_cast<std::ptrdiff_t>(sizeof(Line)) + 1);
@@ -69,11 +69,11 @@ void FrequentRows::find(RowGroups &groups) noexcept {
     choose(groups);
     if (rows_.empty()) return;
     added_ = false;
-    place();
+    find_sums();
     values_ = groups.spare();
     number_ = 0;
-    for (std::size_t source = 0; source < place_.size(); ++source)
-        if (place_[source] != NOWHERE) values_[number_++] = {place_[source], static_cast<std::int64_t>(source)};
+    for (std::size_t source = 0; source < sum_index_.size(); ++source)
+        if (sum_index_[source] != NO_SUM) values_[number_++] = {sum_index_[source], static_cast<std::int64_t>(source)};
     divide(static_cast<std::ptrdiff_t>(rows_.size()));
     const IndexedRow *rest = groups.begin();
     IndexedRow *kept = groups.begin();
@@ -101,15 +101,15 @@ void FrequentRows::choose(RowGroups &groups) {
     std::erase_if(rows_, [=](const Row &row) { return exponent_of(row.count) < exponent; });
 }
 
-// Finds the place of each value.
-void FrequentRows::place() {
-    std::fill(place_.begin(), place_.end(), NOWHERE);
-    std::int32_t place = 0;
+// Finds for each value the sum of its row.
+void FrequentRows::find_sums() {
+    std::fill(sum_index_.begin(), sum_index_.end(), NO_SUM);
+    std::int32_t index = 0;
     for (const Row &row : rows_) {
-        for (std::ptrdiff_t k = 1; k < row.count; ++k) place_[row.first[k].source] = place;
-        place_[row.first->source] = ~place;
-        row.first->source = ~static_cast<std::int64_t>(place);
-        ++place;
+        for (std::ptrdiff_t k = 1; k < row.count; ++k) sum_index_[row.first[k].source] = index;
+        sum_index_[row.first->source] = ~index;
+        row.first->source = ~static_cast<std::int64_t>(index);
+        ++index;
     }
 }
 
@@ -121,18 +121,18 @@ void FrequentRows::divide(std::ptrdiff_t rows) {
     std::fill(starts_.begin(), starts_.end(), 0);
     part_.resize(counts_.size());
     const std::ptrdiff_t mean = number_ / parts() + 1, many = mean / 16;
-    for (std::size_t place = 0; place < counts_.size(); ++place) {
-        if (counts_[place] <= many) continue;
+    for (std::size_t sum = 0; sum < counts_.size(); ++sum) {
+        if (counts_[sum] <= many) continue;
         const auto least = std::min_element(starts_.begin(), starts_.end());
-        *least += counts_[place];
-        part_[place] = static_cast<std::int32_t>(least - starts_.begin());
+        *least += counts_[sum];
+        part_[sum] = static_cast<std::int32_t>(least - starts_.begin());
     }
     std::size_t part = 0;
-    for (std::size_t place = 0; place < counts_.size(); ++place) {
-        if (counts_[place] > many) continue;
+    for (std::size_t sum = 0; sum < counts_.size(); ++sum) {
+        if (counts_[sum] > many) continue;
         while (starts_[part] >= mean) ++part;  // one part always has less
-        starts_[part] += counts_[place];
-        part_[place] = static_cast<std::int32_t>(part);
+        starts_[part] += counts_[sum];
+        part_[sum] = static_cast<std::int32_t>(part);
     }
     std::exclusive_scan(starts_.begin(), starts_.end(), starts_.begin(), std::ptrdiff_t{0});
 }

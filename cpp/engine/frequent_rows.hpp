@@ -55,18 +55,17 @@ class FrequentRows {
 
     void add_numbered(const Progress &progress, const Adder &adder);
     void choose(RowGroups &groups);
-    void place();
+    void find_sums();
     void divide(std::ptrdiff_t rows);
 
     std::ptrdiff_t row_bytes_ = 1, most_ = 0;
     std::vector<Row> rows_;  // that find() has chosen, in order
-    // For each value in the order given: the place of its row in the sums, ~place for the row's first value, or
-    // NOWHERE.
-    std::vector<std::int32_t> place_;
-    IndexedRow *values_ = nullptr;  // in the order given: such a place, and the source
+    // For each value in the order given: the index of its row's sum, ~index for the row's first value, or NO_SUM.
+    std::vector<std::int32_t> sum_index_;
+    IndexedRow *values_ = nullptr;  // in the order given: such an index, and the source
     std::ptrdiff_t number_ = 0;     // of them
     bool added_ = false;            // by merge_all()
-    // Of each row, by its place in the sums: how many values it has, and which part takes it.
+    // Of each row, by the index of its sum: how many values it has, and which part takes it.
     std::vector<std::ptrdiff_t> counts_;
     std::vector<std::int32_t> part_;
     std::vector<std::ptrdiff_t> starts_;  // of the parts in lists_, each of which has one value more

@@ -17,7 +17,7 @@ bool repeat_often(std::ptrdiff_t rows, std::ptrdiff_t indices) { return rows * 4
 
 }  // namespace
 
-// At most half of the places are taken.
+// At most half of the slots are taken.
 void RowGroups::reserve_merge() { table_.resize(std::bit_ceil(static_cast<std::size_t>(count_))); }
 
 // With a table of hashes and linear probing.
@@ -32,10 +32,10 @@ void RowGroups::number(std::ptrdiff_t most, Progress &progress) noexcept {
     for (std::ptrdiff_t i = 0; i < count_; ++i) {
         if (i % REPORTED == 0) progress.report(i);
         const std::int64_t row = given_[i].row;
-        std::size_t place = static_cast<std::uint64_t>(row) * GOLDEN_RATIO >> shift;
-        while (table_[place] != EMPTY && rows[table_[place]].row != row) place = (place + 1) & mask;
-        if (table_[place] != EMPTY) {
-            given_[i].row = table_[place];
+        std::size_t slot = static_cast<std::uint64_t>(row) * GOLDEN_RATIO >> shift;
+        while (table_[slot] != EMPTY && rows[table_[slot]].row != row) slot = (slot + 1) & mask;
+        if (table_[slot] != EMPTY) {
+            given_[i].row = table_[slot];
             continue;
         }
         if (number == most || (i >= trial && !repeat_often(number, i))) {
@@ -44,7 +44,7 @@ void RowGroups::number(std::ptrdiff_t most, Progress &progress) noexcept {
         }
         rows[number] = {row, ~static_cast<std::int64_t>(number)};
         given_[i].row = rows[number].source;
-        table_[place] = number++;
+        table_[slot] = number++;
     }
     size_ = number;
     progress.report(count_);

@@ -82,7 +82,7 @@ int Plan::step(const py::list &groups, const py::object &grads, const py::object
     const py::tuple own_grads = as_tuple(grads);
     other_grads_.clear();
     converted_.clear();
-    const bool continues = options.stretch && !options.stretch->is_first;
+    const bool continues = options.range && !options.range->is_first;
     const bool same_options = continues || group_options_.unchanged(groups);
     std::vector<py::object> held = std::move(held_);
     if (!arrays_are_current(groups, held)) return STALE;

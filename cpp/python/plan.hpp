@@ -65,7 +65,7 @@ class Plan {
     // One update. If a watched value has changed, `optimizer` is called as GroupOptions::read says. Returns SKIPPED
     // with `only_norm` or `only_check`. Returns STALE, with nothing changed, if the parameters in `groups` are not
     // current, or if code that ran during the checks has changed an array: then a new plan is needed. So too if this
-    // plan is stepping already. All stretches of a step use the options that the first one reads.
+    // plan is stepping already. All ranges of a step use the options that the first one reads.
     int step(const py::list &groups, const py::object &grads, const py::object &optimizer, const StepOptions &options);
 
     // The same with default options, for gradients as a user gives them: also returns STALE unless they are a list or

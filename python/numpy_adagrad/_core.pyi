@@ -71,9 +71,9 @@ class Plan:
     def try_step(self, groups: list[Group], grads: Any, optimizer: Any, /) -> int: ...
     # Checks all that a step would check, and reads the options. Returns SKIPPED or STALE.
     def check_step(self, groups: list[Group], grads: Any, optimizer: Any, /, *options: float | None) -> int: ...
-    # Updates a stretch of the dense elements, of all gradients end to end; the last call of a step counts it. The first
+    # Updates a range of the dense elements, of all gradients end to end; the last call of a step counts it. The first
     # one reads the options for all. Returns DONE or STALE.
-    def step_stretch(
+    def step_range(
         self,
         groups: list[Group],
         grads: Any,

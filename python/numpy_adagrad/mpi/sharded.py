@@ -209,7 +209,7 @@ class Sharded(Divided):
                     view[...] = grad
             averaged = self._averaging.average(self._grads, missing)
             if self._averaging.overlaps and max_norm is None and on_nonfinite == "propagate":
-                updated: Iterable[int] = local._step_by_stretches(means, averaged, grad_scale)
+                updated: Iterable[int] = local._step_by_ranges(means, averaged, grad_scale)
             else:
                 updated = [number for number, _ in averaged]
                 local._step_part(means, partial(total_norm, self._comm), **options)

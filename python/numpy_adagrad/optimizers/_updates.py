@@ -136,13 +136,13 @@ class Updates(Checkpoints):
                 options = (*options, total_norm(self._bound.plan.grad_norm or 0.0))
             self._update(grads, on_nonfinite, options)
 
-    def _step_by_stretches(
-        self, grads: Sequence[Any], stretches: Iterable[tuple[int, int]], grad_scale: Any
+    def _step_by_ranges(
+        self, grads: Sequence[Any], ranges: Iterable[tuple[int, int]], grad_scale: Any
     ) -> Iterator[int]:
-        """Take the step that `_check_step` has checked, stretch by stretch, while the dense gradients arrive.
+        """Take the step that `_check_step` has checked, range by range, while the dense gradients arrive.
 
-        `stretches` yields (index, number of real elements) once the gradients of a stretch are there; stretches lie end
-        to end. Each index is yielded once the parameters of its stretch are updated. An error in between leaves the
+        `ranges` yields (index, number of real elements) once the gradients of a range are there; ranges lie end
+        to end. Each index is yielded once the parameters of its range are updated. An error in between leaves the
         step half done.
         """
         scale = 1.0 if grad_scale is None else positive_scale(grad_scale)
@@ -153,11 +153,11 @@ class Updates(Checkpoints):
             nonlocal is_first
             with self._lock:
                 check_files(bound.files)
-                if bound.plan.step_stretch(bound.groups, grads, self, scale, begin, end, is_first, is_last) == STALE:
+                if bound.plan.step_range(bound.groups, grads, self, scale, begin, end, is_first, is_last) == STALE:
                     raise RuntimeError(CHANGED_PARAMS)
             is_first = False
 
-        for index, count in stretches:
+        for index, count in ranges:
             update(begin + count, is_last=False)
             begin += count
             yield index

@@ -1,4 +1,4 @@
-"""A step whose gradients become known by stretches, as between machines, is one step."""
+"""A step whose gradients become known by ranges, as between machines, is one step."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -22,8 +22,8 @@ def arrays(dialect: Dialect, seed: int) -> list[Any]:
     return [*found[:2], found[2][::2], found[3]]
 
 
-def stretches(grads: list[Any], whole: list[Any]) -> Iterator[tuple[int, int]]:
-    """Write the gradients of a stretch when it is asked for; the rest is NaN."""
+def ranges(grads: list[Any], whole: list[Any]) -> Iterator[tuple[int, int]]:
+    """Write the gradients of a range when it is asked for; the rest is NaN."""
     pairs = zip(grads, whole, strict=True)
     parts = [(grad.view(grad.real.dtype), other.view(other.real.dtype)) for grad, other in pairs]
     places = [(part, other, at) for part, other in parts for at in range(part.size)]
@@ -52,7 +52,7 @@ def test_the_bits_do_not_depend_on_how_it_is_divided(dialect: Dialect, threads: 
             calls.clear()
             with divided._calling_schedules_once():
                 divided._check_step(found, None, None, "propagate")
-                numbers = divided._step_by_stretches(found, stretches(grads[: 4 - step], whole[: 4 - step]), 3.0)
+                numbers = divided._step_by_ranges(found, ranges(grads[: 4 - step], whole[: 4 - step]), 3.0)
                 assert [*numbers] == [*range(len(CUTS) + 1)]
             assert calls == [step]
             other.step([*whole[:3], None] if step == 1 else whole, grad_scale=3.0)
@@ -62,10 +62,10 @@ def test_the_bits_do_not_depend_on_how_it_is_divided(dialect: Dialect, threads: 
 
 @pytest.mark.parametrize("sizes", [[32, 38], [0, 32, 38]])
 def test_what_changes_meanwhile_counts_from_the_next_step(dialect: Dialect, sizes: list[int]) -> None:
-    """Also from the first stretch on where it is empty."""
+    """Also from the first range on where it is empty."""
     divided, other = (dialect.optimizer([normal(70)]) for _ in range(2))
     grads: list[Array] = [normal(70, seed=2)]
-    for number in divided._step_by_stretches(grads, enumerate(sizes), None):
+    for number in divided._step_by_ranges(grads, enumerate(sizes), None):
         divided.param_groups[0][dialect.group_rate] = 0.25 + number
     other.step(grads)
     other.param_groups[0][dialect.group_rate] = 0.25 + len(sizes) - 1
@@ -77,7 +77,7 @@ def test_what_changes_meanwhile_counts_from_the_next_step(dialect: Dialect, size
 
 def test_other_parameters_meanwhile_are_an_error(dialect: Dialect) -> None:
     optimizer = dialect.optimizer([normal(70)])
-    parts = optimizer._step_by_stretches([normal(70)], [(0, 32), (1, 38)], None)
+    parts = optimizer._step_by_ranges([normal(70)], [(0, 32), (1, 38)], None)
     next(parts)
     optimizer.param_groups[0]["params"][0] = normal(70)
     message = "params: expected the same arrays throughout a step, got others from another thread"
