@@ -184,6 +184,7 @@ MUTATED = {
     "cpp/rules/rule.hpp": ["tests/rules", "tests/optimizer", "tests/arrays"],
     "cpp/engine/row_groups.cpp": ["tests/rules", "tests/arrays"],
     "cpp/engine/merge_rows.cpp": ["tests/arrays/test_sparse_gradients.py", "tests/arrays/test_sparse_indices.py"],
+    "cpp/engine/frequent_rows.cpp": ["tests/arrays/test_sparse_gradients.py"],
     "cpp/engine/separate_rows.cpp": ["tests/arrays/test_sparse_gradients.py", "tests/arrays/test_sparse_indices.py"],
     "cpp/python/sparse_gradients.cpp": ["tests/arrays", "tests/optimizer", "tests/rules"],
     "cpp/python/dense_gradients.cpp": ["tests/arrays", "tests/optimizer", "tests/rules"],
@@ -194,6 +195,9 @@ MUTATED = {
     "cpp/python/group_options.cpp": ["tests/arrays/test_core_calls.py", "tests/optimizer", "tests/schedules"],
     "cpp/python/plan_groups.cpp": ["tests/arrays", "tests/optimizer", "tests/state", "tests/runtime", "tests/rules"],
     "cpp/python/commit.cpp": ["tests/arrays", "tests/state"],
+    "cpp/python/tensor_memory.cpp": ["tests/dropin"],
+    "cpp/python/tensor_gradients.cpp": ["tests/dropin"],
+    "cpp/python/tensor_plan.cpp": ["tests/dropin"],
 }
 
 
