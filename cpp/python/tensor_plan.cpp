@@ -89,6 +89,7 @@ void TensorPlan::clear() {
     const auto states = std::move(known_states_);
     const auto grads = std::move(grads_);
     slots_.clear();
+    maybe_lazy_.clear();
     known_states_.clear();
     grads_.clear();
     executor_.active.clear();
