@@ -13,7 +13,8 @@ SIZES: list[tuple[int, ...]] = [(), (0,), (1,), (2, 3), (15,), (16,), (17,), (33
 
 def draw(shapes: Sequence[tuple[int, ...]], dtype: torch.dtype, seed: int) -> list[torch.Tensor]:
     generator = torch.Generator().manual_seed(seed)
-    return [torch.randn(shape, dtype=torch.float64, generator=generator).to(dtype) for shape in shapes]
+    drawn = torch.complex128 if dtype.is_complex else torch.float64
+    return [torch.randn(shape, dtype=drawn, generator=generator).to(dtype) for shape in shapes]
 
 
 def parameters(shapes: Sequence[tuple[int, ...]] = SIZES, dtype: torch.dtype = torch.float32) -> list[torch.Tensor]:
