@@ -14,7 +14,7 @@ from helpers.bits import assert_same_bits
 from helpers.dialects import Dialect
 from helpers.errors import raises, raises_unchanged
 from helpers.values import normal
-from mindspore import Tensor
+from mindspore import Parameter, Tensor
 from numpy_adagrad import TorchAdagrad
 from numpy_adagrad.inputs.tensors import as_gradient
 from numpy_adagrad.inputs.types import Array
@@ -169,3 +169,17 @@ def test_a_gradient_that_steps_its_optimizer(dialect: Dialect) -> None:
     inner = f"{dialect.optimizer.__name__}: called from inside its own step or allocate"
     message = dialect.label("grads", 0) + ": expected an array that NumPy can read, got Convertible: " + inner
     raises_unchanged(optimizer, TypeError, message, lambda: optimizer.step([grad]))
+
+
+@pytest.mark.parametrize("kind", [Tensor, Parameter])
+def test_parameters_of_mindspore(dialect: Dialect, kind: Any) -> None:
+    cure = "numpy_adagrad.from_mindspore continues an optimizer of MindSpore"
+    message = f"params[0]: expected a NumPy array, got {kind.__name__}; {cure}"
+    raises(TypeError, message, lambda: dialect.optimizer([kind(np.zeros(3, np.float32))]))
+
+
+def test_what_value_and_grad_returns(dialect: Dialect) -> None:
+    optimizer = dialect.optimizer([normal(3), normal(2)])
+    cure = "give the gradients alone, or closure=lambda: (loss, grads)"
+    message = f"grads: expected arrays in the form of the parameters, got a pair of a number and gradients; {cure}"
+    raises_unchanged(optimizer, TypeError, message, lambda: optimizer.step((jnp.float32(1), [normal(3), normal(2)])))

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import mindspore
 import ml_dtypes
 import numpy as np
 import numpy.typing as npt
@@ -25,7 +24,6 @@ MASKED = "expected an array without a mask, got MaskedArray; fill it with .fille
 OWN_ELEMENTS = "expected its own memory for each element, got strides "
 READ_ONLY = "expected a writeable array, got a read-only one; copy it with .copy()"
 DROPIN = "numpy_adagrad.torch.Adagrad takes tensors of torch, with torch's rule"
-CONTINUED = "numpy_adagrad.from_mindspore continues an optimizer of MindSpore"
 MISALIGNED = "expected an array aligned to its elements, got a misaligned one"
 
 # How to make the parameter, the exception, the message.
@@ -35,16 +33,6 @@ PARAMETERS = {
     "scalar": (lambda: np.float32(1), TypeError, "expected a NumPy array, got numpy.float32"),
     "none": (lambda: None, TypeError, "expected a NumPy array, got NoneType"),
     "tensor": (lambda: torch.zeros(3), TypeError, f"expected a NumPy array, got Tensor; {DROPIN}"),
-    "tensor of MindSpore": (
-        lambda: mindspore.Tensor(np.zeros(3, np.float32)),
-        TypeError,
-        f"expected a NumPy array, got Tensor; {CONTINUED}",
-    ),
-    "parameter of MindSpore": (
-        lambda: mindspore.Parameter(np.zeros(3, np.float32)),
-        TypeError,
-        f"expected a NumPy array, got Parameter; {CONTINUED}",
-    ),
     "masked": (lambda: np.ma.zeros(3), TypeError, MASKED),
     "object": (lambda: zeros(dtype=object), TypeError, NO_FLOATS + "object"),
     "int": (lambda: zeros(dtype=np.int64), TypeError, NO_FLOATS + "int64"),

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from helpers.bits import assert_same_bits
@@ -38,7 +37,6 @@ CALLS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "a loss and gradients": ({"grads": (0.5, [ones(), ones()])}, TypeError, FORM + PAIR),
     "a loss and names": ({"grads": (np.float32(1), {"w": ones(), "b": ones()})}, TypeError, FORM + PAIR),
     "a loss in a list": ({"grads": [np.array(0.5), [ones(), ones()]]}, TypeError, FORM + PAIR),
-    "a loss of JAX": ({"grads": (jnp.float32(1), [ones(), ones()])}, TypeError, FORM + PAIR),
     "no_closure": ({"closure": "x"}, TypeError, "closure: expected a callable, got str"),
     "from_a_closure": ({"closure": lambda: (0.5, [ones()])}, ValueError, COUNT + "1"),
 }
