@@ -174,7 +174,7 @@ def test_a_gradient_that_steps_its_optimizer(dialect: Dialect) -> None:
 @pytest.mark.parametrize("kind", [Tensor, Parameter])
 def test_parameters_of_mindspore(dialect: Dialect, kind: Any) -> None:
     cure = "numpy_adagrad.from_mindspore continues an optimizer of MindSpore"
-    message = f"params[0]: expected a NumPy array, got {kind.__name__}; {cure}"
+    message = f"{dialect.label('params', 0)}: expected a NumPy array, got {kind.__name__}; {cure}"
     raises(TypeError, message, lambda: dialect.optimizer([kind(np.zeros(3, np.float32))]))
 
 
