@@ -126,7 +126,7 @@ def test_tensors_elsewhere() -> None:
 def test_tensors_without_memory_of_their_own() -> None:
     param = torch.nn.Parameter(TwoTensor(torch.ones(4), torch.ones(4)))
     param.grad = TwoTensor(torch.ones(4), torch.ones(4))
-    text = "params[0]: expected a tensor with memory of its own, got TwoTensor"
+    text = "params[0]: expected a tensor with its own memory, got TwoTensor"
     raises(TypeError, text, Adagrad([param]).step)
 
 

@@ -33,7 +33,7 @@ def wrong_optimizers() -> dict[str, tuple[Any, type[Exception], str]]:
             TypeError,
             "params[1]: expected an array that NumPy can read, got Tensor: Got unsupported ScalarType Float8_e4m3fn",
         ),
-        "no memory of its own": (
+        "no own memory": (
             torch.optim.Adagrad([TwoTensor(torch.ones(2), torch.ones(2))]),
             TypeError,
             "params[0]: expected an array that NumPy can read, got TwoTensor: .numpy() is not supported for tensor",

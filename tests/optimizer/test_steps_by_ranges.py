@@ -23,7 +23,7 @@ def arrays(dialect: Dialect, seed: int) -> list[Any]:
 
 
 def ranges(grads: list[Any], whole: list[Any]) -> Iterator[tuple[int, int]]:
-    """Write the gradients of a range when it is asked for; the rest is NaN."""
+    """Write the gradients of each range just before it is yielded; the rest is NaN."""
     pairs = zip(grads, whole, strict=True)
     parts = [(grad.view(grad.real.dtype), other.view(other.real.dtype)) for grad, other in pairs]
     places = [(part, other, at) for part, other in parts for at in range(part.size)]

@@ -210,7 +210,7 @@ def own_rate(step: int) -> float:
 
 
 def plateau() -> schedules.ReduceOnPlateau:
-    """Each rank has told it of its own loss."""
+    """Each rank reports its own loss to it."""
     rate = schedules.ReduceOnPlateau(0.5, factor=0.5, patience=0)
     for loss in (1.0, 2.0 if is_wrong else 0.5):
         rate.step(loss)

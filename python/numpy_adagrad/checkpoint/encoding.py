@@ -152,7 +152,7 @@ def _check_keys(content: Any, label: str) -> None:
                     raise TypeError(f"{label}: expected keys of type str, got {key!r}")
             waiting.extend(value.values())
         elif isinstance(value, (list, tuple)):
-            waiting.extend(value)  # not +=, for which a class may have a method of its own
+            waiting.extend(value)  # not +=, which a class may define
 
 
 def _plain(value: Any, label: str) -> Any:

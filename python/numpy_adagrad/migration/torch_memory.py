@@ -23,7 +23,7 @@ def array_over(tensor: Any, label: str, *, keep: bool = False) -> Array:
     if not isinstance(tensor, torch.Tensor):
         raise TypeError(f"{label}: expected a tensor, got {type(tensor).__name__}")
     if type(tensor).__torch_dispatch__ is not torch.Tensor.__torch_dispatch__:
-        raise TypeError(f"{label}: expected a tensor with memory of its own, got {type(tensor).__name__}")
+        raise TypeError(f"{label}: expected a tensor with its own memory, got {type(tensor).__name__}")
     array = READER.array_over(tensor, keep)
     if array is None:
         own = tensor.detach().as_subclass(torch.Tensor)

@@ -150,7 +150,7 @@ class OptimizerState(Locked, ABC):
     def _new_slot(self, i: int, param: Array) -> Slot:
         slot = Slot(param, self._new_state(param, self._allocate))
         if self._allocate is not None and type(self._allocate) is not Existing:
-            # A plan of its own checks the accumulator under another name.
+            # Another plan checks it first, with a name that says where it comes from.
             roles = (f"params[{i}]", f"allocate(params[{i}])", "grads", self._counter)
             accumulator, index = slot.state[self._accumulator], np.zeros(1, np.int32)
             plan = _core.Plan(self._rule, roles, indexed=False)
