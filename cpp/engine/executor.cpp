@@ -59,8 +59,9 @@ void Executor::prepare(const std::vector<Hyperparameters> &hyperparameters,
         const double steps = counters.steps(index);
         // Tensors of one group have usually taken the same number of steps, and then share their arguments.
         if (&group != last_group || steps != last_steps || tensor.has_sparse_grad) {
-            const bool single_element = tensor.has_sparse_grad && tensor.sparse->is_single_element();
-            args_.push_back({options.grad_scale, 1, 0, rule->scalars(group.options, {steps, single_element})});
+            const bool is_sparse = tensor.has_sparse_grad;
+            const Context now = {steps, is_sparse, is_sparse && tensor.sparse->is_single_element()};
+            args_.push_back({options.grad_scale, 1, 0, rule->scalars(group.options, now)});
         }
         last_group = tensor.has_sparse_grad ? nullptr : &group;
         last_steps = steps;

@@ -79,11 +79,11 @@ template <class Rule, class Kernel, GradKind KIND, class P, class S, class G> co
                   update<Rule, Kernel, P, S, G, CLIPPED>, update<Rule, Kernel, P, S, G, CLIPPED | OWN>,
                   update<Rule, Kernel, P, S, G, DIVIDED>, update<Rule, Kernel, P, S, G, DIVIDED | OWN>},
                  nullptr,
-                 square_sum<Rule, Kernel, G, PLAIN>,
-                 square_sum<Rule, Kernel, G, DIVIDED>,
+                 square_sum<G>,
+                 divided_square_sum<Rule, typename Rule::template Kernel<P>, G>,
                  nullptr,
                  nullptr};
-    if constexpr (KIND == SPARSE) k.add_rows = add_rows<Rule, Kernel, G>;
+    if constexpr (KIND == SPARSE) k.add_rows = add_rows<Rule, typename Rule::template Kernel<G>, G>;
     if constexpr (HasRowTerm<Kernel, C>) k.row_sum = row_sum<Rule, Kernel, P, G>;
     if constexpr (HasRowAccumulator<Kernel, C>) k.accumulate = accumulate<Rule, Kernel, S>;
     return k;

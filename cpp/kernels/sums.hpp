@@ -116,14 +116,22 @@ template <class Value> double lane_sum(std::ptrdiff_t count, Value value) {
     return sum;
 }
 
-template <class Rule, class Kernel, class G, int VARIANT>
-double square_sum(const void *, const void *grad, std::ptrdiff_t count, const KernelArgs &args) {
-    const Kernel kernel = kernel_for<Rule, Kernel>(args);
+template <class G, class Scale> double sum_squares(const void *grad, std::ptrdiff_t count, Scale scale) {
     const G *const grads = static_cast<const G *>(grad);
     return lane_sum(count, [=](std::ptrdiff_t i) {
-        const double u = scaled<VARIANT>(kernel, widen(grads[i]));
+        const double u = scale(widen(grads[i]));
         return u * u;
     });
+}
+
+template <class G> double square_sum(const void *, const void *grad, std::ptrdiff_t count, const KernelArgs &) {
+    return sum_squares<G>(grad, count, [](auto g) { return g; });
+}
+
+template <class Rule, class Kernel, class G>
+double divided_square_sum(const void *, const void *grad, std::ptrdiff_t count, const KernelArgs &args) {
+    const Kernel kernel = kernel_for<Rule, Kernel>(args);
+    return sum_squares<G>(grad, count, [=](auto g) { return scaled<DIVIDED>(kernel, g); });
 }
 
 template <class Rule, class Kernel, class P, class G>

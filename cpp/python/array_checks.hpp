@@ -84,6 +84,7 @@ class Snapshot {
         return true;
     }
     void set_address(PyArrayObject *array) { data_ = PyArray_DATA(array); }
+    void forget_address() { data_ = nullptr; }
 
   private:
     const void *data_ = nullptr;

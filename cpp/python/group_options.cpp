@@ -85,6 +85,7 @@ void GroupOptions::add_groups(const std::vector<Py_ssize_t> &sizes, const py::ob
     const std::vector<std::int32_t> indices = indices_of(group_index);
     if (static_cast<Py_ssize_t>(indices.size()) != std::accumulate(sizes.begin(), sizes.end(), Py_ssize_t{0}))
         throw py::value_error("group_index: expected an index for each parameter");
+    constant_ = false;
     given_index_.insert(given_index_.end(), indices.begin(), indices.end());
     for (const Py_ssize_t size : sizes) group_of_.insert(group_of_.end(), static_cast<std::size_t>(size), groups_++);
 }

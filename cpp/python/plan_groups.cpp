@@ -83,6 +83,8 @@ void Plan::add_groups(const py::list &groups, const py::list &states, const py::
         group_options_.add_groups(sizes, group_index);
         group_sizes_.insert(group_sizes_.end(), sizes.begin(), sizes.end());
         memory_.add_outputs(outputs);
+        // A gradient of an earlier step may lie in them.
+        for (Entry &entry : entries_) entry.grad_seen.forget_address();
         commit.write();
     } catch (...) {
         memory_.resize(outputs_before);

@@ -39,7 +39,7 @@ bool TensorPlan::is_like_last(const Slot &slot, const Grad &grad) {
     if (grad.memory.data == slot.grad_seen.data) return true;
     if (!is_aligned(grad.memory)) return false;
     const auto *const data = static_cast<const char *>(grad.memory.data);
-    return memory_.is_clear({data + slot.grad_low, data + slot.grad_high});
+    return memory_.is_clear({data, data + slot.grad_bytes});
 }
 
 bool TensorPlan::convert_grads(const py::list &groups, const py::object &optimizer) {
@@ -74,9 +74,7 @@ void TensorPlan::bind_converted(std::size_t index, const Grad &grad) {
     bind_dense(index, grad.converted);
     PyArrayObject *const array = array_of(grad.converted);
     if (!grad.readable || PyArray_DATA(array) != grad.memory.data) return;  // a copy
-    const arrays::Extent bounds = arrays::bounds_of(array);
-    slot.grad_low = bounds.low - static_cast<const char *>(grad.memory.data);
-    slot.grad_high = bounds.high - static_cast<const char *>(grad.memory.data);
+    slot.grad_bytes = arrays::bounds_of(array).high - static_cast<const char *>(grad.memory.data);
     slot.grad_seen = seen(grad.memory);
 }
 

@@ -1,11 +1,8 @@
 #include "python/tensor_plan.hpp"
 
-#include "python/items.hpp"
+#include <pybind11/critical_section.h>
 
-#if PY_VERSION_HEX < 0x030d0000
-#define Py_BEGIN_CRITICAL_SECTION(object) {
-#define Py_END_CRITICAL_SECTION() }
-#endif
+#include "python/items.hpp"
 
 namespace adagrad {
 
@@ -21,10 +18,9 @@ constexpr std::size_t MAX_LAYOUTS = 256;
 template <class Visit> void each_item(const py::dict &dict, Visit visit) {
     Py_ssize_t position = 0;
     PyObject *key = nullptr, *value = nullptr;
-    Py_BEGIN_CRITICAL_SECTION(dict.ptr());
+    const py::scoped_critical_section section(dict);
     while (PyDict_Next(dict.ptr(), &position, &key, &value) && visit(key, value)) {
     }
-    Py_END_CRITICAL_SECTION();
 }
 
 }  // namespace

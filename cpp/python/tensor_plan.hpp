@@ -30,8 +30,8 @@ class TensorPlan : public Plan {
     struct Slot {
         py::object param, state, sum, counter;  // null but for the parameter if there is no state
         TensorMemory param_seen, sum_seen, counter_seen;
-        TensorMemory grad_seen;                      // the last gradient that passed the checks
-        std::ptrdiff_t grad_low = 0, grad_high = 0;  // its bounds, relative to its address
+        TensorMemory grad_seen;         // the last gradient that passed the checks
+        std::ptrdiff_t grad_bytes = 0;  // from its address to the end of its memory; strides are not negative
         std::size_t group = 0;
     };
     struct Grad {

@@ -6,8 +6,9 @@ namespace adagrad {
 enum class Counter { NONE, PER_PARAMETER_FLOAT32, SHARED_INT32, SHARED_INT64 };
 
 struct Context {
-    double steps;         // taken before this one
-    bool single_element;  // the gradient is sparse, and a single element rather than a row
+    double steps;            // taken before this one
+    bool is_sparse;          // the gradient
+    bool is_single_element;  // it is sparse, and a single element rather than a row
 };
 
 }  // namespace adagrad

@@ -8,7 +8,9 @@
 //   Scalars    the plain numbers that a kernel needs; `scalars` derives them from Options and the number of steps
 //   Kernel<P>  the arithmetic for parameters of type P. C = Compute<P> is the type of the computation. Each written
 //              operation is rounded once in C; a fused multiply-add is written `fma`.
-//                divided, clipped, added   scaling, clipping and summing gradients; rules differ in their rounding only
+//                divided, clipped, added   scaling, clipping and summing gradients; rules differ in their rounding
+//                only.
+//                                          The Kernel of the gradient's type adds
 //                update                    updates the accumulator s and the parameter p. If it takes a square root, it
 //                                          takes one only, with the function `sqrt` that it is given. The new p may
 //                                          depend on s only through this root, and the new s must not depend on the
@@ -21,7 +23,7 @@
 //                                 it in KernelArgs::row_mean
 //   Kernel::accumulate            updates the one accumulator of a row, before the elements of the row are updated;
 //                                 such a rule takes sparse gradients only
-//   SparseKernel<P>               other arithmetic for sparse gradients
+//   SparseKernel<P>               other arithmetic for sparse gradients; Kernel sums them and their squares
 //
 // The headers of rules are compiled once per instruction set, and once for the host: see kernels/README.md.
 #pragma once

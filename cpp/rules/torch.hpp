@@ -29,8 +29,9 @@ struct Torch : RuleDefaults {
         bool decays, maximize, single_element;
     };
     static Scalars scalars(const Options &o, const Context &now) {
-        const double rate = o.lr / __builtin_fma(now.steps, o.lr_decay, 1.0);
-        return {rate, o.eps, o.weight_decay, o.weight_decay != 0, o.maximize, now.single_element};
+        // The fused step rounds this once, the sparse path twice.
+        const double decay = now.is_sparse ? now.steps * o.lr_decay + 1 : __builtin_fma(now.steps, o.lr_decay, 1.0);
+        return {o.lr / decay, o.eps, o.weight_decay, o.weight_decay != 0, o.maximize, now.is_single_element};
     }
 
     static bool preprocesses(const Options &o) { return o.weight_decay != 0 || o.maximize; }

@@ -38,6 +38,19 @@ def test_the_yardstick_of_the_benchmark_adds_the_gradient() -> None:
     assert_same_bits(s, grad, "accumulator")
 
 
+def test_groups_added_after_a_step_of_a_plan_without_options() -> None:
+    """The core read beyond the hyperparameters of the first groups."""
+    groups = [{"params": [zeros(4)]}]
+    plan = plan_of(groups[0], [zeros(4)], np.zeros(1, np.int32))
+    assert plan.try_step(groups, [np.ones(4, np.float32)], None) == _core.DONE
+    groups.append({"params": [zeros(4) for _ in range(3000)]})
+    plan.add_groups(groups[1:], [zeros(4) for _ in range(3000)], [], [], np.zeros(3000, np.int32))
+    assert plan.try_step(groups, [np.ones(4, np.float32) for _ in range(3001)], None) == _core.DONE
+    for group in groups:
+        for param in group["params"]:
+            assert param[0] == -1 - (group is groups[0])
+
+
 W = normal(6, 4)
 INDEX = np.zeros(1, np.int32)
 WRONG_INDEX = "group_index: expected a contiguous int32 array"

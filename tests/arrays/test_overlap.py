@@ -75,6 +75,18 @@ def test_after_an_error_each_array_is_still_known(dialect: Dialect) -> None:
         raises_unchanged(optimizer, ValueError, message, partial(optimizer.add_param_group, group))
 
 
+@pytest.mark.parametrize("start", [0, 2])
+def test_a_gradient_that_becomes_a_parameter(dialect: Dialect, start: int) -> None:
+    """Its address was known from the step before, and was not checked against the new parameter."""
+    buffer = zeros(9)
+    optimizer = dialect.optimizer([{"params": {"w": zeros()}}])
+    optimizer.step([buffer[:3]])
+    optimizer.add_param_group({"params": {"b": buffer[start : start + 3]}})
+    message = f"grads[0] ('w'): {OWN}an overlap with params[1] ('b')"
+    raises_unchanged(optimizer, ValueError, message, partial(optimizer.step, [buffer[:3], zeros()]))
+    optimizer.step([buffer[6:], zeros()])
+
+
 def test_an_empty_gradient_has_no_memory(dialect: Dialect) -> None:
     w = zeros(9)
     optimizer = dialect.optimizer([w, zeros(0)])

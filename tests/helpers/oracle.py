@@ -116,7 +116,7 @@ def clipped(gradients: Gradients, max_norm: float, norm: Any, kept: Sequence[DTy
 
 
 def torch_rate(lr: float, lr_decay: float, step: float | Array) -> np.float64:
-    """torch's effective rate at a step counted from 1."""
+    """torch's effective rate at a step counted from 1, for dense gradients."""
     before = np.float64(step) - 1
     return np.float64(lr) / float(fma(before, np.float64(lr_decay), np.float64(1)))
 

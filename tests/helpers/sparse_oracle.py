@@ -15,7 +15,6 @@ from helpers.oracle import (
     rounded,
     rounded_if_in_range,
     store,
-    torch_rate,
 )
 from numpy_adagrad.inputs.types import Array
 
@@ -88,7 +87,7 @@ def torch_rows(
         g = fma(p, scalar(weight_decay), g)
     s = s + g * g
     quotient = g / (np.sqrt(s) + scalar(eps))
-    rate = -scalar(torch_rate(lr, lr_decay, step))
+    rate = -scalar(np.float64(lr) / ((np.float64(step) - 1) * lr_decay + 1))
     p = p + rate * quotient if single_element else fma(rate, quotient, p)
     put(accum, rows, s)
     put(param, rows, p)

@@ -81,6 +81,23 @@ def test_torch(dtype: npt.DTypeLike, indices_of: Callable[[np.random.Generator, 
 
 
 @pytest.mark.usefixtures("rounded_roots")
+def test_the_rate_is_rounded_twice() -> None:
+    """Unlike that of dense gradients. A gradient of 1, without eps, changes a parameter of 0 by the rate itself."""
+    rng = np.random.default_rng(6)
+    grad = RowSparse(np.zeros(1, np.int64), np.ones((1, 1)))
+    for step, lr, lr_decay in zip(rng.integers(1, 2**24, 300), *(10 ** rng.uniform(-6, 1, (2, 300))), strict=True):
+        param, tensor = np.zeros((1, 1)), torch.zeros(1, 1, dtype=torch.float64)
+        ours = TorchAdagrad([param], lr, lr_decay, eps=0)
+        theirs = torch.optim.Adagrad([tensor], lr, lr_decay, eps=0)
+        ours.state[0]["step"][...] = step - 1
+        theirs.state[tensor]["step"].fill_(step - 1)
+        ours.step([grad])
+        tensor.grad = coo(grad.indices, grad.values, (1, 1))
+        theirs.step()
+        assert_same_bits(param, to_numpy(tensor), f"{lr=} {lr_decay=} {step=}")
+
+
+@pytest.mark.usefixtures("rounded_roots")
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("stored", [0, 1, 2, 30])
 def test_torch_on_elements(dtype: npt.DTypeLike, stored: int) -> None:
