@@ -54,7 +54,7 @@ bool TensorPlan::convert_grads(const py::list &groups, const py::object &optimiz
         }
         any = true;
         const py::object group = list_item(groups, static_cast<Py_ssize_t>(slot.group));
-        grads_[j].converted = optimizer.attr("_read_grad")(index, group, grads_[j].tensor);
+        grads_[j].converted = optimizer.attr("_read_grad")(index, group, slot.param, grads_[j].tensor);
     }
     return any;
 }

@@ -42,8 +42,8 @@ class Adagrad(torch.optim.Adagrad):
     from the stored values and rounded when they are stored, and complex parameters are updated as pairs of reals:
     `numpy_adagrad.TorchAdagrad` has the formula.
 
-    Sparse COO gradients, as of ``torch.nn.Embedding(sparse=True)``: the bits are those of torch's sparse path with a
-    correctly rounded root. torch's own root is MKL's, whose last bit depends on the machine.
+    Sparse COO gradients, as of ``torch.nn.Embedding(sparse=True)``: in float32 and float64, the bits are those of torch's
+    sparse path with a correctly rounded root. torch's own root is MKL's, whose last bit depends on the machine.
 
     Parameters
     ----------
@@ -178,9 +178,9 @@ class Adagrad(torch.optim.Adagrad):
         if grad_scale is not None and updated:  # torch's fused step leaves the unscaled gradients, too
             with torch.no_grad():
                 for param in updated:
-                    grad = param.grad.resolve_conj().resolve_neg()  # cannot be divided otherwise, nor a broadcast one
-                    if grad.layout == torch.strided and 0 in grad.stride():
-                        grad = grad.contiguous()
+                    grad = param.grad.resolve_conj().resolve_neg()  # cannot be divided otherwise, nor these two
+                    if grad._is_zerotensor() or (grad.layout == torch.strided and 0 in grad.stride()):
+                        grad = grad.clone(memory_format=torch.contiguous_format)
                     if grad is not param.grad:
                         param.grad = grad
                 grads = [param.grad for param in updated]  # those of inference mode can be changed only in it
@@ -253,8 +253,8 @@ class Adagrad(torch.optim.Adagrad):
         return {"decays_sparse": False, **{key: value.item() for key, value in options.items()}}
 
     @torch.compiler.disable
-    def _read_grad(self, index: int, group: dict[str, Any], grad: Any) -> Array | tuple[Array, Array, bool]:
-        return read_grad(grad, f"grads[{index}]", group)
+    def _read_grad(self, index: int, group: dict[str, Any], param: Any, grad: Any) -> Array | tuple[Array, Array, bool]:
+        return read_grad(grad, f"grads[{index}]", group, param.shape)
 
 
 def _has_stepped(state: Any) -> bool:

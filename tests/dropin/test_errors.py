@@ -62,6 +62,20 @@ def decayed_sparse(params: Params, optimizer: Any) -> None:
     params[0].grad = torch.ones(3, 3).to_sparse(1)
 
 
+def set_grad_of_another_shape(param: torch.Tensor, grad: torch.Tensor) -> None:
+    """The parameter gets another shape after its gradient, as a table does whose rows are inserted too late."""
+    data, param.data = param.data, torch.empty(grad.shape)
+    param.grad, param.data = grad, data
+
+
+def sparse_rows_of_another_shape(params: Params, optimizer: Any) -> None:
+    set_grad_of_another_shape(params[0], torch.eye(2, 3).to_sparse(1))
+
+
+def sparse_elements_of_another_shape(params: Params, optimizer: Any) -> None:
+    set_grad_of_another_shape(params[0], torch.ones(9, 1).to_sparse())
+
+
 def sparse_scalar(params: Params, optimizer: Any) -> None:
     params[3].grad = torch.tensor(2.0).to_sparse()
 
@@ -86,6 +100,8 @@ ERRORS: list[tuple[Callable[[Params, Any], None], type[Exception], str]] = [
     (sum_shape, ValueError, "sum[1]: expected shape (4,), got (5,)"),
     (sum_dtype, TypeError, "sum[1]: expected the dtype float32 of its parameter, got float64"),
     (hybrid, ValueError, "grads[2]: expected 1 sparse dimension or all 3, got 2"),
+    (sparse_rows_of_another_shape, ValueError, "grads[0]: expected shape (3, 3), got (2, 3)"),
+    (sparse_elements_of_another_shape, ValueError, "grads[0]: expected shape (3, 3), got (9, 1)"),
     (sparse_scalar, ValueError, "grads[3]: expected an array, as the parameter has no rows"),
     (decayed_sparse, RuntimeError, "weight_decay option is not compatible with sparse gradients"),
     (

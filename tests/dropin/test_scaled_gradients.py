@@ -40,6 +40,21 @@ def test_a_broadcast_gradient_that_is_scaled() -> None:
     assert torch.equal(param.grad, torch.full((3,), 2.0))
 
 
+def test_a_gradient_without_memory_that_is_scaled() -> None:
+    """The step was taken, and then torch's error was raised."""
+    params = parameters([(3,), (2,)])
+    optimizer = Adagrad(params, lr=0.5)
+    before = [param.detach().clone() for param in params]
+    for param in params:
+        param.grad = torch._efficientzerotensor(param.shape)
+    optimizer.grad_scale = torch.tensor(2.0)
+    optimizer.step()
+    for param, start in zip(params, before, strict=True):
+        assert torch.equal(param, start)
+        assert torch.equal(param.grad, torch.zeros_like(start))
+        assert optimizer.state[param]["step"] == 1
+
+
 def test_a_conjugated_gradient_that_is_scaled() -> None:
     """The step was taken, and then torch's error was raised."""
     param = torch.nn.Parameter(torch.zeros(2, dtype=torch.complex64))

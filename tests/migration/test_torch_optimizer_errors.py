@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from helpers.errors import raises
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad, from_torch, to_torch, torch_grads
 from numpy_adagrad.torch import Adagrad
 from torch.testing._internal.two_tensor import TwoTensor
@@ -67,8 +68,12 @@ def test_errors_of_from_torch(case: str) -> None:
 def test_errors_of_torch_grads() -> None:
     params = [torch.ones(2, 2), torch.ones(2, 2)]
     params[1].grad = torch.ones(2, 2).to_sparse()
-    with pytest.raises(ValueError, match=r"^grads\[1\]: expected one sparse dimension, as of to_sparse\(1\), got 2$"):
-        torch_grads(torch.optim.Adagrad(params))
+    optimizer = torch.optim.Adagrad(params)
+    message = "grads[1]: expected one sparse dimension, as of to_sparse(1), got 2"
+    raises(ValueError, message, lambda: torch_grads(optimizer))
+    params[1].grad = torch.ones(2, 2).to_sparse(1)
+    params[1].data = torch.ones(5, 2)
+    raises(ValueError, "grads[1]: expected shape (5, 2), got (2, 2)", lambda: torch_grads(optimizer))
 
 
 @pytest.mark.parametrize(

@@ -26,8 +26,7 @@ def scipy_elements(matrix: Any, shape: tuple[int, ...], label: str) -> tuple[Arr
     if form not in ("csr", "csc", "coo"):
         raise TypeError(f"{label}: expected the format csr, csc or coo, got {form}; convert it with .tocsr()")
     values = matrix.data
-    if got != shape:
-        raise ValueError(f"{label}: expected shape {shape}, got {got}")
+    check_shape(label, shape, got)
     check_is_array(values, f"{label}.data")
     if values.ndim != 1:
         raise ValueError(f"{label}.data: expected one dimension, got shape {values.shape}")

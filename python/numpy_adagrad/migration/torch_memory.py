@@ -9,6 +9,7 @@ import torch
 from .. import _core
 from ..inputs.tensors import to_array
 from ..inputs.types import Array
+from ..inputs.validation import check_shape
 from .torch_tensors import check_not_freed, check_shareable
 
 READER = _core.TensorReader(torch.Tensor)
@@ -34,8 +35,13 @@ def array_over(tensor: Any, label: str, *, keep: bool = False) -> Array:
     return array
 
 
-def read_grad(grad: Any, label: str, group: dict[str, Any]) -> Array | tuple[Array, Array, bool]:
-    """Return a gradient as an array, or the indices and values of a sparse one and whether they are elements."""
+def read_grad(
+    grad: Any, label: str, group: dict[str, Any], shape: tuple[int, ...]
+) -> Array | tuple[Array, Array, bool]:
+    """Return a gradient as an array, or the indices and values of a sparse one and whether they are elements.
+
+    The caller checks the shape of an array; of a sparse gradient, it does not see it.
+    """
     grad = grad.detach()
     if grad._is_zerotensor():  # without memory, such as the derivative of a sign
         grad = torch.zeros_like(grad)
@@ -43,6 +49,7 @@ def read_grad(grad: Any, label: str, group: dict[str, Any]) -> Array | tuple[Arr
         return array_over(grad.resolve_conj().resolve_neg(), label, keep=True)
     if group["weight_decay"] != 0:
         raise RuntimeError("weight_decay option is not compatible with sparse gradients")
+    check_shape(label, tuple(shape), tuple(grad.shape))
     dims = grad.sparse_dim()
     if dims not in (1, grad.dim()):
         raise ValueError(f"{label}: expected 1 sparse dimension or all {grad.dim()}, got {dims}")

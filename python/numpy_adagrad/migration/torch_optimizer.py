@@ -9,7 +9,7 @@ from ..inputs.rounding import ieee
 from ..inputs.row_sparse import RowSparse
 from ..inputs.tensors import tensor_rows, to_array
 from ..inputs.types import Array
-from ..inputs.validation import check_kind, check_same, number
+from ..inputs.validation import check_kind, check_same, check_shape, number
 from ..optimizers._slots import Existing
 from ..optimizers.torch import TorchAdagrad
 from .torch_tensors import Pair, filled, filled_rates, is_tensor, own_state, shared, shared_memory
@@ -172,7 +172,8 @@ def torch_grads(optimizer: Any) -> list[Array | RowSparse | None]:
     Raises
     ------
     TypeError, ValueError
-        For a gradient that is no such array, or that is sparse in several dimensions.
+        For a gradient that is no such array, that is sparse in several dimensions, or that is sparse and has another
+        shape than its parameter.
 
     Examples
     --------
@@ -184,11 +185,17 @@ def torch_grads(optimizer: Any) -> list[Array | RowSparse | None]:
     [array([3., 3.], dtype=float32)]
     """
     check_kind("optimizer", optimizer, "torch.optim", "Optimizer")
-    grads = [tensor.grad for group in optimizer.param_groups for tensor in group["params"]]
-    return [
-        RowSparse(*tensor_rows(g, f"grads[{i}]")) if g is not None and g.is_sparse else to_array(g, f"grads[{i}]")
-        for i, g in enumerate(grads)
-    ]
+    tensors = (tensor for group in optimizer.param_groups for tensor in group["params"])
+    return [_grad_of(tensor, f"grads[{i}]") for i, tensor in enumerate(tensors)]
+
+
+def _grad_of(tensor: Any, label: str) -> Array | RowSparse | None:
+    grad = tensor.grad
+    if grad is None or not grad.is_sparse:
+        array: Array | None = to_array(grad, label)
+        return array
+    check_shape(label, tuple(tensor.shape), tuple(grad.shape))  # a step cannot: a RowSparse has no number of rows
+    return RowSparse(*tensor_rows(grad, label))
 
 
 def _group(group: dict[str, Any], arrays: list[Array]) -> dict[str, Any]:
