@@ -1,11 +1,12 @@
-"""Code that runs inside a step, where an option is a tensor of a subclass."""
+"""Code that runs inside a step, where an option or a gradient is a tensor of a subclass."""
 
 from collections.abc import Callable
 from threading import Event, Thread, current_thread
 from typing import Any
 
+import pytest
 import torch
-from helpers.dropin import contents, parameters, set_grads
+from helpers.dropin import assert_same, contents, pair, parameters, set_grads
 from helpers.errors import raises
 from numpy_adagrad.torch import Adagrad
 
@@ -77,6 +78,58 @@ def test_a_step_inside_a_step() -> None:
     optimizer.step()
     assert calls == [1.0]
     assert optimizer.state[param]["step"].item() == 3.0
+
+
+class Gradient(torch.Tensor):  # type: ignore[misc]
+    """A gradient that runs other code when a step reads it."""
+
+    action: Callable[[], object]
+
+    @classmethod
+    def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is torch.Tensor.detach:
+            args[0].action()
+        return super().__torch_function__(func, types, args, kwargs)
+
+
+MOVED: dict[str, Callable[[list[torch.Tensor], Any], Any]] = {
+    "parameter": lambda params, optimizer: params[0],
+    "its own parameter": lambda params, optimizer: params[1],
+    "accumulator": lambda params, optimizer: optimizer.state[params[2]]["sum"],
+    "counter": lambda params, optimizer: optimizer.state[params[0]]["step"],
+    "gradient before it": lambda params, optimizer: params[0].grad,
+    "gradient after it": lambda params, optimizer: params[2].grad,
+}
+
+
+@pytest.mark.parametrize("always", [False, True])
+@pytest.mark.parametrize("find", MOVED.values(), ids=MOVED)
+def test_a_gradient_that_moves_another_tensor(find: Callable[[list[torch.Tensor], Any], Any], always: bool) -> None:
+    """The step takes place where the tensors lie then; it raises an error if they move again."""
+    ours, optimizer, theirs, reference = pair([(4,), (3,), (5,)], lr=0.1)
+    for params, opt in ((ours, optimizer), (theirs, reference)):
+        set_grads(params, 0)
+        opt.step()
+        set_grads(params, 1)
+    memory = [find(ours, optimizer).detach()]  # keeps the old memory
+
+    def move() -> None:
+        if always or len(memory) == 1:
+            memory.append(2 * memory[-1])
+            find(ours, optimizer).data = memory[-1]
+
+    grad: Gradient = ours[1].grad.as_subclass(Gradient)
+    grad.action = move
+    ours[1].grad = grad
+    if always and find is not MOVED["gradient after it"]:  # that one is read later
+        raises(RuntimeError, "params: expected the same tensors throughout a step, got others", optimizer.step)
+        grad.action = lambda: None
+    optimizer.step()
+    moved = find(theirs, reference)
+    moved.data = moved.detach() * 2 ** (len(memory) - 1)
+    reference.step()
+    ours[1].grad = grad.as_subclass(torch.Tensor)
+    assert_same(optimizer, reference)
 
 
 class Watched(Adagrad):

@@ -149,9 +149,10 @@ def test_tensors_without_memory_of_their_own() -> None:
 @pytest.mark.parametrize("lazy", [lambda z: z.conj(), lambda z: z.conj().imag], ids=["conjugated", "negated"])
 @pytest.mark.parametrize("warm", [False, True])
 @pytest.mark.parametrize("role", ["params", "sum"])
-def test_tensors_that_become_lazy(lazy: Callable[[Any], Any], warm: bool, role: str) -> None:
+@pytest.mark.parametrize("size", [1, 2])
+def test_tensors_that_become_lazy(lazy: Callable[[Any], Any], warm: bool, role: str, size: int) -> None:
     """After a step, the memory was updated as if it held the values."""
-    complex_values = torch.full((1,), 2 + 3j)
+    complex_values = torch.full((size,), 2 + 3j)
     values = lazy(complex_values).resolve_conj().resolve_neg()
     plain = complex_values if values.is_complex() else complex_values.imag
     param = torch.nn.Parameter(plain.clone() if role == "sum" else plain)
@@ -204,9 +205,13 @@ def test_states_that_are_no_dicts() -> None:
     raises(TypeError, "state: expected a mutable mapping, got mappingproxy", optimizer.step)
 
 
-def test_groups_that_are_no_dicts() -> None:
+@pytest.mark.parametrize("warm", [False, True])
+def test_groups_that_are_no_dicts(warm: bool) -> None:
     (param,) = parameters([(4,)])
     optimizer = Adagrad([param])
+    set_grads([param], 0)
+    if warm:
+        optimizer.step()
     optimizer.param_groups[0] = UserDict(optimizer.param_groups[0])
     raises(TypeError, "param_groups[0]: expected a dict, got UserDict", optimizer.step)
 

@@ -1,11 +1,12 @@
 """torch gives tensors new memory at any time; the next step finds it."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeAlias
 
 import pytest
 import torch
-from helpers.dropin import assert_same, pair, set_grads
+from helpers.dropin import assert_same, pair, parameters, set_grads
 from numpy_adagrad.torch import Adagrad
 
 Params: TypeAlias = "list[torch.Tensor]"
@@ -119,6 +120,20 @@ def test_the_next_step_finds_it(change: Callable[[Params, Any], None]) -> None:
                 param.grad = torch.full_like(param, float(step + i))
             opt.step()
         assert_same(optimizer, reference)
+
+
+def test_parameters_of_any_group() -> None:
+    optimizers = []
+    for kind in (Adagrad, partial(torch.optim.Adagrad, fused=True)):
+        params = parameters([(3,), (4,), (2, 2), (5,)])
+        optimizer = kind([{"params": params[:1]}, {"params": params[1:3]}, {"params": params[3:]}])
+        optimizers.append(optimizer)
+        for step, moved in enumerate([None, *params, None]):
+            if moved is not None:
+                moved.data = moved.detach() * 2
+            set_grads(params, step)
+            optimizer.step()
+    assert_same(*optimizers)
 
 
 def test_gradients_at_old_addresses_with_new_layouts() -> None:
