@@ -42,8 +42,8 @@ class Adagrad(torch.optim.Adagrad):
     from the stored values and rounded when they are stored, and complex parameters are updated as pairs of reals:
     `numpy_adagrad.TorchAdagrad` has the formula.
 
-    Sparse COO gradients, as of ``torch.nn.Embedding(sparse=True)``: in float32 and float64, the bits are those of torch's
-    sparse path with a correctly rounded root. torch's own root is MKL's, whose last bit depends on the machine.
+    Sparse COO gradients, as of ``torch.nn.Embedding(sparse=True)``: in float32 and float64, the bits are those of
+    torch's sparse path with a correctly rounded root. torch's own root is MKL's, whose last bit depends on the machine.
 
     Parameters
     ----------

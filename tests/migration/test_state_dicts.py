@@ -143,6 +143,16 @@ def test_parameters_of_mindspore_are_left_out() -> None:
     assert len(translate_state("mindspore", "torch", saved)["state"]) == 3
 
 
+@pytest.mark.parametrize("parameters", [False, True])
+def test_a_parameter_that_is_named_like_an_accumulator(parameters: bool) -> None:
+    """It was taken for one more accumulator if it was saved, too."""
+    source = MindSporeAdagrad({"accum.w": np.full(3, 0.5), "b": np.ones(3)})
+    source.step({"accum.w": np.ones(3), "b": None})
+    made = translate_state("mindspore", "torch", source.state_dict(parameters=parameters))
+    assert made["param_groups"][0]["param_names"] == ["accum.w", "b"]
+    assert_same_bits(made["state"][0]["sum"], source.state["accum.w"]["accum"])
+
+
 def test_a_decayed_rate_of_torch_is_a_schedule_of_mindspore() -> None:
     source = stepped(TorchAdagrad(named(1), lr_decay=0.5))
     made = translate_state("torch", "mindspore", source.state_dict())

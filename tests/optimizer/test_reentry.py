@@ -12,7 +12,7 @@ import pytest
 from helpers.bits import assert_same_bits
 from helpers.contents import contents
 from helpers.dialects import Dialect
-from helpers.errors import raises_unchanged
+from helpers.errors import raises, raises_unchanged
 from helpers.values import ones
 from numpy_adagrad.inputs.types import Array
 from scipy.sparse import csr_array
@@ -100,6 +100,19 @@ def test_a_schedule_reads_the_state_of_which_it_is_a_part(dialect: Dialect, read
             fixed = dialect.make([ones()])
             fixed.load(path)
             assert fixed.param_groups[0][option] == 0.25
+
+
+def test_a_schedule_that_adds_groups_while_the_state_is_saved(dialect: Dialect, tmp_path: Path) -> None:
+    """The new groups were read, too, and their schedules called: without end."""
+
+    def schedule(step: int) -> float:
+        optimizer.add_param_group({"params": [ones()]})
+        return 0.25
+
+    optimizer = dialect.optimizer([{"params": [ones()], dialect.group_rate: schedule}])
+    message = "param_groups: expected the same groups while the state is read, got others"
+    raises(RuntimeError, message, lambda: optimizer.save(tmp_path / "a"))
+    assert not (tmp_path / "a").exists()
 
 
 class Calling(csr_array):  # type: ignore[misc]

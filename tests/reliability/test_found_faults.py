@@ -131,6 +131,18 @@ def test_a_schedule_that_adds_a_parameter_while_the_state_is_read() -> None:
     assert optimizer.state_dict()["param_groups"][0]["params"] == [0, 1]
 
 
+def test_groups_that_a_schedule_adds_while_the_state_is_read() -> None:
+    """The new groups were read, too, and their schedules called: without end."""
+
+    def schedule(step: int) -> float:
+        optimizer.add_param_group({"params": [np.ones(3)]})
+        return 0.25
+
+    optimizer = TorchAdagrad([np.ones(3)], lr=schedule)
+    message = "param_groups: expected the same groups while the state is read, got others"
+    raises(RuntimeError, message, optimizer.state_dict)
+
+
 class Added(list[Any]):
     """A list that says that it has one item more, and that turns a list to which it is added into a number."""
 

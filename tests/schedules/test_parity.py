@@ -58,7 +58,7 @@ def test_one_cycle_of_torch(arguments: dict[str, Any]) -> None:
     assert [rate(step) for step in STEPS] == expected
     with pytest.raises(ValueError, match="step: expected one below total_steps, 40, got 40"):
         rate(len(STEPS))
-    with pytest.raises(ValueError, match="step: expected at least 0, got -1"):
+    with pytest.raises(ValueError, match="step: expected a finite number of at least 0, got -1"):
         rate(-1)
 
 

@@ -108,6 +108,10 @@ def test_state_of_a_plateau_survives_json() -> None:
     }  # fmt: skip
 
 
+def test_milestones_beyond_float64() -> None:
+    assert schedules.multistep(0.5, [2**53 + 1]).milestones == (2**53 + 1,)
+
+
 make: Any = schedules  # for arguments of a wrong type
 ERRORS: dict[str, tuple[Any, type[Exception], str]] = {
     "negative": (lambda: make.step(-1, 3), ValueError, "lr: expected a finite number of at least 0, got -1"),
@@ -149,6 +153,31 @@ ERRORS: dict[str, tuple[Any, type[Exception], str]] = {
         lambda: make.multistep(1, 3),
         TypeError,
         "milestones: expected a sequence of whole numbers, got int",
+    ),
+    "milestones with values": (
+        lambda: make.multistep(1, {10: 0.1}),
+        TypeError,
+        "milestones: expected a sequence of whole numbers, got dict",
+    ),
+    "milestones as text": (
+        lambda: make.multistep(1, b"ab"),
+        TypeError,
+        "milestones: expected a sequence of whole numbers, got bytes",
+    ),
+    "an array of one milestone": (
+        lambda: make.multistep(1, np.array(3)),
+        TypeError,
+        "milestones: expected a sequence of whole numbers, got ndarray",
+    ),
+    "step of infinity": (
+        lambda: make.cosine(1, 3)(float("inf")),
+        ValueError,
+        "step: expected a finite number of at least 0, got inf",
+    ),
+    "step that is no number": (
+        lambda: make.constant(1)(float("nan")),
+        ValueError,
+        "step: expected a finite number of at least 0, got nan",
     ),
     "class": (
         lambda: make.warmup(make.cosine, 3),

@@ -122,6 +122,19 @@ def test_any_bits_and_float32_accumulators(dtype: Any, dialect: Dialect, tmp_pat
     assert contents(loaded) == contents(saved)
 
 
+@pytest.mark.parametrize("saved", REAL, ids=str)
+@pytest.mark.parametrize("dtype", REAL, ids=str)
+def test_arrays_of_another_dtype_are_cast(saved: Any, dtype: Any, dialect: Dialect, tmp_path: Path) -> None:
+    """Between the half types it was an error."""
+    with np.errstate(over="ignore"):
+        values = np.array([1.5, -2.0, 2.0**100, 3e-41]).astype(saved)
+    dialect.optimizer({"w": values}).save(tmp_path / "a", parameters=True)
+    target = np.zeros(4, dtype)
+    dialect.optimizer({"w": target}).load(tmp_path / "a", parameters=True)
+    with np.errstate(over="ignore"):
+        assert_same_bits(target, values.astype(dtype))
+
+
 def test_memory_mapped_arrays(dialect: Dialect, tmp_path: Path) -> None:
     def mapped(shape: tuple[int, ...], dtype: Any, value: Any) -> np.ndarray:
         array = np.memmap(tmp_path / f"{len(list(tmp_path.iterdir()))}", dtype, "w+", shape=shape)

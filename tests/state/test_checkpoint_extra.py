@@ -32,6 +32,22 @@ def test_extra_comes_back(dialect: Dialect, tmp_path: Path) -> None:
     assert other.load(path, parameters=True) == {}
 
 
+def nested(levels: int) -> list[Any]:
+    """Lists in lists."""
+    value: list[Any] = []
+    for _ in range(levels - 1):
+        value = [value]
+    return value
+
+
+def test_extra_of_many_levels(dialect: Dialect, tmp_path: Path) -> None:
+    """Some could be saved and not loaded."""
+    optimizer = dialect.optimizer([np.ones(3)])
+    extra = {"a": nested(99)}
+    optimizer.save(tmp_path / "a", extra=extra)
+    assert optimizer.load(tmp_path / "a") == extra
+
+
 JSON, TOLIST = "expected a value that JSON can hold", "; convert it with .tolist()"
 
 
@@ -41,9 +57,12 @@ def test_extra_that_json_does_not_hold(dialect: Dialect, tmp_path: Path) -> None
     optimizer.save(path, extra={"epoch": 1})
     wrong: list[tuple[Any, str]] = [
         ([1], "extra: expected a dict, got list"),
-        ({"a": np.ones(3)}, f"extra['a']: {JSON}, got ndarray{TOLIST}"),
-        ({"epoch": 1, "loss": np.float32(1)}, f"extra['loss']: {JSON}, got float32{TOLIST}"),
-        ({"a": [{"b": np.float32(1)}]}, f"extra['a']: {JSON}, got float32{TOLIST}"),
+        ({"a": np.ones(3)}, f"extra['a']: {JSON}, got numpy.ndarray{TOLIST}"),
+        ({"done": np.True_}, f"extra['done']: {JSON}, got numpy.{np.bool_.__name__}{TOLIST}"),
+        ({"a": nested(101)}, "extra: expected at most 100 levels of lists and dicts, got more"),
+        ({"a": nested(10**6)}, f"extra['a']: {JSON}: maximum recursion depth exceeded"),
+        ({"epoch": 1, "loss": np.float32(1)}, f"extra['loss']: {JSON}, got numpy.float32{TOLIST}"),
+        ({"a": [{"b": np.float32(1)}]}, f"extra['a']: {JSON}, got numpy.float32{TOLIST}"),
         ({"a": {1, 2}}, f"extra['a']: {JSON}, got set"),
         ({1: 1, "1": 2}, "extra: expected keys of type str, got 1"),
         ({"a": [{"b": {None: 2}}]}, "extra: expected keys of type str, got None"),

@@ -225,6 +225,8 @@ def test_paths_and_counters_that_would_not_load(dialect: Dialect, tmp_path: Path
     optimizer, path = stepped(dialect.make), f"{tmp_path}/a.ckpt"
     message = f"{path}: expected a name without .ckpt, which is MindSpore's own format"
     raises(ValueError, message, lambda: optimizer.save(path))
+    for call in (optimizer.save, optimizer.load):
+        raises(ValueError, "path: expected a name without null characters, got 'a\\x00b'", partial(call, "a\0b"))
     optimizer._counters(optimizer._slots)[0][...] = -1
     counter = optimizer._counter if optimizer._counter_dtype else f"{optimizer._counter}[0]"
     message = f"{counter}: expected a whole number of steps, got -1.0"

@@ -122,6 +122,9 @@ def test_parameters_are_loaded_only_on_request() -> None:
     optimizer.load_state_dict({key: saved[key] for key in saved if key not in ONES})
     with pytest.raises(KeyError, match="expected an entry 'a'"):
         optimizer.load_state_dict({key: saved[key] for key in saved if key not in ONES}, parameters=True)
+    text: Any = "no"
+    message = "parameters: expected True or False, got 'no'"
+    raises_unchanged(optimizer, TypeError, message, lambda: optimizer.load_state_dict(saved, parameters=text))
     optimizer.load_state_dict(saved, parameters=True)
     assert_same_bits(optimizer.param_groups[0]["params"][0], np.full(3, 2, np.float32))
 

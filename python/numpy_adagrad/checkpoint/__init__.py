@@ -18,9 +18,12 @@ CKPT = ".ckpt"  # the ending of MindSpore's own checkpoints
 def file_name(path: str | os.PathLike[str]) -> str:
     """Return the name of a file as text; raise TypeError if it is not a path."""
     try:
-        return os.fsdecode(path)
+        name = os.fsdecode(path)
     except TypeError:
         raise TypeError(f"path: expected a str or os.PathLike, got {type(path).__name__}") from None
+    if "\0" in name:
+        raise ValueError(f"path: expected a name without null characters, got {name!r}")
+    return name
 
 
 def is_ckpt(path: str) -> bool:

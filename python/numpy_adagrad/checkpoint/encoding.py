@@ -32,6 +32,7 @@ CONTENT = {
     "groups": list,
     "skipped_steps": int,
 }
+MAX_LEVELS = 100
 GROUP = {"params": list, "options": dict, "arrays": list}
 
 
@@ -46,7 +47,7 @@ def encode(content: Content) -> tuple[dict[str, Array], dict[str, Any]]:
     groups, remaining = [], iter(names)
     for k, (size, options) in enumerate(zip(content.sizes, content.options, strict=True)):
         plain = {key: _plain(value, f"param_groups[{k}][{key!r}]") for key, value in options.items()}
-        _check_keys(plain, f"param_groups[{k}]")
+        _check_json(plain, f"param_groups[{k}]")
         array_keys = [key for key, value in plain.items() if isinstance(value, np.ndarray)]
         arrays |= {f"group.{k}.{key}": plain.pop(key) for key in array_keys}
         groups.append({"params": list(islice(remaining, size)), "options": plain, "arrays": array_keys})
@@ -135,24 +136,33 @@ def _json_of(extra: Any) -> dict[str, Any]:
             raise TypeError(f"{label}: {error}") from None
         if others:
             kind = type(others[0])
-            cure = "; convert it with .tolist()" if hasattr(kind, "tolist") else ""
-            raise TypeError(f"{label}, got {kind.__name__}{cure}")
-    _check_keys(given, "extra")
+            is_numpy = hasattr(kind, "tolist")  # where a class may be called bool or str
+            got = f"{kind.__module__}.{kind.__name__}; convert it with .tolist()" if is_numpy else kind.__name__
+            raise TypeError(f"{label}, got {got}")
+    _check_json(given, "extra")
     return copied
 
 
-def _check_keys(content: Any, label: str) -> None:
-    """Raise TypeError for a key that is not text: JSON would turn it into text, which may be a key already."""
-    waiting: list[Any] = [content]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, Mapping):
-            for key in value:
-                if not isinstance(key, str):
-                    raise TypeError(f"{label}: expected keys of type str, got {key!r}")
-            waiting.extend(value.values())
-        elif isinstance(value, (list, tuple)):
-            waiting.extend(value)  # not +=, which a class may define
+def _check_json(content: Any, label: str) -> None:
+    """Raise TypeError for a key that is not text, which JSON would turn into text, perhaps that of another key.
+
+    Raise it for too many levels, too: the file might be readable only where the stack is not as deep as here.
+    """
+    level: list[Any] = [content]
+    for _ in range(MAX_LEVELS):
+        below: list[Any] = []
+        for value in level:
+            if isinstance(value, Mapping):
+                for key in value:
+                    if not isinstance(key, str):
+                        raise TypeError(f"{label}: expected keys of type str, got {key!r}")
+                below.extend(value.values())
+            elif isinstance(value, (list, tuple)):
+                below.extend(value)  # not +=, which a class may define
+        if not below:
+            return
+        level = below
+    raise TypeError(f"{label}: expected at most {MAX_LEVELS} levels of lists and dicts, got more")
 
 
 def _plain(value: Any, label: str) -> Any:

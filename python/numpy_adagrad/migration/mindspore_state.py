@@ -11,7 +11,7 @@ from ..inputs.tensors import to_parameter
 from ..inputs.types import Array
 from ..inputs.validation import check_shape, step_count
 from ..optimizers._mindspore_arguments import ACCUM, MAX_STEPS, SHARED_RATE, check_names
-from ..optimizers._mindspore_entries import rate_array
+from ..optimizers._mindspore_entries import accumulators_of, rate_array
 from .saved_state import Groups, State, check_steps, given_names, read_array, read_own
 
 
@@ -21,11 +21,7 @@ def read_state(
     """Read a state dict of MindSpore, which has neither groups nor their order."""
     steps = step_count(read_own(state_dict, "global_step", _is_own), "global_step")
     names = None if names is None else given_names(names, "names")
-    accumulators = {
-        key.removeprefix(ACCUM): _real(key, value)
-        for key, value in state_dict.items()
-        if isinstance(key, str) and key.startswith(ACCUM)
-    }
+    accumulators = {name: _real(key, state_dict[key]) for key, name in accumulators_of(state_dict).items()}
     label = "names" if groups is None else "groups"
     if groups is None:
         several = [key for key in state_dict if str(key).startswith(f"{SHARED_RATE}_group_")]

@@ -49,7 +49,9 @@ class Checkpoints(SavedState):
         """Return what `save` writes, checked."""
         self._prepare_transfer()
         self._step_counts(self._slots)
-        return self._content(self._saved_options(), parameters=parameters, extra=extra)
+        options = self._saved_options()
+        self._check_saved(options)
+        return self._content(options, parameters=parameters, extra=extra)
 
     def _step_counts(self, slots: list[Slot]) -> list[float]:
         """Return the values of the step counters, checked."""

@@ -100,6 +100,7 @@ class MindSporeCheckpoints(Optimizer):
         KeyError, ValueError, TypeError
             For an entry that is missing, unknown or does not fit; nothing has changed then.
         """
+        check_flag("parameters", parameters)
         with self._lock:
             self._check_reentry()
             self._prepare_transfer()
@@ -127,7 +128,7 @@ class MindSporeCheckpoints(Optimizer):
         return {"update_slots": self.update_slots, "loss_scale": self.loss_scale}
 
     def _saved_options(self) -> list[Group]:
-        return [self._saved_group(k, group) for k, group in enumerate(self.param_groups)]
+        return [self._saved_group(k, group) for k, group in enumerate(list(self.param_groups))]
 
     def _saved_group(self, k: int, group: Group) -> Group:
         rate, decay = read_rate(group["lr"]), read_decay(group["weight_decay"])

@@ -81,21 +81,28 @@ def from_checkpoint(
     return values, [_with_rate(group, rates.get(group["lr_name"])) for group in groups]
 
 
+def accumulators_of(state_dict: Mapping[Any, Any]) -> dict[str, str]:
+    """Return the keys of the accumulators in a state dict, and the names of their parameters.
+
+    A parameter may itself be called "accum.w"; then there is an "accum.accum.w".
+    """
+    return {
+        key: key.removeprefix(ACCUM)
+        for key in state_dict
+        if isinstance(key, str) and key.startswith(ACCUM) and f"{ACCUM}{key}" not in state_dict
+    }
+
+
 def _saved_names(state_dict: Mapping[str, Any], names: Sequence[str]) -> Sequence[str]:
     """Return each parameter's name in a state dict: its own, or that at its position if either side's are automatic."""
     from ..checkpoint.content import are_automatic, match
 
-    # A parameter may itself be called "accum.w"; then there is an "accum.accum.w".
-    accums = [
-        key
-        for key in state_dict
-        if isinstance(key, str) and key.startswith(ACCUM) and f"{ACCUM}{key}" not in state_dict
-    ]
-    saved = [key.removeprefix(ACCUM) for key in accums]
+    accumulators = accumulators_of(state_dict)
+    saved = list(accumulators.values())
     if not saved or not (are_automatic(saved) or are_automatic(names)):
         return names  # an error for a name that is missing or unknown tells the key
     if len(saved) != len(names):
-        raise ValueError(f"state_dict: expected {len(names)} entries {ACCUM}<name>, got {accums}")
+        raise ValueError(f"state_dict: expected {len(names)} entries {ACCUM}<name>, got {list(accumulators)}")
     return match(names, [len(names)], [saved], named=True)[0]
 
 

@@ -86,8 +86,19 @@ class SavedState(Copies):
                 for key, value in group.items()
                 if key != "params"
             }
-            for k, group in enumerate(self.param_groups)
+            for k, group in enumerate(list(self.param_groups))
         ]
+
+    def _check_saved(self, saved: list[Group]) -> list[int]:
+        """Return the sizes of the groups whose options are `saved`.
+
+        Raise RuntimeError if the groups are others by now: schedules were called, which may change them.
+        """
+        self._refresh_plan()
+        sizes = [len(group["params"]) for group in self.param_groups]
+        if len(sizes) != len(saved) or sum(sizes) != len(self._slots):
+            raise RuntimeError("param_groups: expected the same groups while the state is read, got others")
+        return sizes
 
     def state_dict(self, *, tensors: bool = False) -> dict[str, Any]:
         """Return state and options in the layout of ``torch.optim.Optimizer.state_dict``.
@@ -112,10 +123,7 @@ class SavedState(Copies):
             convert = to_tensor if tensors else identity
             convert_option = option_to_tensor if tensors else identity
             saved_groups = self._saved_groups()
-            self._refresh_plan()  # again: schedules were called, which may change the groups
-            sizes = [len(group["params"]) for group in self.param_groups]
-            if len(sizes) != len(saved_groups) or sum(sizes) != len(self._slots):
-                raise RuntimeError("param_groups: expected the same groups while the state is read, got others")
+            sizes = self._check_saved(saved_groups)
             groups: list[Group] = []
             indices = iter(range(len(self._slots)))
             for saved, size in zip(saved_groups, sizes, strict=True):

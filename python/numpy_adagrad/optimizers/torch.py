@@ -200,8 +200,9 @@ class TorchAdagrad(Optimizer):
 
     def _saved_groups(self) -> list[Group]:
         # There is only the fused path. A state dict says so, because torch takes the path of the dict that it loads.
+        own_groups = list(self.param_groups)  # schedules are called below, which may change it
         groups = super()._saved_groups()
-        for group, own in zip(groups, self.param_groups, strict=True):
+        for group, own in zip(groups, own_groups, strict=True):
             has_complex = any(param.dtype.kind == "c" for param in own["params"])
             group.update(foreach=None, differentiable=False, fused=None if has_complex else True)
         return groups

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from ..inputs.validation import number
@@ -29,7 +30,18 @@ def count(value: Any, label: str, least: int = 1) -> int:
     result = number(value, label)
     if not result.is_integer() or result < least:
         raise ValueError(f"{label}: expected a whole number of at least {least}, got {value!r}")
-    return int(result)
+    return value if type(value) is int else int(result)  # a float may not hold it
+
+
+def counts(values: Any, label: str) -> list[int]:
+    """Return whole numbers of at least 0 as a list."""
+    try:
+        numbers = None if isinstance(values, (str, bytes, bytearray, Mapping)) else list(values)
+    except TypeError:
+        numbers = None
+    if numbers is None:
+        raise TypeError(f"{label}: expected a sequence of whole numbers, got {type(values).__name__}")
+    return [count(one, label, 0) for one in numbers]
 
 
 def choice(value: Any, label: str, allowed: tuple[str, str]) -> str:

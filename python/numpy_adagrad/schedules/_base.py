@@ -16,8 +16,8 @@ class Schedule(ABC):
     def __call__(self, step: int) -> float:
         if type(step) is not int:  # NumPy would compute in the dtype of a scalar, and wrap or overflow silently
             step = int(step) if isinstance(step, np.integer) else number(step, "step")  # type: ignore[assignment]
-        if step < 0:
-            raise ValueError(f"step: expected at least 0, got {step}")
+        if not 0 <= step < math.inf:
+            raise ValueError(f"step: expected a finite number of at least 0, got {step}")
         try:
             rate = self._rate(step)
         except OverflowError:  # of `**`; other operators return infinity

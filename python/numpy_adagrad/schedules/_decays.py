@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..inputs.validation import flag
-from ._arguments import assign, count, fraction, nonnegative
+from ._arguments import assign, count, counts, fraction, nonnegative
 from ._base import Schedule
 
 
@@ -80,10 +80,7 @@ class multistep(Schedule):
 
     def __post_init__(self) -> None:
         assign(self, lr=nonnegative(self.lr, "lr"), gamma=nonnegative(self.gamma, "gamma"))
-        if isinstance(self.milestones, str) or not isinstance(self.milestones, Iterable):
-            got = type(self.milestones).__name__
-            raise TypeError(f"milestones: expected a sequence of whole numbers, got {got}")
-        assign(self, milestones=tuple(sorted(count(one, "milestones", 0) for one in self.milestones)))
+        assign(self, milestones=tuple(sorted(counts(self.milestones, "milestones"))))
 
     def _rate(self, step: int) -> float:
         return self.lr * _power(self.gamma, bisect_right(tuple(self.milestones), step))
