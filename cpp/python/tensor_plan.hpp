@@ -16,8 +16,8 @@ class TensorPlan : public Plan {
     void add_tensors(const py::list &params, const py::list &param_states, const py::dict &states);
 
     // One update with the attribute `grad` of each parameter. The method _read_grad(index, group, param, grad) of
-    // `optimizer` converts a gradient unlike the last one: to an array, or to the parts of a sparse gradient. The rest is as in
-    // Plan::step: STALE means that the tensors or the states are not those of this plan.
+    // `optimizer` converts a gradient unlike the last one: to an array, or to the parts of a sparse gradient. The rest
+    // is as in Plan::step: STALE means that the tensors or the states are not those of this plan.
     int step_tensors(const py::list &groups, const py::dict &states, const py::object &optimizer, double grad_scale);
 
     // The parameters that the last step updated.

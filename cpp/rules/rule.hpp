@@ -8,9 +8,8 @@
 //   Scalars    the plain numbers that a kernel needs; `scalars` derives them from Options and the number of steps
 //   Kernel<P>  the arithmetic for parameters of type P. C = Compute<P> is the type of the computation. Each written
 //              operation is rounded once in C; a fused multiply-add is written `fma`.
-//                divided, clipped, added   scaling, clipping and summing gradients; rules differ in their rounding
-//                only.
-//                                          The Kernel of the gradient's type adds
+//                divided, clipped, added   scaling, clipping and summing gradients; rules differ in their rounding only
+//                                          (`added` is that of the Kernel for the type of the gradient)
 //                update                    updates the accumulator s and the parameter p. If it takes a square root, it
 //                                          takes one only, with the function `sqrt` that it is given. The new p may
 //                                          depend on s only through this root, and the new s must not depend on the

@@ -30,8 +30,8 @@ struct Torch : RuleDefaults {
     };
     static Scalars scalars(const Options &o, const Context &now) {
         // The fused step rounds this once, the sparse path twice.
-        const double decay = now.is_sparse ? now.steps * o.lr_decay + 1 : __builtin_fma(now.steps, o.lr_decay, 1.0);
-        return {o.lr / decay, o.eps, o.weight_decay, o.weight_decay != 0, o.maximize, now.is_single_element};
+        const double divisor = now.is_sparse ? now.steps * o.lr_decay + 1 : __builtin_fma(now.steps, o.lr_decay, 1.0);
+        return {o.lr / divisor, o.eps, o.weight_decay, o.weight_decay != 0, o.maximize, now.is_single_element};
     }
 
     static bool preprocesses(const Options &o) { return o.weight_decay != 0 || o.maximize; }

@@ -165,7 +165,7 @@ def cast_like(value: Any, array: Array, label: str) -> Array:
         raise TypeError(f"{label}: expected an array, got {type(value).__name__}")
     check_unmasked(label, value)
     check_shape(label, array.shape, value.shape)
-    # ml_dtypes knows no cast between the half types.
+    # ml_dtypes does not count this cast among those of the same kind.
     halves = value.dtype.name == "bfloat16" and array.dtype == np.float16
     if not (halves or np.can_cast(value.dtype, array.dtype, "same_kind")):
         raise TypeError(f"{label}: expected values that {array.dtype} can hold, got {value.dtype}")
