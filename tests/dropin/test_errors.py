@@ -1,135 +1,22 @@
-"""Each error is one line, and nothing has changed."""
+"""Errors about tensors, states, groups and the environment, and those that are torch's own."""
 
 import subprocess
 import sys
 from collections import UserDict
 from collections.abc import Callable
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from helpers.dropin import contents, parameters, set_grads
 from helpers.errors import error_of, raises
-from numpy_adagrad.torch import Adagrad
+from numpy_adagrad import _core
+from numpy_adagrad.migration.torch_memory import READER
+from numpy_adagrad.torch import ROLES, WATCHED_KEYS, Adagrad
 from torch.testing._internal.two_tensor import TwoTensor
-
-Params = list[torch.Tensor]
-
-
-def alias_param(params: Params, optimizer: Any) -> None:
-    params[1].grad = params[1].detach()
-
-
-def alias_other_param(params: Params, optimizer: Any) -> None:
-    params[1].grad = params[0].detach()[:2, :3].reshape(-1).as_strided((4,), (1,))
-
-
-def alias_sum(params: Params, optimizer: Any) -> None:
-    params[1].grad = optimizer.state[params[1]]["sum"]
-
-
-def overlapping(params: Params, optimizer: Any) -> None:
-    params[1].data = params[0].data.view(-1)[2:6]
-
-
-def expanded(params: Params, optimizer: Any) -> None:
-    params[1].data = torch.ones(1).expand(4)
-
-
-def repeated(params: Params, optimizer: Any) -> None:
-    optimizer.param_groups[0]["params"].append(params[1])
-
-
-def meta_sum(params: Params, optimizer: Any) -> None:
-    optimizer.state[params[1]]["sum"] = torch.empty(4, device="meta")
-
-
-def sum_shape(params: Params, optimizer: Any) -> None:
-    optimizer.state[params[1]]["sum"] = torch.ones(5)
-
-
-def sum_dtype(params: Params, optimizer: Any) -> None:
-    optimizer.state[params[1]]["sum"] = torch.ones(4, dtype=torch.float64)
-
-
-def hybrid(params: Params, optimizer: Any) -> None:
-    params[2].grad = torch.ones(2, 2, 2).to_sparse(2)
-
-
-def decayed_sparse(params: Params, optimizer: Any) -> None:
-    optimizer.param_groups[0]["weight_decay"] = 0.1
-    params[0].grad = torch.ones(3, 3).to_sparse(1)
-
-
-def set_grad_of_another_shape(param: torch.Tensor, grad: torch.Tensor) -> None:
-    """The parameter gets another shape after its gradient, as a table does whose rows are inserted too late."""
-    data, param.data = param.data, torch.empty(grad.shape)
-    param.grad, param.data = grad, data
-
-
-def sparse_rows_of_another_shape(params: Params, optimizer: Any) -> None:
-    set_grad_of_another_shape(params[0], torch.eye(2, 3).to_sparse(1))
-
-
-def sparse_elements_of_another_shape(params: Params, optimizer: Any) -> None:
-    set_grad_of_another_shape(params[0], torch.ones(9, 1).to_sparse())
-
-
-def sparse_scalar(params: Params, optimizer: Any) -> None:
-    params[3].grad = torch.tensor(2.0).to_sparse()
-
-
-def differentiable(params: Params, optimizer: Any) -> None:
-    optimizer.param_groups[0]["differentiable"] = True
-
-
-def rate(params: Params, optimizer: Any) -> None:
-    optimizer.param_groups[0]["lr"] = "fast"
-
-
-SHARED = "expected its own memory, got an overlap with"
-ERRORS: list[tuple[Callable[[Params, Any], None], type[Exception], str]] = [
-    (alias_param, ValueError, f"grads[1]: {SHARED} params[1]"),
-    (alias_other_param, ValueError, f"grads[1]: {SHARED} params[0]"),
-    (alias_sum, ValueError, f"grads[1]: {SHARED} sum[1]"),
-    (overlapping, ValueError, f"params[1]: {SHARED} params[0]"),
-    (expanded, ValueError, "params[1]: expected its own memory for each element, got strides (0,)"),
-    (repeated, ValueError, f"params[4]: {SHARED} params[1]"),
-    (meta_sum, ValueError, "sum[1]: expected a strided tensor on the CPU, got torch.strided on meta"),
-    (sum_shape, ValueError, "sum[1]: expected shape (4,), got (5,)"),
-    (sum_dtype, TypeError, "sum[1]: expected the dtype float32 of its parameter, got float64"),
-    (hybrid, ValueError, "grads[2]: expected 1 sparse dimension or all 3, got 2"),
-    (sparse_rows_of_another_shape, ValueError, "grads[0]: expected shape (3, 3), got (2, 3)"),
-    (sparse_elements_of_another_shape, ValueError, "grads[0]: expected shape (3, 3), got (9, 1)"),
-    (sparse_scalar, ValueError, "grads[3]: expected an array, as the parameter has no rows"),
-    (decayed_sparse, RuntimeError, "weight_decay option is not compatible with sparse gradients"),
-    (
-        differentiable,
-        ValueError,
-        "differentiable: expected False, as autograd does not see the step, got True; torch.optim.Adagrad has it",
-    ),
-    (rate, TypeError, "param_groups[0]['lr']: expected a number or a 1-element array, got str"),
-]
-
-
-@pytest.mark.parametrize("warm", [False, True])
-@pytest.mark.parametrize(("change", "error", "message"), ERRORS)
-def test_nothing_has_changed(
-    change: Callable[[Params, Any], None], error: type[Exception], message: str, warm: bool
-) -> None:
-    params = parameters([(3, 3), (4,), (2, 2, 2), ()])
-    optimizer = Adagrad(params, lr=0.1)
-    set_grads(params, 0)
-    if warm:
-        optimizer.step()
-        set_grads(params, 1)
-    change(params, optimizer)
-    before = contents(params, optimizer)
-    for _ in range(2):
-        found, text = error_of(optimizer.step)
-        assert (found, text) == (error, message)
-        assert contents(params, optimizer) == before
 
 
 def test_tensors_elsewhere() -> None:
@@ -214,6 +101,15 @@ def test_groups_that_are_no_dicts(warm: bool) -> None:
         optimizer.step()
     optimizer.param_groups[0] = UserDict(optimizer.param_groups[0])
     raises(TypeError, "param_groups[0]: expected a dict, got UserDict", optimizer.step)
+
+
+def test_tensors_of_a_plan_that_are_not_as_many_as_its_arrays() -> None:
+    plan = _core.TensorPlan("torch", ROLES, WATCHED_KEYS, READER)
+    array, tensor = np.zeros(3, np.float32), torch.zeros(3)
+    plan.add_groups([{"params": [array]}], [array.copy()], [np.zeros((), np.float32)], [], np.zeros(1, np.int32))
+    message = "params: expected a tensor and a state for each array"
+    for params, states in (([tensor], []), ([], [None]), ([tensor] * 2, [None] * 2)):
+        raises(ValueError, message, partial(plan.add_tensors, params, states, {}))
 
 
 def test_a_gradient_of_another_dtype() -> None:
