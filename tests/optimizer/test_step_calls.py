@@ -12,7 +12,7 @@ from helpers.dialects import Dialect
 from helpers.errors import raises_unchanged
 from helpers.two_groups import gradients, start
 from helpers.values import ones
-from numpy_adagrad.inputs.containers import Grads
+from numpy_adagrad.inputs.gradients import Grads
 from numpy_adagrad.inputs.types import Array
 
 NEITHER = "step: expected either grads or closure"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from .. import _core
-from ..inputs.containers import Grads, flat_grads
+from ..inputs.gradients import Grads, flat_grads
 from ..inputs.memmap import check_arrays
 from ..inputs.row_sparse import RowSparse
 from ..inputs.sparse import is_sparse

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from ..inputs.containers import Grads
+from ..inputs.gradients import Grads
 from ..inputs.memmap import check_files
 from ..inputs.row_sparse import RowSparse
 from ..inputs.types import Array

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _core
-from ..inputs.containers import Grads, are_groups, members, read_once
+from ..inputs.containers import are_groups, members, read_once
+from ..inputs.gradients import Grads
 from ..inputs.memmap import check_arrays, check_files
 from ..inputs.types import Array, Group, Params
 from ..inputs.validation import positive_int

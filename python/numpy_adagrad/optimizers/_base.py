@@ -5,7 +5,8 @@ Each class is the base of the next:
 - `_lock.Locked`: one call at a time
 - `_state.OptimizerState`: groups, accumulators, the plan of a step
 - `_copies.Copies`: copy.deepcopy and pickle
-- `_saved_state.SavedState`: state dicts
+- `_saved_state.SavedState`: state dicts, the last rates
+- `_loaded_state.LoadedState`: loading of state dicts
 - `_checkpoints.Checkpoints`: checkpoints
 - `_updates.Updates`: an update with gradients that have been read
 - `_base.Optimizer`: `step`, which reads gradients in all their forms
@@ -22,7 +23,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from .. import _core
-from ..inputs.containers import Grads, flat_grads
+from ..inputs.gradients import Grads, flat_grads
 from ..inputs.hints import NoAttribute, nearest
 from ..inputs.memmap import check_files
 from ..inputs.nested import is_plain

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from .. import _core
 from ..inputs.types import Array, Group
 from ..inputs.validation import cast_like, check_flag, step_count
-from ._saved_state import SavedState
+from ._loaded_state import LoadedState
 from ._slots import Pairs, Slot
 
 if TYPE_CHECKING:
     from ..checkpoint import Content
 
 
-class Checkpoints(SavedState):
+class Checkpoints(LoadedState):
     """Base of `Updates`. The class of a rule may choose the options of a checkpoint."""
 
     _skipped_steps: int
