@@ -16,7 +16,7 @@ namespace {
 // Calls with a pointer to the elements; returns the result, or false if this is not a contiguous array of `count`
 // integers, or may lie in a file that has been cut short.
 template <class Call> bool with_integers(const py::handle &object, py::ssize_t count, Call call) {
-    if (!PyArray_Check(object.ptr())) return false;
+    if (!PyArray_CheckExact(object.ptr())) return false;
     PyArrayObject *const array = array_of(object);
     if (PyArray_NDIM(array) != 1 || PyArray_SIZE(array) != count || !PyArray_ISCARRAY_RO(array)) return false;
     if (!PyArray_ISSIGNED(array)) return false;

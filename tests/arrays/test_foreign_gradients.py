@@ -15,7 +15,7 @@ from helpers.dialects import Dialect
 from helpers.errors import raises, raises_unchanged
 from helpers.values import normal
 from mindspore import Parameter, Tensor
-from numpy_adagrad import TorchAdagrad
+from numpy_adagrad import RowSparse, TorchAdagrad
 from numpy_adagrad.inputs.tensors import as_gradient
 from numpy_adagrad.inputs.types import Array
 
@@ -122,6 +122,17 @@ def test_tensors_that_require_a_gradient() -> None:
     w = np.ones(3)
     TorchAdagrad([w], lr=0.5, eps=0).step([torch.ones(3, dtype=torch.float64, requires_grad=True)])
     assert_same_bits(w, np.full(3, 0.5))
+
+
+def test_values_of_rows() -> None:
+    """Of torch, they raised torch's own error where a dense gradient is taken."""
+    for values in (torch.ones(1, 2, requires_grad=True), torch.ones(1, 2, dtype=torch.bfloat16), jnp.ones((1, 2))):
+        grad = RowSparse(torch.tensor([0]), values)
+        assert grad.indices.dtype == np.int64
+        assert_same_bits(grad.values, np.ones((1, 2), "bfloat16" if values.dtype == torch.bfloat16 else np.float32))
+    meta = torch.ones(1, 2, device="meta")
+    with pytest.raises(TypeError, match=r"^values: expected an array that NumPy can read, got Tensor: "):
+        RowSparse([0], meta)
 
 
 def test_errors(dialect: Dialect) -> None:

@@ -147,6 +147,19 @@ GRADIENTS = {
         TypeError,
         ".coords[1]: expected integers, got float32",
     ),
+    "masked coordinates": (
+        set_to("coo", "coords", (np.ma.array([0, 1], np.int32, mask=[False, True]), np.zeros(2, np.int32))),
+        TypeError,
+        ".coords[0]: expected an array without a mask, got MaskedArray; fill it with .filled(0)",
+    ),
+    **{
+        f"masked {name} of {form}": (
+            set_to(form, name, np.ma.array(values, np.int32, mask=np.arange(len(values)) == 1)),
+            TypeError,
+            f".{name}: expected an array without a mask, got MaskedArray; fill it with .filled(0)",
+        )
+        for form, name, values in (("csr", "indices", [1, 2]), ("csc", "indptr", [0, 0, 1, 2]))
+    },
     "coordinates of one axis": (
         set_to("coo", "coords", (np.zeros(2, np.int32),)),
         ValueError,

@@ -66,6 +66,26 @@ def test_groups_that_are_no_groups(dialect: Dialect) -> None:
     optimizer.step([normal(4)])
 
 
+def test_entries_that_are_removed(dialect: Dialect) -> None:
+    optimizer = dialect.make([{"params": [normal(4)]}])
+    optimizer.step([normal(4)])
+    for key in (*optimizer._watched_keys, *optimizer._added_keys):
+        value = optimizer.param_groups[0].pop(key)
+        message = f"param_groups[0]: expected an entry {key!r}; add groups with add_param_group"
+        if key in optimizer._watched_keys:
+            raises(KeyError, message, lambda: optimizer.step([normal(4)]))
+            raises(KeyError, message, lambda: optimizer.last_lr)
+        assert "Parameter Group 0" in repr(optimizer)
+        assert str(optimizer)
+        optimizer.param_groups[0][key] = value
+    optimizer.step([normal(4)])
+    params = optimizer.param_groups[0].pop("params")
+    assert "Parameter Group 0" in repr(optimizer)
+    assert "0 arrays" in str(optimizer)
+    optimizer.param_groups[0]["params"] = params
+    assert optimizer.steps == 2
+
+
 def test_names_that_do_not_fit(dialect: Dialect) -> None:
     optimizer = dialect.make({"v": normal(4), "w": normal(6)})
     grads = [normal(4), normal(6)]

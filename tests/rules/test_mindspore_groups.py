@@ -43,6 +43,22 @@ def test_a_group_added_later() -> None:
     assert (ours.names[-1], ours.param_groups[-1]["lr_name"]) == ("w", "learning_rate_group_3")
 
 
+RATES: list[Any] = [0.1, np.float64(0.1), np.array(0.1), [0.1, 0.1], (0.1, 0.1), np.array([0.1, 0.1]), lambda step: 0.1]
+
+
+@pytest.mark.parametrize("rate", RATES, ids=lambda rate: type(rate).__name__ if callable(rate) else repr(rate))
+def test_a_rate_has_the_same_effect_however_it_is_given(rate: Any) -> None:
+    """Beside a list, MindSpore rounds fixed rates: a 0-d array that was written to a group counted as a list."""
+    runs = []
+    for given in (rate, 0.2):
+        params = [np.zeros(1, np.float32), np.zeros(1, np.float32)]
+        optimizer = MindSporeAdagrad([{"params": [params[0]], "lr": given}, {"params": [params[1]], "lr": 0.0123}], 0.0)
+        optimizer.param_groups[0]["lr"] = rate
+        optimizer.step([np.ones(1, np.float32)] * 2)
+        runs.append(np.concatenate(params))
+    assert_same_bits(runs[0], runs[1])
+
+
 def test_all_groups_are_searched_once_a_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """Not once for each group: a step with 10,000 groups took half a minute."""
     optimizer = MindSporeAdagrad([{"params": [np.ones(1)], "lr": 1 / (k + 1)} for k in range(9)])

@@ -147,6 +147,12 @@ def test_params(make_params: Callable[[Make], Any], error: type[Exception], mess
     assert error_of(lambda: nn.Adagrad(make_params(numbered(parameter))))[0] is error
 
 
+def test_names_that_are_not_hashable() -> None:
+    names: Any = [[]]
+    group = {"params": [np.ones(1)], "param_names": names}
+    raises(TypeError, "params: expected names of type str, got []", lambda: MindSporeAdagrad([group]))
+
+
 def test_order_params_twice() -> None:
     a = array("a")
     order = {"order_params": [a]}

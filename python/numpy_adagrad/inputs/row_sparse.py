@@ -121,7 +121,7 @@ class RowSparse:
         TypeError
             If `shape` is not a tuple of dimensions.
         ValueError
-            If there is not one row of shape ``shape[1:]`` for each index.
+            If no array can have this shape, or if there is not one row of shape ``shape[1:]`` for each index.
 
         Examples
         --------
@@ -132,8 +132,10 @@ class RowSparse:
         """
         try:
             dense = np.zeros(shape, self.values.dtype)
-        except (TypeError, ValueError):
+        except TypeError:
             raise TypeError(f"shape: expected a tuple of dimensions, got {shape!r}") from None
+        except ValueError:
+            raise ValueError(f"shape: expected dimensions that an array can have, got {shape!r}") from None
         if dense.ndim == 0:
             raise ValueError("shape: expected at least one dimension, got ()")
         self._check_rows(dense.shape[1:])

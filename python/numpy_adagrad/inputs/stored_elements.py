@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from .. import _core
 from .memmap import check_arrays
+from .tensors import as_array
 from .types import Array
 from .validation import check_shape, check_unmasked
 
@@ -57,6 +58,7 @@ def _checked_elements(matrix: Any, shape: tuple[int, ...], count: int, label: st
         arrays = {"indices": matrix.indices, "indptr": matrix.indptr}
     for name, array in arrays.items():
         check_is_array(array, f"{label}.{name}")
+        check_unmasked(f"{label}.{name}", array)
         if array.dtype.kind not in "iu":
             raise TypeError(f"{label}.{name}: expected integers, got {array.dtype}")
     check_mapped(label, arrays)
@@ -115,6 +117,9 @@ def as_indices(indices: npt.ArrayLike, label: str = "indices") -> Array:
 def read_array(given: npt.ArrayLike, label: str) -> Array:
     """Return what was given as an array; raise an error for a mask, or for rows of different lengths."""
     check_unmasked(label, given)
+    array = as_array(given, label)
+    if array is not None:
+        return array
     try:
         return np.asarray(given)
     except ValueError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from itertools import count, islice
+from itertools import chain, count, islice
 from typing import Any
 
 import numpy as np
@@ -92,10 +92,11 @@ def _ordered(groups: list[Group], order: list[Mapping[str, Any]]) -> list[Group]
 def check_names(groups: list[Group], known: Mapping[str, int], *, grouped: bool, label: str = "params") -> None:
     """Raise an error for names that mean something else in a checkpoint; `known` has the names of earlier groups."""
     lists = [group["param_names"] for group in groups if isinstance(group["param_names"], (list, tuple))]
-    names = dict.fromkeys(name for each in lists for name in each)
-    for name in names:
+    for name in chain(*lists):
         if not isinstance(name, str):
             raise TypeError(f"{label}: expected names of type str, got {name!r}")
+    names = dict.fromkeys(chain(*lists))
+    for name in names:
         accumulator = name.removeprefix(ACCUM)
         is_accumulator = accumulator != name and (accumulator in names or accumulator in known)
         is_rate = name == SHARED_RATE or (grouped and GROUP_RATE.fullmatch(name))

@@ -51,6 +51,8 @@ class SavedState(Copies):
     def last_lr(self) -> list[float]:
         """The learning rate of each group: its number, or the last value of its callable. Without `lr_decay`."""
         with self._lock:
+            for k, group in enumerate(self.param_groups):
+                self._check_entries(k, group)
             key = self._scheduled_keys[0]
             return [self._last_rate(self._saved_value(k, key)) for k in range(len(self.param_groups))]
 

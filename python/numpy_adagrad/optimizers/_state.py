@@ -115,14 +115,17 @@ class OptimizerState(Locked, ABC):
         """Check all parameters and make the plan of a step. A parameter without a known slot gets a new state."""
         all_params(groups)  # raises an error unless each is a group
         for k, group in enumerate(groups):
-            for key in (*self._watched_keys, *self._added_keys):
-                if key not in group:
-                    raise KeyError(f"param_groups[{k}]: expected an entry {key!r}; add groups with add_param_group")
+            self._check_entries(k, group)
         roles = ("params", self._accumulator, "grads", self._counter)
         plan = _core.Plan(self._rule, roles, self._watched_keys)
         bound = Bound([], {}, [], plan, [], known.copy())
         self._add_groups(bound, groups)
         self._bound = replace(bound, groups=groups)  # the list itself: a user may hold it
+
+    def _check_entries(self, k: int, group: Group) -> None:
+        for key in (*self._watched_keys, *self._added_keys):
+            if key not in group:
+                raise KeyError(f"param_groups[{k}]: expected an entry {key!r}; add groups with add_param_group")
 
     def _add_groups(self, bound: Bound, groups: list[Group], *pairs: tuple[Any, Any]) -> None:
         """Check groups and add them to all parts of `bound`, and commit `pairs`, as a whole or not at all."""

@@ -17,7 +17,9 @@ def long_text(name: str, groups: Sequence[Group], fixed: Mapping[str, Any]) -> s
     """Return the options of each group in the layout of torch, with `fixed`, the options that all groups share."""
     parts = []
     for k, group in enumerate(groups):
-        shown = {**fixed, **group, "params": params_text(group["params"], group.get("param_names", ()))}
+        shown = {**fixed, **group}
+        if "params" in group:  # also of groups that no step would take
+            shown["params"] = params_text(group["params"], group.get("param_names", ()))
         shown.pop("param_names", None)
         lines = [f"    {key}: {_value_text(shown[key])}\n" for key in sorted(shown)]
         parts.append(f"\nParameter Group {k}\n{''.join(lines)}")
@@ -28,7 +30,7 @@ def short_text(name: str, groups: Sequence[Group], rate: str) -> str:
     """Return the size and the learning rate of each group, in one line."""
     parts = []
     for group in groups:
-        count = len(group["params"])
+        count = len(group.get("params", ()))
         parts.append(f"{count} array{'' if count == 1 else 's'} at {rate}={_value_text(group.get(rate))}")
     return f"{name}({'; '.join(parts)})"
 

@@ -63,6 +63,7 @@ class Updates(Checkpoints):
         """
         options = self._rule_options.copy()
         group = self._bound.groups[index]
+        self._check_entries(index, group)
         for key in self._scheduled_keys:
             value = group[key]  # once: another thread may change it
             is_fixed = not is_schedule(value, key)

@@ -238,6 +238,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
     def _hyperparameters(self, index: int) -> dict[str, Any]:
         k, never_decays = index // 2, index % 2
         group = self._bound.groups[k]
+        self._check_entries(k, group)
         if self._grouped and group["params"][0] is self._bound.slots[0].param:  # the first of these calls
             self._shifts_rates = self._has_shifted_rates()
         rate, decay = read_rate(group["lr"]), read_decay(group["weight_decay"])
@@ -276,7 +277,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
     def _has_shifted_rates(self) -> bool:
         """Return whether MindSpore rounds a fixed rate as ``(v + 1) - 1``: beside a dynamic one, among group rates."""
         has_own = any(group["lr_name"] != SHARED_RATE for group in self.param_groups)
-        rates = [self.defaults["lr"], *(group["lr"] for group in self.param_groups)]
+        rates = [self.defaults["lr"], *(read_rate(group["lr"]) for group in self.param_groups)]
         return has_own and any(callable(rate) or isinstance(rate, np.ndarray) for rate in rates)
 
 
