@@ -17,9 +17,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, nullcontext
-from pathlib import Path
 from typing import Any
 
+from arguments import COUNT, new_file
 from bound_loops import build_bounds
 from machine import command_line, machine
 from numpy_adagrad.benchmark.figures import format_threads
@@ -109,17 +109,17 @@ class Turns:
 def main() -> None:
     command = command_line()
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="the result file to write")
-    parser.add_argument("--rounds", type=int, default=9, help="rounds for each workload (%(default)s)")
+    parser.add_argument("--out", type=new_file, required=True, help="the result file to write")
+    parser.add_argument("--rounds", type=COUNT, default=9, help="rounds for each workload (%(default)s)")
     parser.add_argument("--seconds", type=float, default=0.05, help="time of a round (%(default)s)")
-    parser.add_argument("--threads", type=int, nargs="*", default=[1, 2])
+    parser.add_argument("--threads", type=COUNT, nargs="*", default=[1, 2])
     parser.add_argument("--busy", action="store_true", help="measure beside a busy process, by default a shorter list")
-    parser.add_argument("--lengths", type=int, nargs="*", help="elements of single arrays")
-    parser.add_argument("--odd-lengths", type=int, nargs="*", help="the same, gradients at an odd place")
-    parser.add_argument("--paused-lengths", type=int, nargs="*", help="the same, 3 ms between two steps")
-    parser.add_argument("--arrays", type=int, nargs="*", help="numbers of arrays of new optimizers")
+    parser.add_argument("--lengths", type=COUNT, nargs="*", help="elements of single arrays")
+    parser.add_argument("--odd-lengths", type=COUNT, nargs="*", help="the same, gradients at an odd place")
+    parser.add_argument("--paused-lengths", type=COUNT, nargs="*", help="the same, 3 ms between two steps")
+    parser.add_argument("--arrays", type=int, choices=(1, 2000), nargs="*", help="numbers of arrays of new optimizers")
     parser.add_argument("--rows", nargs="*", choices=ROWS, help="sparse gradients")
-    parser.add_argument("--widths", type=int, nargs="*", help="of the rows of sparse gradients")
+    parser.add_argument("--widths", type=COUNT, nargs="*", help="of the rows of sparse gradients")
     options = parser.parse_args()
     for name, default in (BUSY if options.busy else ALL).items():
         if getattr(options, name) is None:

@@ -12,9 +12,9 @@ import argparse
 import json
 import statistics
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any
 
+from arguments import new_file, old_file
 from bounds import BOUNDS, OURS, PAUSES, RIVAL, SCHEMA
 from machine import described
 from numpy_adagrad.benchmark.figures import format_duration, format_ratio, format_threads, median_ratio
@@ -28,9 +28,9 @@ SPARSE_RIVAL = "torch-sparse"
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("result", type=Path, help="written by bench/bounds.py")
-    parser.add_argument("--out", type=Path, required=True, help="the Markdown page with the generated block")
-    parser.add_argument("--picture", type=Path, help="the PNG file to write")
+    parser.add_argument("result", type=old_file, help="written by bench/bounds.py")
+    parser.add_argument("--out", type=new_file, required=True, help="the Markdown page with the generated block")
+    parser.add_argument("--picture", type=new_file, help="the PNG file to write")
     options = parser.parse_args()
     result = json.loads(options.result.read_text())
     if result.get("schema") != SCHEMA:

@@ -13,8 +13,8 @@ import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
-from pathlib import Path
 
+from arguments import COUNT, new_file
 from dropin_worker import OPTIMIZERS, WORKLOADS
 from numpy_adagrad.benchmark.figures import format_duration, format_ratio, median_ratio
 from page import markdown_table, write_block
@@ -59,11 +59,11 @@ def table(workloads: Sequence[str], options: argparse.Namespace) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--out", type=Path, help="a Markdown page with the generated block; otherwise the table is printed"
+        "--out", type=new_file, help="a Markdown page with the generated block; otherwise the table is printed"
     )
-    parser.add_argument("--rounds", type=int, default=11, help="rounds for each workload (%(default)s)")
-    parser.add_argument("--steps", type=int, default=20, help="steps in a round (%(default)s)")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--rounds", type=COUNT, default=11, help="rounds for each workload (%(default)s)")
+    parser.add_argument("--steps", type=COUNT, default=20, help="steps in a round (%(default)s)")
+    parser.add_argument("--threads", type=COUNT, default=2)
     parser.add_argument("--workloads", nargs="*", choices=list(WORKLOADS), default=list(WORKLOADS))
     options = parser.parse_args()
     text = table(options.workloads, options)

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 
 import torch
+from arguments import COUNT
 from numpy_adagrad import TorchAdagrad
 from numpy_adagrad.torch import Adagrad
 
@@ -26,10 +27,10 @@ def timed(action: Callable[[], object]) -> float:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tensors", type=int, default=2000)
-    parser.add_argument("--size", type=int, default=256, help="elements of a tensor (%(default)s)")
-    parser.add_argument("--rounds", type=int, default=30)
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--tensors", type=COUNT, default=2000)
+    parser.add_argument("--size", type=COUNT, default=256, help="elements of a tensor (%(default)s)")
+    parser.add_argument("--rounds", type=COUNT, default=30)
+    parser.add_argument("--threads", type=COUNT, default=2)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     params = [torch.randn(options.size, requires_grad=True) for _ in range(options.tensors)]

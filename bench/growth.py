@@ -11,6 +11,7 @@ import gc
 from time import perf_counter
 
 import numpy as np
+from arguments import COUNT
 from numpy_adagrad.optimizers import OPTIMIZERS
 from numpy_adagrad.optimizers._base import Optimizer
 
@@ -33,8 +34,8 @@ def seconds(make: type[Optimizer], number: int) -> tuple[float, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--numbers", type=int, nargs="+", default=NUMBERS, help="numbers of parameters")
-    parser.add_argument("--rounds", type=int, default=5, help="runs of which the least counts (%(default)s)")
+    parser.add_argument("--numbers", type=COUNT, nargs="+", default=NUMBERS, help="numbers of parameters")
+    parser.add_argument("--rounds", type=COUNT, default=5, help="runs of which the least counts (%(default)s)")
     arguments = parser.parse_args()
     print(f"{'':24}" + "".join(f"{number:>16,}" for number in arguments.numbers))
     for optimizer in OPTIMIZERS.values():

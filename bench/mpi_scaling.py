@@ -18,6 +18,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from arguments import COUNT, new_file
 from links import ON_LINKS, enter_own_network, hosts
 from machine import command_line, machine
 
@@ -88,8 +89,8 @@ def run_job(arguments: list[str], settings: dict[str, str]) -> list[dict[str, An
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--link", choices=RATES, required=True)
-    parser.add_argument("--ranks", type=int, nargs="*", help="the numbers of ranks (default: those of the page)")
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--ranks", type=COUNT, nargs="*", help="the numbers of ranks (default: those of the page)")
+    parser.add_argument("--out", type=new_file, required=True)
     options = parser.parse_args()
     command = command_line()
     enter_own_network()

@@ -11,10 +11,10 @@ import argparse
 import json
 import statistics
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
+from arguments import new_file, old_file
 from machine import described
 from mpi_scaling import SCHEMA, SHARED_MEMORY, TABLE
 from numpy_adagrad.benchmark.figures import format_duration
@@ -33,9 +33,9 @@ Point = tuple[str, int, int, float]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("results", type=Path, nargs="+", help="written by bench/mpi_scaling.py")
-    parser.add_argument("--out", type=Path, required=True, help="the Markdown page with the generated block")
-    parser.add_argument("--picture", type=Path, help="the PNG file to write")
+    parser.add_argument("results", type=old_file, nargs="+", help="written by bench/mpi_scaling.py")
+    parser.add_argument("--out", type=new_file, required=True, help="the Markdown page with the generated block")
+    parser.add_argument("--picture", type=new_file, help="the PNG file to write")
     options = parser.parse_args()
     found: list[Found] = []
     commands = []

@@ -8,9 +8,9 @@ import itertools
 import statistics
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
+from arguments import COUNT, new_file
 from numpy_adagrad.benchmark.candidates import Step
 from numpy_adagrad.benchmark.dense_candidates import DENSE_CANDIDATES
 from numpy_adagrad.benchmark.dense_workloads import DenseWorkload, random_arrays
@@ -28,11 +28,11 @@ STEPS_AFTER = {0.0: 40, 1e-3: 20, 10e-3: 15}
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="the Markdown page with the generated block")
-    parser.add_argument("--rounds", type=int, default=12, help="rounds of steps after pauses (%(default)s)")
+    parser.add_argument("--out", type=new_file, required=True, help="the Markdown page with the generated block")
+    parser.add_argument("--rounds", type=COUNT, default=12, help="rounds of steps after pauses (%(default)s)")
     parser.add_argument("--seconds", type=float, default=3.0, help="time for each cell of the second table")
-    parser.add_argument("--lengths", type=int, nargs="+", default=LENGTHS, help="elements in the first table")
-    parser.add_argument("--busy", type=int, nargs="+", default=BUSY_LENGTHS, help="elements in the second table")
+    parser.add_argument("--lengths", type=COUNT, nargs="+", default=LENGTHS, help="elements in the first table")
+    parser.add_argument("--busy", type=COUNT, nargs="+", default=BUSY_LENGTHS, help="elements in the second table")
     options = parser.parse_args()
     text = f"""A single step of `TorchAdagrad` on one thread, and the ratio of its time on {PROCESSORS} threads:
 

@@ -7,9 +7,9 @@ import argparse
 import statistics
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import TypeAlias
 
+from arguments import new_file, old_file
 from machine import described
 from numpy_adagrad.benchmark.candidates import MEMORY_BOUND
 from numpy_adagrad.benchmark.dense_candidates import DENSE_CANDIDATES
@@ -31,9 +31,9 @@ Cell: TypeAlias = Callable[[Measurement, str], str]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("result", type=Path, help="written by bench/run.py")
-    parser.add_argument("--out", type=Path, required=True, help="the Markdown page with the generated blocks")
-    parser.add_argument("--picture", type=Path, help="the PNG file to write")
+    parser.add_argument("result", type=old_file, help="written by bench/run.py")
+    parser.add_argument("--out", type=new_file, required=True, help="the Markdown page with the generated blocks")
+    parser.add_argument("--picture", type=new_file, help="the PNG file to write")
     options = parser.parse_args()
 
     result = read(options.result)

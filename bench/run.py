@@ -12,8 +12,8 @@ import gc
 import platform
 import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
+from arguments import COUNT, new_file
 from bound_loops import DenseBound, build_bounds, rows_bound
 from machine import command_line, machine
 from numpy_adagrad.benchmark.candidates import MEMORY_BOUND, Candidate, Step, participants, versions
@@ -77,11 +77,11 @@ def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     counts = sorted({1, PROCESSORS})
     known = [*DENSE_WORKLOADS, *SPARSE_WORKLOADS]
-    parser.add_argument("--rounds", type=int, default=9, help="rounds on an idle machine (%(default)s)")
-    parser.add_argument("--out", type=Path, required=True, help="the result file to write")
+    parser.add_argument("--rounds", type=COUNT, default=9, help="rounds on an idle machine (%(default)s)")
+    parser.add_argument("--out", type=new_file, required=True, help="the result file to write")
     parser.add_argument("--small", action="store_true", help=f"up to {SMALL_ELEMENTS:,} elements, and small tables")
     parser.add_argument("--workloads", nargs="+", metavar="NAME", choices=known, default=known, help=", ".join(known))
-    parser.add_argument("--threads", nargs="+", type=int, metavar="N", default=counts, help=f"{counts} if not given")
+    parser.add_argument("--threads", nargs="+", type=COUNT, metavar="N", default=counts, help=f"{counts} if not given")
     return parser.parse_args()
 
 
@@ -91,6 +91,8 @@ def chosen_workloads(names: list[str], small: bool) -> Iterator[Workload]:
             yield SPARSE_WORKLOADS[name].small() if small else SPARSE_WORKLOADS[name]
         elif not small or DENSE_WORKLOADS[name].elements <= SMALL_ELEMENTS:
             yield DENSE_WORKLOADS[name]
+        else:
+            print(f"{name} is left out: it is not small")
 
 
 def measure(workload: Workload, counts: list[int], rounds: int) -> Iterator[Measurement]:

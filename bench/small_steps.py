@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from arguments import COUNT
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
 
 SIZE = 1000
@@ -42,8 +43,8 @@ def ways(optimizer: Any, rate: str) -> dict[str, Callable[[], object]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=60)
-    parser.add_argument("--steps", type=int, default=2000, help="in each round (%(default)s)")
+    parser.add_argument("--rounds", type=COUNT, default=60)
+    parser.add_argument("--steps", type=COUNT, default=2000, help="in each round (%(default)s)")
     options = parser.parse_args()
     for rule, (optimizer, rate) in RULES.items():
         steps = ways(optimizer, rate)

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as _numpy  # noqa: F401  # before _core, whose own import turns an interrupt into an ImportError
+
 from . import _core, functional, schedules
 from .config import show_config
 from .inputs.row_sparse import RowSparse

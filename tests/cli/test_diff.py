@@ -6,6 +6,7 @@ import os
 import re
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -100,6 +101,17 @@ def test_gradients_from_a_file(diff: Call, tmp_path: Path) -> None:
     assert "4 steps of 7 elements" in output
     assert "They first differ by more than 1e-06 at step 3: W[1, 2], by 0.00248.\n" in output
     assert "They end 0.00248 apart, at W[1, 2]; the median is 0.\n" in output
+
+
+def test_names_in_a_file_of_gradients(diff: Call, tmp_path: Path) -> None:
+    """A terminal obeys control characters; the font of the plot has few letters."""
+    names = {"\x1b[31mW": "'\\x1b[31mW'", "\N{CJK UNIFIED IDEOGRAPH-6743}": "\N{CJK UNIFIED IDEOGRAPH-6743}"}
+    for name, printed_name in names.items():
+        arrays: dict[str, Any] = {name: np.full((2, 1), 1e-3, np.float32)}
+        np.savez(tmp_path / "own.npz", **arrays)
+        done = diff("lr=0.5", "--grads", "own.npz", PYTHONUTF8="1")
+        assert f" {printed_name}[0], by " in printed(done)
+        assert done.stderr == ""
 
 
 def test_rules_that_never_differ(diff: Call) -> None:

@@ -75,6 +75,13 @@ def test_output_that_the_system_does_not_take_is_one_line(
     assert (done.returncode, done.stderr) == (2, "numpy-adagrad: output: File too large\n")
 
 
+def test_an_error_that_the_system_does_not_take_is_the_exit_status(tmp_path: Path) -> None:
+    with (tmp_path / "errors").open("wb") as errors:
+        limited = ["prlimit", "--fsize=0", *MODULE, "bogus"]
+        done = subprocess.run(limited, stdout=subprocess.PIPE, stderr=errors, text=True, timeout=300, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+
+
 def test_a_letter_that_the_encoding_lacks_is_replaced(call: Call) -> None:
     output = printed(call("demo", "--epochs", "1", PYTHONUTF8="0", PYTHONIOENCODING="ascii"))
     assert "?s |" in output

@@ -91,6 +91,12 @@ def test_notes_are_as_wide_as_the_terminal(call: Call) -> None:
     assert 50 < max(map(len, notes.splitlines())) <= 60
 
 
+@pytest.mark.parametrize("width", ["1", "4", "5"])
+def test_notes_on_a_terminal_of_few_columns(call: Call, width: str) -> None:
+    words = printed(call("translate", "torch", "mindspore", COLUMNS=width)).split()
+    assert words == printed(call("translate", "torch", "mindspore")).split()
+
+
 def test_program_for_mindspore() -> None:
     assert program("mindspore", translate("torch", "mindspore", lr=0.05, lr_decay=1e-3)) == (
         "from mindspore import nn\n\n"

@@ -21,6 +21,12 @@ def test_import_is_silent() -> None:
     assert succeed("-c", "import numpy_adagrad") == ""
 
 
+def test_import_without_numpy() -> None:
+    """It was an ImportError of the core, as was an interrupt of the import."""
+    done = run("-c", "import sys; sys.modules['numpy'] = None; import numpy_adagrad")
+    assert done.stderr.splitlines()[-1].startswith("ModuleNotFoundError: import of numpy halted")
+
+
 def test_import_is_quick(first_imports: list[dict[str, Any]]) -> None:
     """The best of several, as the machine may be busy."""
     assert min(results["seconds"] for results in first_imports) < 0.2

@@ -11,4 +11,5 @@ def needs(extra: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        sys.exit(f'numpy-adagrad: module {error.name} is missing; install it with pip install "numpy-adagrad[{extra}]"')
+        name = (error.name or "").partition(".")[0]
+        sys.exit(f'numpy-adagrad: module {name} is missing; install it with pip install "numpy-adagrad[{extra}]"')

@@ -6,6 +6,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import suppress
 from io import StringIO, TextIOWrapper
+from typing import TextIO
 
 from .. import _core
 from . import bench, demo, diff, info, translate
@@ -24,13 +25,13 @@ def main(words: Sequence[str] | None = None) -> int:
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
-        discard_output()  # the reader of a pipe, such as `head`, has read enough
+        discard(sys.stdout)  # the reader of a pipe, such as `head`, has read enough
     except OSError as error:
-        discard_output()
-        print(f"numpy-adagrad: {error.filename or 'output'}: {error.strerror or error}", file=sys.stderr)
+        discard(sys.stdout)
+        complain(f"{error.filename or 'output'}: {error.strerror or error}")
         return 2
     except UsageError as error:
-        print(f"numpy-adagrad: {error}", file=sys.stderr)
+        complain(str(error))
         return 2
     except KeyboardInterrupt:
         return 130
@@ -46,10 +47,17 @@ def prepare_streams() -> None:
         sys.stdout.reconfigure(errors="replace")
 
 
-def discard_output() -> None:
-    """Drop what is still to be written, if it has a file: Python flushes again when it exits."""
+def complain(text: str) -> None:
+    try:
+        print(f"numpy-adagrad: {text}", file=sys.stderr, flush=True)
+    except OSError:
+        discard(sys.stderr)
+
+
+def discard(stream: TextIO) -> None:
+    """Drop what is still to be written, if the stream has a file: Python flushes again when it exits."""
     with suppress(OSError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def parse(words: Sequence[str] | None) -> Namespace:

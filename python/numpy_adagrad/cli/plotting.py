@@ -2,6 +2,7 @@
 
 from itertools import cycle
 from pathlib import Path
+from warnings import catch_warnings, simplefilter
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -18,7 +19,9 @@ LABELS = {rule: optimizer.__name__ for rule, optimizer in OPTIMIZERS.items()}
 def write_plot(figure: Figure, out: Path) -> None:
     """Write a plot; raise UsageError if the system cannot."""
     try:
-        figure.savefig(out)
+        with catch_warnings():
+            simplefilter("ignore")  # the font may lack letters of a name
+            figure.savefig(out)
     except OSError as error:
         raise UsageError(f"cannot write {out}: {error.strerror}") from None
 

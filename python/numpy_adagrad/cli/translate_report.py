@@ -19,7 +19,7 @@ def show(target: str, translation: Translation) -> None:
     print(program(target, translation))
     width = get_terminal_size().columns
     for note in translation.notes:
-        lines = wrap(note.text, width - 4, break_long_words=False, break_on_hyphens=False)
+        lines = wrap(note.text, max(width - 4, 1), break_long_words=False, break_on_hyphens=False)
         print(f"\n{note.argument} ({note.kind})", *lines, sep="\n    ")
 
 

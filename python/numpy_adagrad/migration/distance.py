@@ -69,6 +69,7 @@ def element_name(start: dict[str, Floats], element: int) -> str:
     for name, array in start.items():
         if element < array.size:
             index = ", ".join(map(str, np.unravel_index(element, array.shape)))
-            return f"{name}[{index}]" if array.ndim else name
+            text = name if name.isprintable() else repr(name)  # files may hold any names
+            return f"{text}[{index}]" if array.ndim else text
         element -= array.size
     raise IndexError("element: expected an index of an element, got a larger one")
