@@ -179,11 +179,20 @@ def test_columns_of_one_table() -> None:
 
 def test_many_tensors_with_new_gradients() -> None:
     ours, optimizer, theirs, reference = pair([(5,)] * 500, lr=0.1)
-    for step in range(3):
-        set_grads(ours, step, without=[7])
-        set_grads(theirs, step, without=[7])
+    for step, without in enumerate(([7], [7], [], [3], [5, 499], [])):
+        set_grads(ours, step, without=without)
+        set_grads(theirs, step, without=without)
         optimizer.step()
         reference.step()
+    assert_same(optimizer, reference)
+
+
+def test_a_step_without_states_and_gradients() -> None:
+    _, optimizer, _, reference = pair([(3,)])
+    for opt in (optimizer, reference):
+        opt.state.clear()
+        for _ in range(2):
+            opt.step()
     assert_same(optimizer, reference)
 
 
