@@ -178,7 +178,8 @@ class Adagrad(torch.optim.Adagrad):
         if grad_scale is not None and updated:  # torch's fused step leaves the unscaled gradients, too
             with torch.no_grad():
                 for param in updated:
-                    grad = param.grad.resolve_conj().resolve_neg()  # cannot be divided otherwise, nor these two
+                    # Lazy gradients, broadcast ones and those without memory cannot be divided in place.
+                    grad = param.grad.resolve_conj().resolve_neg()
                     if grad._is_zerotensor() or (grad.layout == torch.strided and 0 in grad.stride()):
                         grad = grad.clone(memory_format=torch.contiguous_format)
                     if grad is not param.grad:
