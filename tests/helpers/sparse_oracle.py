@@ -7,15 +7,7 @@ from typing import Any
 
 import numpy as np
 from helpers.fma import fma
-from helpers.oracle import (
-    KeptIn,
-    computing_type,
-    fixed_sum,
-    mindspore_update,
-    rounded,
-    rounded_if_in_range,
-    store,
-)
+from helpers.oracle import DType, computing_type, fixed_sum, mindspore_update, rounded, rounded_if_in_range, store
 from numpy_adagrad.inputs.types import Array
 
 
@@ -34,14 +26,13 @@ def total_rows(indices: Array, values: Array) -> tuple[Array, Array]:
 @np.errstate(all="ignore")
 def scaled_totals(
     totals: Array,
-    kept_in: KeptIn,
+    kept: DType,
     *,
     grad_scale: float | None = None,
     max_norm: float | None = None,
     loss_scale: float = 1.0,
 ) -> Array:
-    """The sums after scaling and clipping, for one parameter alone."""
-    kept = kept_in(totals.dtype)
+    """The sums after scaling and clipping, for one parameter alone; each result is rounded to `kept`."""
     g = totals.astype(computing_type(totals.dtype))
     if grad_scale is not None:
         g = rounded(g / rounded_if_in_range(g.dtype.type(np.float32(grad_scale)), kept), kept)

@@ -33,7 +33,7 @@ class TorchOracle:
 
     def step(self, indices: Array, values: Array, **scaling: Any) -> None:
         rows, totals = total_rows(indices, -values if self.maximize else values)
-        g = scaled_totals(totals, computing_type, **scaling)
+        g = scaled_totals(totals, computing_type(self.param.dtype), **scaling)
         single = len(rows) == 1 and self.param.ndim == 1
         torch_rows(self.param, self.accum, self.count, rows, g, single_element=single, **self.options)
 
@@ -45,7 +45,8 @@ class MindSporeOracle:
 
     def step(self, indices: Array, values: Array, **scaling: Any) -> None:
         rows, totals = total_rows(indices, values)
-        g = scaled_totals(totals, real_type, **scaling, loss_scale=self.options.get("loss_scale", 1.0))
+        kept, loss_scale = real_type(self.param.dtype), self.options.get("loss_scale", 1.0)
+        g = scaled_totals(totals, kept, **scaling, loss_scale=loss_scale)
         mindspore_rows(self.param, self.accum, rows, g, **self.options)
 
 

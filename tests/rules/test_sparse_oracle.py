@@ -61,12 +61,15 @@ def test_large_batches_on_any_number_of_threads(rule: SparseRule, threads: int) 
 
 
 @pytest.mark.parametrize("half", HALVES, ids=str)
-def test_half_gradients_and_float32_accumulators(rule: SparseRule, half: npt.DTypeLike) -> None:
+@pytest.mark.parametrize("scaling", [{}, {"max_norm": 1.0, "grad_scale": 3.0}], ids=str)
+def test_half_gradients_and_float32_accumulators(
+    rule: SparseRule, half: npt.DTypeLike, scaling: dict[str, float]
+) -> None:
     for dtype, state_dtype in (("float32", None), (half, np.float32)):
         param = normal(40, 3, dtype=dtype)
         oracle = rule.oracle(param, rule.defaults, state_dtype)
         optimizer = rule.make(param, rule.defaults, state_dtype)
         for step, indices, values in batches(np.random.default_rng(7), param, "normal", half):
-            optimizer.step([RowSparse(indices, values)])
-            oracle.step(indices, values)
+            optimizer.step([RowSparse(indices, values)], **scaling)
+            oracle.step(indices, values, **scaling)
             assert_equals(optimizer, oracle, f"step {step}")
