@@ -32,8 +32,9 @@ CONTENT = {
     "groups": list,
     "skipped_steps": int,
 }
-MAX_LEVELS = 100
 GROUP = {"params": list, "options": dict, "arrays": list}
+MAX_LEVELS = 100
+"""Of lists and dicts in each other. Their readers are recursive, and may be called where the stack is deep already."""
 
 
 def encode(content: Content) -> tuple[dict[str, Array], dict[str, Any]]:
@@ -136,18 +137,15 @@ def _json_of(extra: Any) -> dict[str, Any]:
             raise TypeError(f"{label}: {error}") from None
         if others:
             kind = type(others[0])
-            is_numpy = hasattr(kind, "tolist")  # where a class may be called bool or str
-            got = f"{kind.__module__}.{kind.__name__}; convert it with .tolist()" if is_numpy else kind.__name__
-            raise TypeError(f"{label}, got {got}")
+            if hasattr(kind, "tolist"):  # NumPy has a class that is called bool, too
+                raise TypeError(f"{label}, got {kind.__module__}.{kind.__name__}; convert it with .tolist()")
+            raise TypeError(f"{label}, got {kind.__name__}")
     _check_json(given, "extra")
     return copied
 
 
 def _check_json(content: Any, label: str) -> None:
-    """Raise TypeError for a key that is not text, which JSON would turn into text, perhaps that of another key.
-
-    Raise it for too many levels, too: the file might be readable only where the stack is not as deep as here.
-    """
+    """Raise TypeError for too many levels, and for a key that is not text: as text, it may be a key already."""
     level: list[Any] = [content]
     for _ in range(MAX_LEVELS):
         below: list[Any] = []

@@ -48,6 +48,7 @@ def prepare_streams() -> None:
 
 
 def complain(text: str) -> None:
+    """Print a mistake, if the system takes it."""
     try:
         print(f"numpy-adagrad: {text}", file=sys.stderr, flush=True)
     except OSError:

@@ -2,7 +2,7 @@
 
 from itertools import cycle
 from pathlib import Path
-from warnings import catch_warnings, simplefilter
+from warnings import catch_warnings, filterwarnings
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -20,7 +20,7 @@ def write_plot(figure: Figure, out: Path) -> None:
     """Write a plot; raise UsageError if the system cannot."""
     try:
         with catch_warnings():
-            simplefilter("ignore")  # the font may lack letters of a name
+            filterwarnings("ignore", "Glyph")  # the font may lack letters of a name
             figure.savefig(out)
     except OSError as error:
         raise UsageError(f"cannot write {out}: {error.strerror}") from None

@@ -23,7 +23,7 @@ std::string train(const adagrad::RuleInfo &rule, std::uint64_t seed, long steps,
         omp_set_num_threads(static_cast<int>(1 + team.below(max_team)));
         const adagrad::StepOptions options = options_of(step);
         const bool is_whole = !options.only_norm && !options.only_check;
-        expect(training.step(options) == is_whole, "a step, except where only the norm or the checks are asked for");
+        expect(training.step(options) == is_whole, "a step is taken unless only the norm or the checks are wanted");
     }
     return training.bits();
 }
