@@ -75,6 +75,7 @@ def test_entries_that_are_removed(dialect: Dialect) -> None:
         if key in optimizer._watched_keys:
             raises(KeyError, message, lambda: optimizer.step([normal(4)]))
             raises(KeyError, message, lambda: optimizer.last_lr)
+            raises(KeyError, message, optimizer.state_dict)
         assert "Parameter Group 0" in repr(optimizer)
         assert str(optimizer)
         optimizer.param_groups[0][key] = value

@@ -221,12 +221,17 @@ def test_names_and_options_that_no_file_holds(
     assert files(tmp_path) == {}
 
 
-def test_paths_and_counters_that_would_not_load(dialect: Dialect, tmp_path: Path) -> None:
+def test_paths_groups_and_counters_that_would_not_load(dialect: Dialect, tmp_path: Path) -> None:
     optimizer, path = stepped(dialect.make), f"{tmp_path}/a.ckpt"
     message = f"{path}: expected a name without .ckpt, which is MindSpore's own format"
     raises(ValueError, message, lambda: optimizer.save(path))
     for call in (optimizer.save, optimizer.load):
         raises(ValueError, "path: expected a name without null characters, got 'a\\x00b'", partial(call, "a\0b"))
+    key = optimizer._watched_keys[0]
+    value = optimizer.param_groups[0].pop(key)
+    message = f"param_groups[0]: expected an entry {key!r}; add groups with add_param_group"
+    raises(KeyError, message, lambda: optimizer.save(tmp_path / "a"))
+    optimizer.param_groups[0][key] = value
     optimizer._counters(optimizer._slots)[0][...] = -1
     counter = optimizer._counter if optimizer._counter_dtype else f"{optimizer._counter}[0]"
     message = f"{counter}: expected a whole number of steps, got -1.0"

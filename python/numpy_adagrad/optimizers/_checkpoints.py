@@ -48,6 +48,7 @@ class Checkpoints(LoadedState):
     def _saved_content(self, *, parameters: bool, extra: Any) -> Content:
         """Return what `save` writes, checked."""
         self._prepare_transfer()
+        self._check_groups(self.param_groups)
         self._step_counts(self._slots)
         options = self._saved_options()
         self._check_saved(options)

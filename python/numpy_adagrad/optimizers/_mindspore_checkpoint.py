@@ -110,6 +110,7 @@ class MindSporeCheckpoints(Optimizer):
         """Return what loading writes to; groups that share a name for their rates may have different rates here."""
         self._check_tensors()
         self._refresh_plan()
+        self._check_groups(self.param_groups)
         return to_checkpoint(self.names, self._slots, self.param_groups, self.global_step, parameters=parameters)
 
     def _checkpoint_pairs(self, state_dict: Mapping[str, Any], *, parameters: bool) -> Pairs:

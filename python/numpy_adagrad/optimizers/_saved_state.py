@@ -51,8 +51,7 @@ class SavedState(Copies):
     def last_lr(self) -> list[float]:
         """The learning rate of each group: its number, or the last value of its callable. Without `lr_decay`."""
         with self._lock:
-            for k, group in enumerate(self.param_groups):
-                self._check_entries(k, group)
+            self._check_groups(self.param_groups)
             key = self._scheduled_keys[0]
             return [self._last_rate(self._saved_value(k, key)) for k in range(len(self.param_groups))]
 
@@ -101,6 +100,7 @@ class SavedState(Copies):
         with self._lock:
             self._check_tensors()
             self._refresh_plan()
+            self._check_groups(self.param_groups)
             convert = to_tensor if tensors else identity
             convert_option = option_to_tensor if tensors else identity
             saved_groups = self._saved_groups()

@@ -113,14 +113,17 @@ class OptimizerState(Locked, ABC):
 
     def _bind(self, groups: list[Group], known: dict[int, Slot]) -> None:
         """Check all parameters and make the plan of a step. A parameter without a known slot gets a new state."""
-        all_params(groups)  # raises an error unless each is a group
-        for k, group in enumerate(groups):
-            self._check_entries(k, group)
+        self._check_groups(groups)
         roles = ("params", self._accumulator, "grads", self._counter)
         plan = _core.Plan(self._rule, roles, self._watched_keys)
         bound = Bound([], {}, [], plan, [], known.copy())
         self._add_groups(bound, groups)
         self._bound = replace(bound, groups=groups)  # the list itself: a user may hold it
+
+    def _check_groups(self, groups: list[Group]) -> None:
+        all_params(groups)  # raises an error unless each is a group
+        for k, group in enumerate(groups):
+            self._check_entries(k, group)
 
     def _check_entries(self, k: int, group: Group) -> None:
         for key in (*self._watched_keys, *self._added_keys):
