@@ -53,7 +53,10 @@ ROWS = {
     "sparse Zipf, width 4": Row([(100_000, 4)], indices=("Zipf",)),
     "sparse Zipf, 2 tables": Row(TABLE * 2, indices=("Zipf", "Zipf")),
     "sparse Zipf and one index": Row(TABLE * 2, indices=("Zipf", "one index")),
-    "sparse, 2 rows of 17": Row([(100_000, 17)], indices=("two rows",)),
+    "sparse, 2 rows of 17": Row([(100_000, 17)], indices=("2 rows",)),
+    "sparse, 2 rows of 768": Row([(100_000, 768)], indices=("2 rows",)),
+    "sparse, 100 rows": Row(TABLE, indices=("100 rows",)),
+    "sparse, 100 rows of 768": Row([(100_000, 768)], indices=("100 rows",)),
     "sparse one row": Row(TABLE, indices=("one row",)),
     "sparse one index": Row(TABLE, indices=("one index",)),
 }
@@ -99,13 +102,12 @@ def make_optimizer(row: Row, rule: str, params: list[Any]) -> Any:
 
 
 def sparse_gradient(kind: str, rng: np.random.Generator, rows: int, width: int) -> RowSparse:
-    count = {"one index": 1, "Zipf": 65_536, "two rows": 65_536}.get(kind, 4096)
+    count = {"one index": 1, "Zipf": 65_536, "2 rows": 65_536, "100 rows": 65_536}.get(kind, 4096)
     if kind == "Zipf":
         indices = rng.zipf(1.2, count) % rows
-    elif kind == "two rows":
-        indices = rng.integers(2, size=count)
     else:
-        indices = rng.integers(rows, size=count) if kind == "uniform" else np.full(count, rng.integers(rows))
+        among = {"2 rows": 2, "100 rows": 100, "uniform": rows}.get(kind)
+        indices = np.full(count, rng.integers(rows)) if among is None else rng.integers(among, size=count)
     return RowSparse(indices, rng.standard_normal((count, width), np.float32))
 
 

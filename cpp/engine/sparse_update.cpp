@@ -12,8 +12,8 @@ namespace {
 // so that the processor fetches them, which it does not if each thread reads some. More threads are faster if they sort
 // narrow rows.
 constexpr int MAX_MERGING_THREADS = 2;
-// Rows ahead of the one in use that are fetched.
-constexpr std::ptrdiff_t ROWS_AHEAD = 8;
+// Rows ahead of the one in use that are fetched, and how many lines of long ones.
+constexpr std::ptrdiff_t ROWS_AHEAD = 8, FIRST_LINES = 2;
 
 void prefetch_row(const char *begin, std::ptrdiff_t row_bytes) {
     const char *const end =

@@ -31,9 +31,8 @@ struct IndexedRow {
 
 constexpr std::ptrdiff_t CACHE_LINE = 64;  // bytes
 
-// Of a row with more cache lines, only the first ones are fetched ahead: the processor itself fetches those that
-// follow.
-constexpr std::ptrdiff_t MAX_FETCHED_LINES = 12, FIRST_LINES = 2;
+// The processor itself fetches the lines of longer rows, once it has read the first ones.
+constexpr std::ptrdiff_t MAX_FETCHED_LINES = 12;
 
 // The steps between the gradient and the update. Each combination has its own loop, so that none pays for a step that
 // it does not take; but one that divides clips too, as it waits for the divider anyway. PREPROCESSED is the rule's own

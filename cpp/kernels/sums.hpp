@@ -39,14 +39,20 @@ inline void add_or_copy(const Kernel &kernel, G *__restrict sum, const G *__rest
 template <std::ptrdiff_t WIDTH = 0, class Kernel, class G>
 inline void add_columns(const Kernel &kernel, G *sums, std::ptrdiff_t sum_width, const G *values, std::ptrdiff_t width,
                         const IndexedRow *first, const IndexedRow *last, std::ptrdiff_t count) {
-    // Fetches rows at most 64 lines ahead, unless the processor does: where they follow one another.
-    constexpr std::ptrdiff_t LINE = CACHE_LINE / sizeof(G), AHEAD = 64, MAX_DISTANCE = 16;
-    const std::ptrdiff_t lines = (count + LINE - 1) / LINE, fetched = lines <= MAX_FETCHED_LINES ? lines : FIRST_LINES,
-                         distance = fetched * MAX_DISTANCE <= AHEAD ? MAX_DISTANCE : AHEAD / fetched;
+    // A row is fetched into the second-level cache 256 lines ahead, or into the first one 16 rows ahead if it has few
+    // lines. Where rows follow one another, the processor does so itself, but not soon enough for medium rows.
+    constexpr std::ptrdiff_t LINE = CACHE_LINE / sizeof(G), LINES_AHEAD = 256, FEW_LINES = 3, ROWS_AHEAD = 16;
+    constexpr int SECOND_LEVEL = 2;
+    const std::ptrdiff_t all = (count + LINE - 1) / LINE, lines = all < LINES_AHEAD ? all : LINES_AHEAD,
+                         distance = lines < FEW_LINES ? ROWS_AHEAD : LINES_AHEAD / lines;
+    const bool medium = lines >= FEW_LINES && lines <= MAX_FETCHED_LINES;
     for (const IndexedRow *entry = first; entry != last; ++entry) {
-        if (last - entry > distance && entry[distance].source != entry->source + distance) {
+        if (last - entry > distance && (medium || entry[distance].source != entry->source + distance)) {
             const G *const ahead = values + entry[distance].source * width;
-            for (std::ptrdiff_t i = 0; i < fetched; ++i) __builtin_prefetch(ahead + i * LINE);
+            if (lines < FEW_LINES)
+                for (std::ptrdiff_t i = 0; i < lines; ++i) __builtin_prefetch(ahead + i * LINE);
+            else
+                for (std::ptrdiff_t i = 0; i < lines; ++i) __builtin_prefetch(ahead + i * LINE, 0, SECOND_LEVEL);
         }
         const G *__restrict const row = values + entry->source * width;
         const bool begins = sum_width != 0 && entry->row < 0;
