@@ -13,7 +13,9 @@ from docutils import nodes
 from docutils.utils.math.latex2mathml import tex2mathml
 
 if TYPE_CHECKING:
+    from sphinx.addnodes import pending_xref
     from sphinx.application import Sphinx
+    from sphinx.environment import BuildEnvironment
     from sphinx.writers.html5 import HTML5Translator
 
 ROOT = Path(__file__).parents[1]
@@ -27,7 +29,7 @@ extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphin
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 
-default_role = "py:obj"  # `name` in a docstring is a link where it is public
+default_role = "py:obj"  # `name` in a docstring is a link where it is public, see `public_name`
 napoleon_google_docstring = False
 napoleon_use_rtype = False
 autodoc_mock_imports = ["numpy_adagrad._core", "mpi4py", "torch"]
@@ -60,6 +62,15 @@ copybutton_exclude = ".linenos, .gp, .go"  # prompts and output
 def setup(app: "Sphinx") -> None:
     """Write formulas as MathML, which browsers show without a script from another site."""
     app.add_html_math_renderer("mathml", (inline_formula, None), (displayed_formula, None))
+    app.connect("missing-reference", public_name)
+
+
+def public_name(
+    app: "Sphinx", env: "BuildEnvironment", node: "pending_xref", text: nodes.Element
+) -> nodes.Element | None:
+    """Find the names of the package's own namespace from the docstrings of all its modules."""
+    target = f"numpy_adagrad.{node['reftarget']}"
+    return env.domains["py"].resolve_xref(env, node["refdoc"], app.builder, "obj", target, node, text)
 
 
 def inline_formula(translator: "HTML5Translator", node: nodes.math) -> None:

@@ -32,7 +32,8 @@ MESSAGES = {
     "number": differ("params", "2 arrays", "1 arrays"),
     "steps": differ("steps", [0.0, 0.0], [1.0, 1.0]),
     "bucket": "ValueError: rank {last}: bucket_size: expected a whole number above 0, got 0",
-    "no_optimizer": "TypeError: rank {last}: opt: expected an optimizer of numpy_adagrad, got NoneType",
+    "no_optimizer": "TypeError: rank {last}: opt: expected an optimizer of numpy_adagrad, such as TorchAdagrad, "
+    "got builtins.NoneType",
     "grad_shape": f"ValueError: rank {{last}}: {W}: expected shape (4, 3), got (4, 2)",
     "grad_dtype": differ(W, "an array of float32", "an array of float16"),
     "grad_cast": f"TypeError: rank {{last}}: {W}: expected float32, got float64; cast it with .astype(np.float32)",
@@ -58,7 +59,7 @@ MESSAGES = {
     "table_accum": differ("accum", 0.1, 0.2),
     "sharded_centralization": "ValueError: rank {last}: param_groups[0]['grad_centralization']: expected False, "
     "as it needs whole rows, got True",
-    "sharded_order": "KeyError: \"rank 0: params: expected groups with an entry 'params', got the keys "
+    "sharded_order": "KeyError: \"rank 0: param_groups: expected groups with an entry 'params', got the keys "
     "['order_params']\"",
     "sharded_grad_shape": f"ValueError: rank {{last}}: {W}: expected shape (4, 3), got (4, 2)",
     "sharded_grad_dtype": f"TypeError: rank {{last}}: {W}: expected float32, the dtype of the parameter, got float16",

@@ -52,11 +52,16 @@ def are_groups(params: Any) -> bool:
     return bool(params) and len(mappings) == len(params) and (has_groups or has_options)
 
 
-def read_group(group: Mapping[str, Any]) -> Group:
-    """Convert the `params` of one group, in any form except groups, into a list."""
+def check_has_params(group: Mapping[str, Any]) -> None:
+    """Raise KeyError for a group without parameters."""
     if "params" not in group:
         hint = next(filter(None, (nearest(key, ["params"]) for key in group)), "")
         raise KeyError(f"param_groups: expected groups with an entry 'params', got the keys {list(group)}{hint}")
+
+
+def read_group(group: Mapping[str, Any]) -> Group:
+    """Convert the `params` of one group, in any form except groups, into a list."""
+    check_has_params(group)
     arrays, names = members(group["params"])
     read = {**group, "params": arrays}
     if names is not None:

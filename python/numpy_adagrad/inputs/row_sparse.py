@@ -44,7 +44,8 @@ class RowSparse:
     References
     ----------
     For `TorchAdagrad`, the sparse path of ``torch/optim/adagrad.py`` in torch 2.13.0. It differs from the dense rule:
-    ``s = s + g * g`` is rounded twice, and ``p = fma(-rate, g / (sqrt(s) + eps), p)``.
+    ``s = s + g * g`` and the divisor of the rate are rounded twice, and ``p = fma(-rate, g / (sqrt(s) + eps), p)``,
+    or without the fma for a gradient of a single element of a vector.
 
     Examples
     --------

@@ -20,17 +20,27 @@ from .rows import as_bytes, block, offsets
 if TYPE_CHECKING:
     from mpi4py import MPI
 
-    from ..optimizers._slots import Pairs
+    from ..optimizers._slots import Pairs, Slot
 
 ROOT = 0
 """The rank that reads and writes files."""
 
 
 class Division(NamedTuple):
-    """The shape of a whole parameter, and how many of its elements each rank has, in the order of the ranks."""
+    """This rank's part of a parameter, the shape of the whole, and how many of its elements each rank has, in order."""
 
+    part: Array
     shape: tuple[int, ...]
     counts: Array
+
+
+def divided_slots(optimizer: Optimizer, parts: Sequence[Array]) -> list[Slot]:
+    """Return the slots of this rank's parts. Another order of parameters, or others, would not fit the division."""
+    slots = optimizer._current_slots()
+    if [id(slot.param) for slot in slots] != [id(part) for part in parts]:
+        cure = "change only options in the groups, or construct another optimizer"
+        raise ValueError(f"param_groups: expected the parameters of the constructor in their order, got others; {cure}")
+    return slots
 
 
 def save(
@@ -45,8 +55,8 @@ def save(
     with optimizer._lock:
         with call.agreement() as facts:
             facts["path"] = checkpoint.file_name(path)
+            key, slots = optimizer._accumulator, divided_slots(optimizer, [division.part for division in divisions])
             content = optimizer._saved_content(parameters=True, extra=extra)
-            key, slots = optimizer._accumulator, optimizer._slots
             divided = list(zip(slots, divisions, strict=True))
             params = [_new_whole(comm, slot.param, division) for slot, division in divided]
             sums = [_new_whole(comm, slot.state[key], division) for slot, division in divided]
@@ -68,6 +78,7 @@ def load(
         with call.agreement() as facts:
             facts["path"] = checkpoint.file_name(path)
             optimizer._check_reentry()
+            divided_slots(optimizer, [division.part for division in divisions])
             optimizer._prepare_transfer()
             if call.comm.rank == ROOT:
                 whole = _read(optimizer, divisions, checkpoint.file_name(path))
@@ -90,7 +101,7 @@ def _read(optimizer: Optimizer, divisions: Sequence[Division], path: str) -> Con
         content = checkpoint.load(path, optimizer._content([], parameters=True))
         params, states = [], []
         loaded = zip(content.names, content.parameters or (), content.states, strict=True)
-        for (name, param, state), slot, (shape, _) in zip(loaded, optimizer._slots, divisions, strict=True):
+        for (name, param, state), slot, (_, shape, _) in zip(loaded, optimizer._slots, divisions, strict=True):
             params.append(cast_like(param, _whole(slot.param, shape), f"param.{name}"))
             states.append({**state, key: cast_like(state[key], _whole(slot.state[key], shape), f"{key}.{name}")})
     return replace(content, states=states, parameters=params)

@@ -31,9 +31,9 @@ _running: list[CollectiveCall] = []
 class CollectiveCall:
     """A call that all ranks make together: they agree, and then they exchange data.
 
-    When the messages of a call are on their way, an exception on one rank ends the job, also an interrupt: the others
-    have no call left in which to learn of it, and a step may be half done. A FloatingPointError is that of
-    `on_nonfinite`, which all ranks raise.
+    Once the messages of a call are on their way, an exception on one rank, such as an interrupt, ends the job: the
+    others cannot learn of it, and a step may be half done. Only a FloatingPointError, the one of `on_nonfinite`, does
+    not: all ranks raise it.
     """
 
     def __init__(self, comm: MPI.Intracomm, number: int, name: str) -> None:
@@ -43,6 +43,8 @@ class CollectiveCall:
         self._exchanges = False
 
     def __enter__(self) -> CollectiveCall:
+        if not self.comm:
+            raise ValueError(f"{self._name}: expected a communicator, got one that has been freed")
         for other in _running:
             if other._exchanges and other.comm == self.comm:
                 text = f"called from inside {other._name}, which is half done; call it afterwards"

@@ -60,7 +60,7 @@ class Divided(ABC):
         return self._local.skipped_steps
 
     def save(self, path: str | os.PathLike[str], *, extra: Mapping[str, Any] | None = None) -> None:
-        """Save parameters, state and options to one file, in the format of the optimizer's own `save`.
+        """Save parameters, state and options to one file, in the format of the optimizer's own ``save``.
 
         Rank 0 gathers everything and writes the file. It loads on any number of ranks, and without MPI:
         ``optimizer_class(params).load(path, parameters=True)``.
@@ -69,12 +69,12 @@ class Divided(ABC):
         ----------
         path : str or os.PathLike
         extra : dict, optional
-            As for the optimizer's `save`; that of rank 0 is saved.
+            As for the optimizer's ``save``; that of rank 0 is saved.
 
         Raises
         ------
         OSError, TypeError, ValueError
-            On every rank, as the optimizer's `save` does.
+            On every rank, as the optimizer's ``save`` does.
 
         Examples
         --------
@@ -101,7 +101,7 @@ class Divided(ABC):
     def load(self, path: str | os.PathLike[str]) -> dict[str, Any] | None:
         """Load parameters, state and options from a file with parameters, of this class or of an optimizer.
 
-        Rank 0 reads the file and sends each rank its part. Parameters are matched as by the optimizer's `load`.
+        Rank 0 reads the file and sends each rank its part. Parameters are matched as by the optimizer's ``load``.
 
         Parameters
         ----------
@@ -115,7 +115,7 @@ class Divided(ABC):
         Raises
         ------
         OSError, ValueError
-            On every rank, as the optimizer's `load` does. Nothing has changed then.
+            On every rank, as the optimizer's ``load`` does. Nothing has changed then.
 
         Examples
         --------

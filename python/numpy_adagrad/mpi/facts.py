@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, SupportsFloat, TypeAlias
 
 import numpy as np
 
@@ -21,8 +21,18 @@ Facts: TypeAlias = dict[str, str]
 
 
 def option_facts(**options: Any) -> Facts:
-    """Return arguments as text, by name, without callables: `allocate` may open another file on each rank."""
-    return {name: _text(value) for name, value in options.items() if not callable(value)}
+    """Return arguments as text, by name.
+
+    Left out are callables, as `allocate` may open another file on each rank, and iterators, which have been read.
+    """
+    compared = {name: value for name, value in options.items() if not (callable(value) or isinstance(value, Iterator))}
+    return {name: _text(value) for name, value in compared.items()}
+
+
+def step_facts(optimizer: Optimizer, grad_scale: Any, max_norm: Any, on_nonfinite: str) -> Facts:
+    """Return the options of a step, as the step reads them."""
+    scale, limit = optimizer._step_options(grad_scale, max_norm, on_nonfinite)[:2] or (1.0, None)
+    return option_facts(grad_scale=scale, max_norm=limit, on_nonfinite=on_nonfinite)
 
 
 def optimizer_facts(optimizer: Optimizer, params: Sequence[Array]) -> Facts:
@@ -81,9 +91,21 @@ def _text(value: Any) -> str:
         options |= getattr(value, "__dict__", {})  # one with slots has none
         text = ", ".join(f"{name}={_text(option)}" for name, option in options.items())
         return f"{type(value).__qualname__}({text})"
-    if isinstance(value, (float, np.generic)):  # 1 is 1.0, of whatever type
-        number = value.item() if isinstance(value, np.generic) else value
+    number = _number(value)
+    if number is not None:
         return repr(int(number) if isinstance(number, float) and number.is_integer() else number)
     if callable(value) or type(value).__repr__ is DEFAULT_REPR:
         return str(getattr(value, "__qualname__", type(value).__qualname__))
     return repr(value)
+
+
+def _number(value: Any) -> Any:
+    """Return a number, of NumPy or another library, as one of Python, and None for anything else."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, (int, float)):
+        return value
+    try:
+        return float(value) if isinstance(value, SupportsFloat) else None
+    except (TypeError, ValueError, OverflowError, RuntimeError):
+        return None

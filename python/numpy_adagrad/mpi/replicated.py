@@ -16,7 +16,7 @@ from ..optimizers._base import Optimizer
 from .averaging import BUCKET_SIZE, Averaging
 from .collective import CollectiveCall
 from .communicators import duplicate, next_number
-from .facts import Facts, optimizer_facts, option_facts, schedule_facts, value_facts
+from .facts import Facts, optimizer_facts, schedule_facts, step_facts, value_facts
 from .gradients import Grad, SparseGrad, grad_facts, read_grads
 from .layout import Form, Layout
 from .rows import element_gradient, gather_rows, row_means
@@ -66,8 +66,8 @@ class Replicated:
     been averaged, and changes all parameters in one call: a signal handler may save `opt` at any time.
 
     Start programs with ``python -m mpi4py``: an exception on one rank then ends the job with its message. If the
-    program of one rank ends while others call an optimizer, these raise an error. An error that a rank meets when the
-    exchange has begun, such as a MemoryError or an interrupt, ends the job. See the guide to several machines.
+    program of one rank ends while others call an optimizer, these raise an error. An error raised after the exchange
+    has begun, such as a MemoryError or an interrupt, ends the job. See the guide to several machines.
 
     References
     ----------
@@ -96,10 +96,12 @@ class Replicated:
         self.opt = opt
         with CollectiveCall(self._comm, self._number, "Replicated") as call, call.agreement() as facts:
             if not isinstance(opt, Optimizer):
-                raise TypeError(f"opt: expected an optimizer of numpy_adagrad, got {type(opt).__name__}")
+                kind = type(opt)
+                expected = "expected an optimizer of numpy_adagrad, such as TorchAdagrad"
+                raise TypeError(f"opt: {expected}, got {kind.__module__}.{kind.__qualname__}")
             self._bucket_size = positive_int(bucket_size, "bucket_size")
             check_files(opt._bound.files)
-            facts |= {"bucket_size": str(self._bucket_size), **self._state_facts()}
+            facts |= {"bucket_size": str(self._bucket_size), "debug": str(debug), **self._state_facts()}
 
     def step(
         self,
@@ -114,9 +116,9 @@ class Replicated:
         Parameters
         ----------
         grads : array, mapping or sequence of arrays
-            This rank's gradients, as for the `step` of the optimizer.
+            This rank's gradients, as for the ``step`` of the optimizer.
         grad_scale, max_norm, on_nonfinite : optional
-            As for the `step` of the optimizer; they apply to the means. All ranks give the same.
+            As for the ``step`` of the optimizer; they apply to the means. All ranks give the same.
 
         Raises
         ------
@@ -124,7 +126,7 @@ class Replicated:
             On every rank, if the gradients of one rank do not fit, or those of two ranks do not fit together. Nothing
             has changed on any rank then.
         FloatingPointError, RuntimeError
-            On every rank, as the `step` of the optimizer does.
+            On every rank, as the ``step`` of the optimizer does.
 
         Examples
         --------
@@ -136,7 +138,7 @@ class Replicated:
                 check_files(self.opt._bound.files)
                 names, shapes = self.opt.names, [param.shape for param in self._params()]
                 own = read_grads(grads, shapes, names, self.opt._single_param)
-                facts |= option_facts(**options) | grad_facts(own, names)
+                facts |= step_facts(self.opt, **options) | grad_facts(own, names)
                 if self._debug:
                     facts |= self._state_facts()
                 self._prepare_dense([grad for grad in own if isinstance(grad, np.ndarray)])

@@ -37,7 +37,7 @@ def divide(array: Array, count: int, out: Array) -> None:
     if array.itemsize > 2:
         np.divide(array, array.dtype.type(count), out=out)
     else:
-        out[...] = array / np.float32(count)
+        out[...] = array.astype(np.float32) / np.float32(count)
 
 
 def row_bytes(array: Array) -> int:
@@ -79,7 +79,9 @@ def element_gradient(indices: Array, values: Array, shape: tuple[int, ...]) -> A
     """Return elements of a parameter, given by their flat indices, as a sparse array of SciPy."""
     from scipy.sparse import coo_array
 
-    return coo_array((values, np.unravel_index(indices, shape)), shape)
+    array = coo_array((np.zeros(len(values), bool), np.unravel_index(indices, shape)), shape)
+    array.data = values  # the constructor takes no half types
+    return array
 
 
 def exchange_rows(comm: MPI.Intracomm, array: Array, counts: Array) -> tuple[Array, Array]:

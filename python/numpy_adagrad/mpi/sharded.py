@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _core
-from ..inputs.containers import are_groups, members, read_once
+from ..inputs.containers import are_groups, check_has_params, members, read_once
 from ..inputs.gradients import Grads
 from ..inputs.memmap import check_arrays, check_files
 from ..inputs.types import Array, Group, Params
@@ -20,7 +20,7 @@ from .averaging import BUCKET_SIZE, Averaging, total_norm
 from .collective import CollectiveCall
 from .communicators import duplicate, next_number
 from .divided import Divided, check_class
-from .facts import array_labels, optimizer_facts, option_facts, schedule_facts, value_facts
+from .facts import array_labels, optimizer_facts, option_facts, schedule_facts, step_facts, value_facts
 from .gradients import Grad, SparseGrad, grad_facts, read_grads
 from .layout import Layout
 
@@ -120,7 +120,7 @@ class Sharded(Divided):
             self._averaging = Averaging(self._comm, self._layout, bucket_size)
             self._check_groups()
             arrays = self._layout.arrays(self._values)
-            facts |= {"bucket_size": str(bucket_size), **optimizer_facts(self._local, arrays)}
+            facts |= {"bucket_size": str(bucket_size), "debug": str(debug), **optimizer_facts(self._local, arrays)}
             facts |= option_facts(**arguments) | value_facts("params", arrays)
 
     def _divide(self, optimizer_class: type[Optimizer], params: Params, arguments: Mapping[str, Any]) -> None:
@@ -129,11 +129,10 @@ class Sharded(Divided):
         grouped = are_groups(given)
         groups: list[Group] = [dict(item) for item in given] if grouped else [{"params": given}]
         for group in groups:
-            if "params" not in group:
-                raise KeyError(f"params: expected groups with an entry 'params', got the keys {list(group)}")
+            check_has_params(group)
         found = [members(group["params"]) for group in groups]
         arrays = [array for own, _ in found for array in own]
-        names = [name for _, own in found for name in own or ()]
+        names = [name for group, (_, own) in zip(groups, found, strict=True) for name in own or _param_names(group)]
         names = names if len(names) == len(arrays) else []
         _core.check_params(optimizer_class._rule, arrays, names)
         check_arrays(zip(array_labels("params", len(arrays), names), arrays, strict=True))
@@ -143,7 +142,8 @@ class Sharded(Divided):
         for view, array in zip(views, arrays, strict=True):
             view[...] = array
         # The optimizer has a flat part of each parameter, which is empty where the slice has none of it.
-        parts = iter(self._layout.parts(self._values, self._comm.rank))
+        self._parts = self._layout.parts(self._values, self._comm.rank)
+        parts = iter(self._parts)
         for group, (own, own_names) in zip(groups, found, strict=True):
             own_parts = [next(parts) for _ in own]
             group["params"] = own_parts if own_names is None else _named(own_names, own_parts)
@@ -176,7 +176,7 @@ class Sharded(Divided):
             This rank's gradients in the form of the parameters, each of the shape and dtype of its parameter. None
             skips a parameter, on all ranks.
         grad_scale, max_norm, on_nonfinite : optional
-            As for the `step` of the optimizer; they apply to the means. All ranks give the same.
+            As for the ``step`` of the optimizer; they apply to the means. All ranks give the same.
 
         Raises
         ------
@@ -184,7 +184,7 @@ class Sharded(Divided):
             On every rank, if the gradients of one rank do not fit, or those of two ranks do not fit together. Nothing
             has changed on any rank then.
         FloatingPointError
-            On every rank, as the `step` of the optimizer does.
+            On every rank, as the ``step`` of the optimizer does.
 
         Examples
         --------
@@ -195,9 +195,10 @@ class Sharded(Divided):
         with local._calling_schedules_once(), CollectiveCall(self._comm, self._number, "Sharded.step") as call:
             with call.agreement() as facts:
                 check_files(local._bound.files)
+                checkpoints.divided_slots(local, self._parts)
                 self._check_groups()
                 own = self._read(grads)
-                facts |= option_facts(**options) | grad_facts(own, local.names)
+                facts |= step_facts(local, **options) | grad_facts(own, local.names)
                 if self._debug:
                     facts |= optimizer_facts(local, self._layout.arrays(self._values))
                 missing = {i for i, grad in enumerate(own) if grad is None}
@@ -235,9 +236,14 @@ class Sharded(Divided):
         layout = self._layout
         counts = [[part.size for part in layout.parts(self._values, rank)] for rank in range(self._comm.size)]
         return [
-            checkpoints.Division(shape, np.array(own))
-            for (shape, _), own in zip(layout.forms, zip(*counts, strict=True), strict=True)
+            checkpoints.Division(part, shape, np.array(own))
+            for part, (shape, _), own in zip(self._parts, layout.forms, zip(*counts, strict=True), strict=True)
         ]
+
+
+def _param_names(group: Group) -> Iterable[Any]:
+    names = group.get("param_names")
+    return names if isinstance(names, (list, tuple)) else ()
 
 
 def _named(names: list[Any], parts: list[Array]) -> Any:

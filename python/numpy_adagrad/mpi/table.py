@@ -20,7 +20,7 @@ from .averaging import total_norm
 from .collective import CollectiveCall
 from .communicators import duplicate, next_number
 from .divided import Divided, check_class
-from .facts import optimizer_facts, option_facts, schedule_facts
+from .facts import optimizer_facts, option_facts, schedule_facts, step_facts
 from .gradients import SparseGrad, read_rows
 from .rows import exchange_rows, row_means
 
@@ -108,7 +108,8 @@ class ShardedTable(Divided):
             if self.local_rows.dtype.kind == "c":
                 expected = "expected real numbers, as sparse gradients are real"
                 raise TypeError(f"create: {expected}, got {self.local_rows.dtype}")
-            named: Any = {NAME: self.local_rows}
+            self._part = self.local_rows
+            named: Any = {NAME: self._part}
             self._local = optimizer_class(named, **arguments)
             facts |= {"dtype": str(self.local_rows.dtype), **optimizer_facts(self._local, [])}
 
@@ -160,14 +161,14 @@ class ShardedTable(Divided):
         grad : RowSparse
             This rank's gradient, whose indices are those of the whole table. It may have no entries.
         grad_scale, max_norm, on_nonfinite : optional
-            As for the `step` of the optimizer; they apply to the means. All ranks give the same.
+            As for the ``step`` of the optimizer; they apply to the means. All ranks give the same.
 
         Raises
         ------
         TypeError, ValueError, IndexError
             On every rank, if the gradient of one does not fit. Nothing has changed then.
         FloatingPointError
-            On every rank, as the `step` of the optimizer does.
+            On every rank, as the ``step`` of the optimizer does.
 
         Examples
         --------
@@ -178,7 +179,8 @@ class ShardedTable(Divided):
         with local._calling_schedules_once(), CollectiveCall(self._comm, self._number, "ShardedTable.step") as call:
             with call.agreement() as facts:
                 check_files(local._bound.files)
-                facts |= option_facts(**options)
+                checkpoints.divided_slots(local, [self._part])
+                facts |= step_facts(local, **options)
                 if not isinstance(grad, RowSparse):
                     raise TypeError(f"grad: expected a RowSparse, got {type(grad).__name__}")
                 own = read_rows(grad, (self._rows, self._dim), "grad")
@@ -202,7 +204,7 @@ class ShardedTable(Divided):
         return counts
 
     def _divisions(self) -> list[checkpoints.Division]:
-        return [checkpoints.Division((self._rows, self._dim), np.diff(self._bounds) * self._dim)]
+        return [checkpoints.Division(self._part, (self._rows, self._dim), np.diff(self._bounds) * self._dim)]
 
     def _collect(self) -> None:
         """No rank has rows of another."""

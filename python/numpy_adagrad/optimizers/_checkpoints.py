@@ -92,8 +92,8 @@ class Checkpoints(LoadedState):
 
         The new file is made beside the old one and then replaces it, so that a failure leaves the old file as it was.
         The new file has the mode of the old one; a symbolic link stays, and its target is replaced. Only a file that is
-        mounted by itself, which no system replaces, is overwritten. Steps in other threads wait meanwhile. A closure, a
-        schedule or a signal handler may save too: the file has the state before the step. Requires
+        a mount point itself, which no system replaces, is overwritten in place. Steps in other threads wait meanwhile.
+        A closure, a schedule or a signal handler may save too: the file has the state before the step. Requires
         ``pip install "numpy-adagrad[checkpoint]"``; the file holds no pickle.
 
         Parameters

@@ -15,8 +15,8 @@ class warmup(Schedule):
     """A linear rise to the first rate of `schedule` within `total_iters` steps, and then `schedule` from its beginning.
 
     The rate before is ``lr * (start_factor + (1 - start_factor) * t / total_iters)``, where `lr` is the number
-    `schedule` or its first rate. That is torch's ``SequentialLR`` of ``LinearLR`` and another one whose first rate is
-    its `lr`. With ``start_factor=0``, which torch does not allow, it is ``warmup_lr`` of MindSpore:
+    `schedule` or its first rate. This equals torch's ``SequentialLR`` of ``LinearLR`` and a scheduler whose first rate
+    is its `lr`. With ``start_factor=0``, which torch does not allow, it is ``warmup_lr`` of MindSpore:
     ``lr * t / total_iters``, and after the rise of a number ``lr * total_iters / total_iters``, which may differ from
     `lr` in the last bit.
 

@@ -15,7 +15,7 @@ STATE = ("lr", "best", "num_bad_epochs", "cooldown_counter")
 
 @dataclass(eq=False)
 class ReduceOnPlateau:
-    """The rate `lr`, which `step` multiplies by `factor` when a metric has stopped improving.
+    """The rate `lr`, which ``step`` multiplies by `factor` when a metric has stopped improving.
 
     It takes the decisions of ``ReduceLROnPlateau`` of torch, to the last bit.
 
