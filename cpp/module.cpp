@@ -126,7 +126,8 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
              "is_first"_a, "is_last"_a)
         .def("call_as_step", &Plan::call_as_step, "function"_a)
         .def_property_readonly("is_stepping", &Plan::is_stepping)
-        .def_property_readonly("grad_norm", &Plan::grad_norm);
+        .def_property_readonly("has_counters", &Plan::has_counters)
+        .def_property("grad_norm", &Plan::grad_norm, &Plan::set_grad_norm);
     adagrad::add_step_methods(m.attr("Plan"));
 
     using adagrad::TensorReader;

@@ -94,6 +94,7 @@ bool ThreadPool::run(std::ptrdiff_t work, std::ptrdiff_t chunk, int threads, boo
         begin += work / threads + (thread < work % threads ? 1 : 0);
         parts_[thread].end = begin;
     }
+    team_ = threads;
     inside_ = OPEN;
     ++call_;
     if (wake && awake_ < threads - 1) {
@@ -121,7 +122,7 @@ void ThreadPool::work(int thread) {
     const FpEnvGuard guard;
     unsigned seen = call_ - 1;  // created for a call that has begun
     for (;;) {
-        wait_for_call(seen);
+        wait_for_call(thread, seen);
         if (!enter()) continue;
         if (static_cast<std::size_t>(thread) < parts_.size()) run_chunks(thread);
         --inside_;
@@ -135,16 +136,16 @@ bool ThreadPool::enter() {
     return false;
 }
 
-void ThreadPool::wait_for_call(unsigned &seen) {
+void ThreadPool::wait_for_call(int thread, unsigned &seen) {
     const auto end = std::chrono::steady_clock::now() + SPIN;
-    while (call_ == seen && std::chrono::steady_clock::now() < end) {
-        for (int i = 0; i < 16 && call_ == seen; ++i) pause_briefly();
+    while (!is_called(thread, seen) && std::chrono::steady_clock::now() < end) {
+        for (int i = 0; i < 16 && !is_called(thread, seen); ++i) pause_briefly();
         std::this_thread::yield();  // the calling thread may be waiting for this processor
     }
-    if (call_ == seen) {
+    if (!is_called(thread, seen)) {
         std::unique_lock lock(sleep_);
         --awake_;
-        called_.wait(lock, [&] { return call_ != seen; });
+        called_.wait(lock, [&] { return is_called(thread, seen); });
         ++awake_;
     }
     seen = call_;

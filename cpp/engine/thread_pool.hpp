@@ -55,7 +55,8 @@ class ThreadPool {
     void add_workers(int workers);
     bool resize_parts(int threads);
     void work(int thread);
-    void wait_for_call(unsigned &seen);
+    bool is_called(int thread, unsigned seen) const { return call_ != seen && thread < team_; }
+    void wait_for_call(int thread, unsigned &seen);
     bool enter();
     void run_chunks(int thread);
 
@@ -66,6 +67,7 @@ class ThreadPool {
 
     std::atomic<int> inside_{0};  // the number of workers in the call, plus OPEN while more may enter
     std::atomic<unsigned> call_{0};
+    std::atomic<int> team_{0};  // the number of threads of the last call: other workers go on sleeping
     std::atomic<int> awake_{0};
     int workers_ = 0;
     std::mutex sleep_;

@@ -14,7 +14,8 @@ namespace adagrad {
 namespace {
 
 bool is_plain_number(PyObject *value) {
-    return PyFloat_CheckExact(value) || PyLong_CheckExact(value) || PyBool_Check(value);
+    return PyFloat_CheckExact(value) || PyLong_CheckExact(value) || PyBool_Check(value) ||
+           Py_IS_TYPE(value, &PyDoubleArrType_Type) || Py_IS_TYPE(value, &PyFloatArrType_Type);
 }
 
 // What messages call an option.

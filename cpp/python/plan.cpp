@@ -80,8 +80,7 @@ int Plan::step(const py::list &groups, const py::object &grads, const py::object
     if (!stepping.began()) return STALE;
     // Our own tuple keeps the gradients alive while the GIL is released.
     const py::tuple own_grads = as_tuple(grads);
-    other_grads_.clear();
-    converted_.clear();
+    const ReadGradients read(*this);
     const bool continues = options.range && !options.range->is_first;
     const bool same_options = continues || group_options_.unchanged(groups);
     std::vector<py::object> held = std::move(held_);
@@ -142,8 +141,6 @@ int Plan::execute(const StepOptions &options) {
     } catch (const IndexOutOfRange &found) {
         raise_out_of_range(found);
     }
-    converted_.clear();
-    other_grads_.clear();
     return done ? DONE : SKIPPED;
 }
 

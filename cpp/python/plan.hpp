@@ -89,12 +89,29 @@ class Plan {
     }
 
     std::optional<double> grad_norm() const { return executor_.norm; }
+    void set_grad_norm(std::optional<double> norm) { executor_.norm = norm; }
+    bool has_counters() const { return !executor_.counters.data.empty(); }
 
     // For the garbage collector: visits the objects that the plan holds, and lets them go. No array is current then.
     int traverse(visitproc visit, void *arg) const;
     void clear();
 
   protected:
+    // Lets the gradients that a step has read go when it ends, also by an error.
+    class ReadGradients {
+      public:
+        explicit ReadGradients(Plan &plan) : plan_(plan) {}
+        ~ReadGradients() {
+            plan_.converted_.clear();
+            plan_.other_grads_.clear();
+        }
+        ReadGradients(const ReadGradients &) = delete;
+        ReadGradients &operator=(const ReadGradients &) = delete;
+
+      private:
+        Plan &plan_;
+    };
+
     struct Entry {
         py::object param, state;
         bool reversed;  // walked in Fortran order

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import is_dataclass
-from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -38,7 +37,7 @@ def read_once(params: Any) -> Any:
 
 def are_groups(params: Any) -> bool:
     """Return whether `params`, as `read_once` returns them, are groups, not layers in mappings."""
-    if isinstance(params, Mapping) and "params" in params and any(isinstance(one, Number) for one in params.values()):
+    if isinstance(params, Mapping) and "params" in params and any(map(_is_option, params.values())):
         raise TypeError("params: expected a list of groups, got one group alone; write it as [{'params': ...}]")
     if not isinstance(params, (list, tuple)) or hasattr(params, "_fields"):
         return False
@@ -47,9 +46,15 @@ def are_groups(params: Any) -> bool:
     has_groups = "params" in keys or "order_params" in keys or any(nearest(key, ["params"]) for key in keys)
     if has_groups and len(mappings) < len(params):
         raise TypeError("params: expected groups only or arrays only, got some of each")
-    values = [value for item in mappings for value in item.values() if not isinstance(value, np.ndarray)]
-    has_options = any(children(value) is None for value in values)
+    has_options = any(_is_option(value) for item in mappings for value in item.values())
     return bool(params) and len(mappings) == len(params) and (has_groups or has_options)
+
+
+def _is_option(value: Any) -> bool:
+    """Return whether a value stands for an option of a group, not for parameters. A schedule may be a dataclass."""
+    if value is None or isinstance(value, np.ndarray) or is_foreign(value):
+        return False
+    return callable(value) or children(value) is None
 
 
 def check_has_params(group: Mapping[str, Any]) -> None:

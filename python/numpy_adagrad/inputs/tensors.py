@@ -94,6 +94,8 @@ def as_array(value: Any, label: str, *, from_devices: bool = True) -> Array | No
         array = _from_tensor(value)
         if array is value:
             array = np.asarray(value) if hasattr(kind, "__array__") else np.from_dlpack(value)
+    except MemoryError:
+        raise
     except Exception as error:
         raise _unreadable(label, value, error) from error
     return array if isinstance(array, np.ndarray) else None

@@ -43,6 +43,8 @@ def read_groups(params: Any) -> tuple[list[Group], bool]:
     for k, item in enumerate(params):
         if "order_params" not in item:
             groups.append(named_rate(read_group(item), k))
+    if not groups:
+        raise ValueError("params: expected at least one group with parameters, got none")
     name_all(groups, 0)
     return (_ordered(groups, order) if order else groups), True
 
@@ -104,13 +106,12 @@ def check_names(groups: list[Group], known: Mapping[str, int], *, grouped: bool,
             raise ValueError(f"{label}: expected names that a checkpoint does not use itself, got {name!r}")
 
 
-def list_length(groups: list[Group], known: int | None) -> int | None:
-    """Return the length of all lists of rates, `known` if there are lists already; None if there are none."""
-    lengths = {len(group["lr"]) for group in groups if isinstance(group["lr"], np.ndarray)}
-    lengths |= set() if known is None else {known}
+def check_list_lengths(groups: list[Group]) -> None:
+    """Raise ValueError unless all lists of rates have one length."""
+    rates = [group.get("lr") for group in groups]
+    lengths = {rate.size for rate in rates if isinstance(rate, np.ndarray) and rate.ndim > 0}
     if len(lengths) > 1:
         raise ValueError(f"learning_rate: expected sequences of one length, got {sorted(lengths)}")
-    return next(iter(lengths), None)
 
 
 def given_rate(rate: Any) -> Any:

@@ -116,6 +116,8 @@ class OptimizerState(Locked, ABC):
         self._check_groups(groups)
         roles = ("params", self._accumulator, "grads", self._counter)
         plan = _core.Plan(self._rule, roles, self._watched_keys)
+        if hasattr(self, "_bound"):
+            plan.grad_norm = self._bound.plan.grad_norm
         bound = Bound([], {}, [], plan, [], known.copy())
         self._add_groups(bound, groups)
         self._bound = replace(bound, groups=groups)  # the list itself: a user may hold it
@@ -145,8 +147,8 @@ class OptimizerState(Locked, ABC):
         accumulators = [slot.state[self._accumulator] for slot in slots]
         index = [self._group_index(k, group) for k, group in enumerate(groups, len(bound.groups))]
         group_index = np.concatenate([*index, np.zeros(0, np.int32)])
-        has_counter = bound.groups and self._counter_dtype is not None
-        counters = [] if has_counter else self._counters(slots)
+        has_shared_counter = self._counter_dtype is not None and bound.plan.has_counters
+        counters = [] if has_shared_counter else self._counters(slots)
         labels = [f"{role}[{start + i}]" for role in ("params", self._accumulator) for i in range(len(params))]
         files = mapped_files(zip(labels, [*params, *accumulators], strict=True))
         parts: Pairs = [(bound.known, {id(slot.param): slot for slot in slots}), (bound.names, names)]
@@ -164,8 +166,6 @@ class OptimizerState(Locked, ABC):
         return slot
 
     def _add_group(self, group: Group, *pairs: tuple[Any, Any]) -> None:
-        if any(id(param) in self._bound.known for param in group["params"]):
-            self._refresh_plan()  # it may have left its group
         bound = self._bound
         bound.plan.call_as_step(lambda: self._add_groups(bound, [group], *pairs))
 
@@ -234,5 +234,6 @@ class OptimizerState(Locked, ABC):
             raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
         with self._lock:
             self._check_reentry()
+            self._refresh_plan()  # groups may have been removed
             group = self._checked_group(read_group(param_group))
             self._add_group(group)

@@ -16,10 +16,10 @@ from ..inputs.validation import check_dict, number
 from ._mindspore_arguments import (
     SHARED_RATE,
     check_legal,
+    check_list_lengths,
     check_names,
     given_decay,
     given_rate,
-    list_length,
     name_all,
     named_rate,
     rate_at,
@@ -174,7 +174,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
         with ieee():
             unscale = 1 / self._norm_divisor
         self._rule_options = {"update_slots": update_slots, "unscale": unscale}
-        self._list_length = list_length(self.param_groups, None)
+        check_list_lengths(self.param_groups)
         self._shifts_rates = False
 
     def _checked_group(self, group: Group) -> Group:
@@ -216,12 +216,12 @@ class MindSporeAdagrad(MindSporeCheckpoints):
         check_dict("param_group", param_group)
         with self._lock:
             self._check_reentry()
+            self._refresh_plan()  # groups may have been removed
             group = named_rate(read_group(param_group), self._next_group)
             name_all([group], len(self._slots), self._bound.names)
             group = self._checked_group(group)
-            length = list_length([group], self._list_length)
-            own = {"_next_group": self._next_group + 1, "_list_length": length}
-            self._add_group(group, (self.__dict__, own))
+            check_list_lengths([*self.param_groups, group])
+            self._add_group(group, (self.__dict__, {"_next_group": self._next_group + 1}))
 
     def _new_state(self, param: Array, allocate: Allocate | None) -> dict[str, Array]:
         return {"accum": self._new_accumulator(param, self._accum, "accum", allocate)}

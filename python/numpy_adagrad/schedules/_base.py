@@ -18,13 +18,14 @@ class Schedule(ABC):
             step = int(step) if isinstance(step, np.integer) else number(step, "step")  # type: ignore[assignment]
         if not 0 <= step < math.inf:
             raise ValueError(f"step: expected a finite number of at least 0, got {step}")
+        error = None
         try:
             rate = self._rate(step)
-        except OverflowError:  # of `**`; other operators return infinity
-            rate = math.inf
+        except OverflowError as caught:  # of `**`, or of a callable; other operators return infinity
+            rate, error = math.inf, caught
         if not math.isfinite(rate):
             name = type(self).__name__
-            raise OverflowError(f"{name}: expected a rate within float64 for step {step}, got {rate}")
+            raise OverflowError(f"{name}: expected a rate within float64 for step {step}, got {rate}") from error
         return rate
 
     @abstractmethod
