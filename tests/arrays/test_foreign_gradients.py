@@ -194,3 +194,11 @@ def test_what_value_and_grad_returns(dialect: Dialect) -> None:
     cure = "give the gradients alone, or closure=lambda: (loss, grads)"
     message = f"grads: expected arrays in the form of the parameters, got a pair of a number and gradients; {cure}"
     raises_unchanged(optimizer, TypeError, message, lambda: optimizer.step((jnp.float32(1), [normal(3), normal(2)])))
+
+
+def test_a_failed_allocation_of_another_library_stays_one(dialect: Dialect) -> None:
+    def fail() -> None:
+        raise MemoryError("mine")
+
+    optimizer = dialect.optimizer([normal(3)])
+    raises_unchanged(optimizer, MemoryError, "mine", lambda: optimizer.step([Convertible(normal(3), fail)]))

@@ -40,8 +40,7 @@ def test_product(dtype: Any, factor: Any) -> None:
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_dense_array(dialect: Dialect, dtype: Any) -> None:
-    """A step with it updates the rows that have entries in the same way, up to the rounding of sparse updates."""
+def test_dense_array(dtype: Any) -> None:
     grad = RowSparse([3, 0, 3], np.array([[1, 2], [3, 4], [5, 6]], dtype))
     expected = np.array([[3, 4], [0, 0], [0, 0], [6, 8]], dtype)
     assert_same_bits(grad.toarray((4, 2)), expected)

@@ -3,6 +3,7 @@
 from typing import Any
 
 import numpy as np
+from numpy_adagrad import RowSparse
 from numpy_adagrad.inputs.types import Array
 from numpy_adagrad.optimizers._base import Optimizer
 
@@ -11,6 +12,8 @@ def frozen(value: Any) -> Any:
     """A value that later changes to its arrays and containers cannot reach."""
     if isinstance(value, np.ndarray):
         return value.dtype, value.shape, value.tobytes()
+    if isinstance(value, RowSparse):
+        return frozen([value.indices, value.values])
     if isinstance(value, dict):
         return {key: frozen(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -13,7 +13,7 @@ from numpy_adagrad.inputs.types import Array
 
 REALS: list[Any] = [np.float32, np.float32, np.float64, np.float16, bfloat16]
 COMPLEX: list[Any] = [np.complex64, np.complex128]
-LARGE = (70_000,)  # shared among threads
+LARGE = (270_000,)  # shared among threads
 STEPS = 2
 
 

@@ -1,5 +1,6 @@
 """grad_scale, max_norm, on_nonfinite and grad_norm, over several arrays, dtypes and layouts."""
 
+import copy
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -9,6 +10,7 @@ import numpy.typing as npt
 import pytest
 from helpers.bits import assert_same_bits
 from helpers.check_step import check_step
+from helpers.contents import contents
 from helpers.dialects import DIALECTS, RATE, START, Dialect
 from helpers.oracle import gradient_norm, scaled_gradients
 from helpers.values import normal
@@ -37,8 +39,11 @@ def test_one_norm_over_all_dtypes(dialect: Dialect, grad_scale: Any, max_norm: A
     expected = norm_of(dialect, params, grads, grad_scale=grad_scale)
     opt = check_step(dialect, params, grads, scaling=scaling)
     assert_same_bits(np.float64(opt.grad_norm), expected, "norm")
+    twin = copy.deepcopy(opt)
     opt.step(grads, max_norm=max_norm, grad_scale=grad_scale)
+    twin.step(grads, **scaling)
     assert_same_bits(np.float64(opt.grad_norm), expected, "norm, max_norm as given")
+    assert contents(opt) == contents(twin)
 
 
 @pytest.mark.parametrize("scale", [2.0**16, 2.0**-25])

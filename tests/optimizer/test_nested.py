@@ -13,7 +13,7 @@ from helpers.bits import assert_same_bits
 from helpers.dialects import Dialect
 from helpers.errors import raises, raises_unchanged
 from helpers.values import normal
-from numpy_adagrad import RowSparse, TorchAdagrad
+from numpy_adagrad import RowSparse, TorchAdagrad, schedules
 from numpy_adagrad.inputs.types import Array
 
 
@@ -205,9 +205,25 @@ def test_groups_among_arrays(dialect: Dialect) -> None:
 
 def test_a_group_outside_a_list(dialect: Dialect) -> None:
     message = "params: expected a list of groups, got one group alone; write it as [{'params': ...}]"
-    raises(TypeError, message, lambda: dialect.optimizer({"params": [normal(3)], "lr": 0.1}))
+    rates: list[Any] = [0.1, lambda step: 0.1, schedules.constant(0.1)]
+    for rate in rates:
+        group = {"params": [normal(3)], "lr": rate}
+        raises(TypeError, message, lambda group=group: dialect.optimizer(group))  # type: ignore[misc]
     flax = {"params": {"w": normal(3)}, "batch_stats": {"mean": normal(2)}}
     assert dialect.optimizer(flax).param_groups[0]["param_names"] == ["params.w", "batch_stats.mean"]
+
+
+class ForeignArray:
+    """An array of another library."""
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> Array:
+        raise AssertionError("a parameter is not converted")
+
+
+@pytest.mark.parametrize("wrong", [ForeignArray(), None])
+def test_layers_of_something_else_are_no_groups(dialect: Dialect, wrong: Any) -> None:
+    message = f"params[1] ('0.b'): expected a NumPy array, got {type(wrong).__name__}"
+    raises(TypeError, message, lambda: dialect.optimizer([{"W": normal(3), "b": wrong}]))
 
 
 def test_nested_mappings_that_make_new_arrays(dialect: Dialect) -> None:

@@ -69,18 +69,23 @@ def test_length_and_offset(dialect: Dialect) -> None:
 
 
 @pytest.mark.parametrize("length", [2047, 2048, 2111])
-def test_long_arrays_at_any_place_in_a_cache_line(dialect: Dialect, length: int) -> None:
+@pytest.mark.parametrize(("kind", "scaling"), [("awkward", {}), ("normal", {"max_norm": 1.0, "grad_scale": 3.0})])
+def test_long_arrays_at_any_place_in_a_cache_line(
+    dialect: Dialect, kind: str, scaling: dict[str, Any], length: int
+) -> None:
     """Their loop begins on a line, with a few elements before it."""
     for param_dtype, grad_dtype, state_dtype in dtype_combos(dialect):
         rng = np.random.default_rng(1)
-        numbers, slopes = draw(rng, length, param_dtype, "awkward"), draw(rng, length, grad_dtype, "awkward")
+        numbers, slopes = draw(rng, length, param_dtype, kind), draw(rng, length, grad_dtype, kind)
         params = [np.resize(numbers, length + offset)[offset:] for offset in range(33)]
         for param in params:
             param[...] = numbers
         pieces = [numbers[start : start + 100].copy() for start in range(0, length, 100)]
         grads = [slopes] * len(params) + [slopes[start : start + 100] for start in range(0, length, 100)]
         optimizer = dialect.make([*params, *pieces], state_dtype=state_dtype, weight_decay=0.013)
-        optimizer.step(grads, max_norm=1.0, grad_scale=3.0)
+        optimizer.step(grads, **scaling)
+        assert np.isfinite(np.concatenate(pieces)).any()
+        assert not scaling or np.isfinite(optimizer.grad_norm or np.nan)
         accums = dialect.accumulators(optimizer)
         for i, param in enumerate(params):
             context = f"of {param_dtype}, length {length}, offset {i}"

@@ -2,8 +2,10 @@
 
 import gc
 import json
+import sys
 import tracemalloc
 import weakref
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,7 +17,7 @@ from helpers.dialects import START, Dialect
 from helpers.errors import raises
 from helpers.interpreters import program
 from helpers.values import bfloat16, normal
-from numpy_adagrad import TorchAdagrad, _core, schedules
+from numpy_adagrad import RowSparse, TorchAdagrad, _core, schedules
 from numpy_adagrad.inputs.sparse import parts_of
 from numpy_adagrad.inputs.types import Array
 from scipy import sparse
@@ -161,6 +163,16 @@ def test_an_optimizer_to_which_its_schedule_refers_is_collected(dialect: Dialect
     assert found() is not None
     gc.collect()
     assert found() is None
+
+
+@pytest.mark.parametrize("row", [0, 9])
+def test_a_step_lets_its_gradients_go(dialect: Dialect, row: int) -> None:
+    """Also one that raises an error, as there is no row 9."""
+    optimizer, values = dialect.optimizer([normal(3)]), normal(1)
+    before = sys.getrefcount(values)
+    with nullcontext() if row == 0 else pytest.raises(IndexError):
+        optimizer.step([RowSparse([row], values)])
+    assert sys.getrefcount(values) == before
 
 
 def assert_collected(plan: Any) -> None:

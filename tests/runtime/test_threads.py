@@ -43,6 +43,13 @@ def test_small_steps_stay_in_their_thread(dialect: Dialect) -> None:
     assert printed == "3 0\n3\n"
 
 
+def test_workers_that_a_step_does_not_need_go_on_sleeping() -> None:
+    """One of five is needed, and it spins between the steps."""
+    _, *others = map(int, program("idle_workers", OMP_NUM_THREADS="6", OPENBLAS_NUM_THREADS="1").split())
+    assert len(others) == 4
+    assert max(others) <= 2
+
+
 def test_threadpoolctl_limits_the_calling_thread(dialect: Dialect) -> None:
     printed = program("threadpoolctl_limits", dialect, OMP_NUM_THREADS="3", OPENBLAS_NUM_THREADS="1")
     assert printed == "(1, 0) 3 (2, 1) (3, 2)\n"

@@ -90,6 +90,14 @@ def test_warmup_is_linear_lr_of_torch(start_factor: float) -> None:
     assert [rate(step) for step in range(11, 40)] == [after(step) for step in range(29)]
 
 
+def test_warmup_ends_at_the_rates_of_its_schedule() -> None:
+    """The formula of the rise would have other last bits."""
+    after = schedules.cosine(LR, 13)
+    rate = schedules.warmup(after, total_iters=11, start_factor=0)
+    assert [rate(step) for step in range(11, 24)] == [after(step) for step in range(13)]
+    assert schedules.warmup(0.1, 5, 0.013)(9) == 0.1
+
+
 def test_warmup_changes_over_where_sequential_lr_does() -> None:
     """Factors of two, with which torch's products of rates are exact."""
     optimizer = torch_optimizer(0.5)
@@ -100,7 +108,10 @@ def test_warmup_changes_over_where_sequential_lr_does() -> None:
     assert [rate(step) for step in range(20)] == expected
 
 
-PLATEAUS: list[dict[str, Any]] = [{}, {"cooldown": 2}, {"min_lr": 0.2}, {"eps": 0.1}, {"threshold": 0.3}]
+PLATEAUS: list[dict[str, Any]] = [
+    {}, {"cooldown": 2}, {"min_lr": 0.2}, {"eps": 0.1}, {"threshold": 0.3}, {"threshold": 0.0},
+    {"eps": LR * 0.7 - LR * 0.7 * 0.7},  # what the second reduction takes away
+]  # fmt: skip
 METRICS = [5, 4, 4, 3.9999, 3.99, 3.99, 3.99, 4, 5, 6, 6, 1, 1, 1, 1, 1, 1, 0, -1, -1, -1, -1, -1, -1, float("nan"), 9]
 
 

@@ -252,3 +252,29 @@ def test_a_cycle_that_is_over_changes_nothing() -> None:
     with pytest.raises(ValueError, match="step: expected one below total_steps, 1, got 1"):
         optimizer.step([np.ones(3)])
     assert_same_bits(param, before)
+
+
+@pytest.mark.parametrize("options", [{}, {"max_norm": 1e9}])
+def test_the_last_rate_is_that_of_the_last_step(dialect: Dialect, options: dict[str, Any]) -> None:
+    """Also where the schedule would return another one by now."""
+    rate = schedules.ReduceOnPlateau(0.5, factor=0.5, patience=0)
+    arguments: dict[str, Any] = {dialect.rate: rate}
+    optimizer = dialect.make([np.zeros(3)], **arguments)
+    optimizer.step([np.ones(3)], **options)
+    for _ in range(2):
+        rate.step(1.0)
+    assert rate(1) == 0.25
+    assert optimizer.last_lr == [0.5]
+    groups = optimizer.state_dict().get("param_groups", [])  # only in torch's layout
+    assert [group["lr"] for group in groups] == [0.5] * len(groups)
+
+
+def test_an_error_of_an_own_schedule_is_the_cause() -> None:
+    """An OverflowError, which a formula may raise, too."""
+
+    def rate(step: int) -> float:
+        raise OverflowError("mine")
+
+    with pytest.raises(OverflowError, match=r"^warmup: expected a rate within float64 for step 5, got inf$") as caught:
+        schedules.warmup(rate, 3)(5)
+    assert str(caught.value.__cause__) == "mine"

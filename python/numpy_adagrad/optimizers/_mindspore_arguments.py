@@ -43,8 +43,6 @@ def read_groups(params: Any) -> tuple[list[Group], bool]:
     for k, item in enumerate(params):
         if "order_params" not in item:
             groups.append(named_rate(read_group(item), k))
-    if not groups:
-        raise ValueError("params: expected at least one group with parameters, got none")
     name_all(groups, 0)
     return (_ordered(groups, order) if order else groups), True
 

@@ -3,7 +3,7 @@
 import copy
 import os
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -81,14 +81,21 @@ def step(meddler: Meddler) -> None:
         made.step(maybe(meddler, gradients(meddler), 0.2), **options)
 
 
+def dicts(value: Any) -> Iterator[dict[Any, Any]]:
+    """The dicts in a state dict, itself among them."""
+    if type(value) is dict:
+        yield value
+    if type(value) in (dict, list):
+        for item in value.values() if type(value) is dict else value:
+            yield from dicts(item)
+
+
 def state_dicts(meddler: Meddler) -> None:
     made = optimizer(meddler)
     saved = copy.deepcopy(made.state_dict())
     for _ in range(meddler.rng.randrange(3)):
-        place = meddler.rng.choice([saved, saved["state"], *saved["param_groups"], *saved["state"].values()])
+        place = meddler.rng.choice([*dicts(saved)])
         place[meddler.rng.choice([*place, "a", 7])] = anything(meddler)
-        if not isinstance(saved.get("state"), dict) or not isinstance(saved.get("param_groups"), list):
-            break
     if meddler.rng.random() < 0.3:
         other = meddler.rng.sample(["torch", "mindspore"], 2)
         translate_state(*other, saved, **some(meddler, names=["w0", "w1"]))
