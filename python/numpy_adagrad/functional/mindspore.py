@@ -33,6 +33,10 @@ def apply_adagrad(var: Array, accum: Array, lr: Number, grad: Array | RowSparse,
     TypeError, ValueError, IndexError
         If an argument is invalid. Nothing has changed then.
 
+    References
+    ----------
+    ``mindspore.ops.ApplyAdagrad`` of MindSpore 2.10.0.
+
     Examples
     --------
     >>> import numpy as np

@@ -36,6 +36,9 @@ def adagrad(
 ) -> None:
     """Take one step of `TorchAdagrad` in place, as ``torch.optim.adagrad.adagrad`` does.
 
+    ``t = t + 1``, ``g = -g`` if `maximize`, ``g = g + weight_decay * p``, ``s = s + g * g``; then
+    ``p = p - lr / (1 + (t - 1) * lr_decay) * g / (sqrt(s) + eps)``.
+
     Parameters
     ----------
     params, grads, state_sums : sequences of arrays
@@ -63,6 +66,10 @@ def adagrad(
     ------
     TypeError, ValueError, IndexError, RuntimeError
         If an argument is invalid. Nothing has changed then.
+
+    References
+    ----------
+    The rule is that of `TorchAdagrad`: ``torch/optim/adagrad.py`` in torch 2.13.0.
 
     Examples
     --------

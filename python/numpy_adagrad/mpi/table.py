@@ -67,6 +67,10 @@ class ShardedTable(Divided):
     TypeError, ValueError
         On every rank, as the optimizer does, for an array that does not fit, and if ranks differ in their arguments.
 
+    Notes
+    -----
+    In checkpoints, the name of the parameter is ``table``.
+
     Examples
     --------
     >>> import numpy as np

@@ -23,9 +23,16 @@ class warmup(Schedule):
     Parameters
     ----------
     schedule : float or callable
-        Called with the number of steps after the warm-up.
+        A rate of at least 0, or called with the number of steps after the warm-up.
     total_iters : int
+        In steps, at least 1.
     start_factor : float, default 1/3
+        From 0 to 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument of another type or outside its range.
 
     Examples
     --------
@@ -59,6 +66,18 @@ class warmup(Schedule):
 @dataclass(frozen=True)
 class per_epoch(Schedule):
     """A schedule that counts epochs: ``schedule(t // steps_per_epoch)``.
+
+    Parameters
+    ----------
+    schedule : callable
+        Called with the number of epochs.
+    steps_per_epoch : int
+        At least 1.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument of another type or outside its range.
 
     Examples
     --------

@@ -18,6 +18,20 @@ class constant(Schedule):
 
     By default, it never changes; the defaults of torch are ``factor=1/3, total_iters=5``.
 
+    Parameters
+    ----------
+    lr : float
+        At least 0, as in every schedule.
+    factor : float, default 1
+        From 0 to 1.
+    total_iters : int, default 0
+        In steps.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument of another type or outside its range.
+
     Examples
     --------
     >>> from numpy_adagrad import schedules
@@ -41,6 +55,19 @@ class constant(Schedule):
 @dataclass(frozen=True)
 class step(Schedule):
     """The rate ``lr * gamma ** (t // step_size)``, as ``StepLR`` of torch.
+
+    Parameters
+    ----------
+    lr : float
+    step_size : int
+        The number of steps between two reductions.
+    gamma : float, default 0.1
+        At least 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument of another type or outside its range.
 
     Examples
     --------
@@ -66,6 +93,19 @@ class step(Schedule):
 class multistep(Schedule):
     """The rate ``lr * gamma ** n`` after `n` of the `milestones`, as ``MultiStepLR`` of torch.
 
+    Parameters
+    ----------
+    lr : float
+    milestones : iterable of int
+        The numbers of steps after which the rate falls, in any order. One that occurs twice counts twice.
+    gamma : float, default 0.1
+        At least 0.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument of another type or outside its range.
+
     Examples
     --------
     >>> from numpy_adagrad import schedules
@@ -89,6 +129,19 @@ class multistep(Schedule):
 @dataclass(frozen=True)
 class exponential(Schedule):
     """The rate ``lr * gamma ** (t / decay_steps)``: ``ExponentialLR`` of torch, ``exponential_decay_lr`` of MindSpore.
+
+    Parameters
+    ----------
+    lr : float
+    gamma : float
+        At least 0.
+    decay_steps : int, default 1
+        The number of steps in which the rate falls by the factor `gamma`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument of another type or outside its range.
 
     Examples
     --------
@@ -115,6 +168,20 @@ class polynomial(Schedule):
     """The rate ``(lr - eta_min) * (1 - min(t, total_iters) / total_iters) ** power + eta_min``.
 
     That is ``PolynomialLR`` of torch, whose end is always 0, and ``polynomial_decay_lr`` of MindSpore.
+
+    Parameters
+    ----------
+    lr : float
+    total_iters : int, default 5
+        The number of steps after which the rate is `eta_min`.
+    power : float, default 1
+        At least 0.
+    eta_min : float, default 0
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument of another type or outside its range.
 
     Examples
     --------
@@ -144,6 +211,19 @@ class cosine(Schedule):
 
     After `T_max` steps, it rises again, as in torch. With ``hold=True`` it stays at `eta_min`, as MindSpore's
     ``cosine_decay_lr`` does.
+
+    Parameters
+    ----------
+    lr : float
+    T_max : int
+        The number of steps from `lr` to `eta_min`.
+    eta_min : float, default 0
+    hold : bool, default False
+
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument of another type or outside its range.
 
     Examples
     --------

@@ -28,6 +28,11 @@ class one_cycle(Schedule):
     three_phase : bool, default False
         Fall to the first rate as fast as it has risen, and then to the last one.
 
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument of another type or outside its range.
+
     References
     ----------
     Smith and Topin, "Super-Convergence: Very Fast Training of Neural Networks Using Large Learning Rates" (2017).

@@ -38,6 +38,11 @@ class ReduceOnPlateau:
     eps : float, default 1e-8
         The rate stays as it is where a reduction would lower it by no more than this.
 
+    Raises
+    ------
+    TypeError, ValueError
+        For an argument of another type or outside its range.
+
     Examples
     --------
     >>> import numpy as np
@@ -80,7 +85,22 @@ class ReduceOnPlateau:
         return self.lr
 
     def step(self, metric: Any) -> None:
-        """Take a new value of the metric into account; usually called once an epoch."""
+        """Take a new value of the metric into account; usually called once an epoch.
+
+        Parameters
+        ----------
+        metric : float
+            A loss, for example. NaN counts as no improvement.
+
+        Raises
+        ------
+        TypeError, ValueError
+            For anything but a number.
+
+        Examples
+        --------
+        See the class.
+        """
         value = number(metric, "metric")
         if self._is_better(value):
             self.best, self.num_bad_epochs = value, 0
@@ -103,11 +123,43 @@ class ReduceOnPlateau:
         return value > limit
 
     def state_dict(self) -> dict[str, float]:
-        """Return what changes from call to call, as numbers that JSON can hold."""
+        """Return what changes from call to call, as numbers: the best metric is infinite before the first call.
+
+        Returns
+        -------
+        dict of float
+
+        Examples
+        --------
+        >>> from numpy_adagrad import schedules
+        >>> rate = schedules.ReduceOnPlateau(0.5)
+        >>> rate.step(3.0)
+        >>> rate.state_dict()
+        {'lr': 0.5, 'best': 3.0, 'num_bad_epochs': 0, 'cooldown_counter': 0}
+        """
         return {name: getattr(self, name) for name in STATE}
 
     def load_state_dict(self, state_dict: Mapping[str, float]) -> None:
-        """Continue from what `state_dict` returned."""
+        """Continue from what `state_dict` returned.
+
+        Parameters
+        ----------
+        state_dict : mapping
+
+        Raises
+        ------
+        TypeError, ValueError, KeyError
+            For an entry that is missing or wrong; nothing has changed then.
+
+        Examples
+        --------
+        >>> from numpy_adagrad import schedules
+        >>> rate, other = (schedules.ReduceOnPlateau(0.5) for _ in range(2))
+        >>> rate.step(3.0)
+        >>> other.load_state_dict(rate.state_dict())
+        >>> other.best
+        3.0
+        """
         values: dict[str, float] = {name: read_entry(state_dict, name, "state_dict") for name in STATE}
         values["lr"] = nonnegative(values["lr"], "state_dict['lr']")
         values["best"] = number(values["best"], "state_dict['best']")
