@@ -125,6 +125,7 @@ PYBIND11_MODULE(_core, m, py::mod_gil_not_used()) {
         .def("step_range", &step_range, "groups"_a, "grads"_a, "optimizer"_a, "grad_scale"_a, "begin"_a, "end"_a,
              "is_first"_a, "is_last"_a)
         .def("call_as_step", &Plan::call_as_step, "function"_a)
+        .def("has_sizes", &Plan::has_sizes, "groups"_a)
         .def_property_readonly("is_stepping", &Plan::is_stepping)
         .def_property_readonly("has_counters", &Plan::has_counters)
         .def_property("grad_norm", &Plan::grad_norm, &Plan::set_grad_norm);

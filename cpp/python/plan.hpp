@@ -79,6 +79,9 @@ class Plan {
         return arrays_are_current(groups, held);
     }
 
+    // Whether `groups` are as many as the plan was made for, and have as many parameters: quicker than is_current.
+    bool has_sizes(const py::list &groups) const;
+
     // Whether the caller is inside a step: schedules and sparse gradients run other people's code there.
     bool is_stepping() const { return stepping_ == fork_count(); }
 

@@ -162,6 +162,15 @@ void Plan::add_param(const py::object &param_object, const py::object &state_obj
     states.emplace_back(state, state_label);
 }
 
+bool Plan::has_sizes(const py::list &groups) const {
+    if (groups.size() != group_sizes_.size()) return false;
+    for (std::size_t i = 0; i < group_sizes_.size(); ++i) {
+        const py::object group = list_item(groups, static_cast<Py_ssize_t>(i)), params = params_of(group, params_key_);
+        if (!params || PySequence_Fast_GET_SIZE(params.ptr()) != group_sizes_[i]) return false;
+    }
+    return true;
+}
+
 bool Plan::arrays_are_current(const py::list &groups, std::vector<py::object> &held) const {
     const std::size_t first = held.size();
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(groups.ptr()); ++i) {

@@ -182,7 +182,7 @@ int TensorPlan::step_tensors(const py::list &groups, const py::dict &states, con
                              double grad_scale) {
     const Stepping stepping(stepping_);
     if (!stepping.began()) return STALE;
-    other_grads_.clear();  // where the last step failed
+    const ReadGradients read(*this);
     if (layouts_.size() > MAX_LAYOUTS + 4 * slots_.size() || any_is_lazy()) return STALE;
     const bool same_options = group_options_.unchanged(groups);
     // To get a gradient may make its Python object, which may set off the garbage collector and any code with it.

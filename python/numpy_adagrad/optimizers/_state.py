@@ -165,7 +165,14 @@ class OptimizerState(Locked, ABC):
             plan.add_groups([{"params": [param]}], [accumulator], self._counters([slot]), [], index)
         return slot
 
+    def _forget_removed(self) -> None:
+        """Bind the parameters again if some were removed: their names and memory are free."""
+        if not self._bound.plan.has_sizes(self._bound.groups):
+            self._rebind()
+
     def _add_group(self, group: Group, *pairs: tuple[Any, Any]) -> None:
+        if any(id(param) in self._bound.known for param in group["params"]):
+            self._refresh_plan()  # it may have left its group
         bound = self._bound
         bound.plan.call_as_step(lambda: self._add_groups(bound, [group], *pairs))
 
@@ -234,6 +241,6 @@ class OptimizerState(Locked, ABC):
             raise TypeError(f"param_group must be a dict, but got {type(param_group)}")
         with self._lock:
             self._check_reentry()
-            self._refresh_plan()  # groups may have been removed
+            self._forget_removed()
             group = self._checked_group(read_group(param_group))
             self._add_group(group)

@@ -216,11 +216,12 @@ class MindSporeAdagrad(MindSporeCheckpoints):
         check_dict("param_group", param_group)
         with self._lock:
             self._check_reentry()
-            self._refresh_plan()  # groups may have been removed
+            self._forget_removed()
             group = named_rate(read_group(param_group), self._next_group)
             name_all([group], len(self._slots), self._bound.names)
             group = self._checked_group(group)
-            check_list_lengths([*self.param_groups, group])
+            if isinstance(group["lr"], np.ndarray):
+                check_list_lengths([*self.param_groups, group])
             self._add_group(group, (self.__dict__, {"_next_group": self._next_group + 1}))
 
     def _new_state(self, param: Array, allocate: Allocate | None) -> dict[str, Array]:
