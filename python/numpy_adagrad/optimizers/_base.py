@@ -120,6 +120,8 @@ class Optimizer(Updates):
             See `on_nonfinite`.
         IndexError
             For a row of a sparse gradient that its parameter does not have.
+        OverflowError
+            If the counter of steps has reached its largest number.
         RuntimeError
             If a closure, a schedule or a sparse gradient of this optimizer calls it, and for weight decay with a sparse
             gradient where torch raises it.

@@ -191,7 +191,7 @@ class Updates(Checkpoints):
 
     @property
     def grad_norm(self) -> float | None:
-        """The norm `N` of the gradients of the last step, also a skipped one; None if that step did not compute it."""
+        """The norm `N` of the gradients of the last step, also a skipped one; None if not computed, and in a copy."""
         with self._lock:
             return self._bound.plan.grad_norm
 
