@@ -209,6 +209,36 @@ ERRORS: dict[str, tuple[Any, type[Exception], str]] = {
         TypeError,
         "step: expected a number, got an array of shape (3,) and dtype int64",
     ),
+    "length of a rise": (
+        lambda: make.warmup(1, 0),
+        ValueError,
+        "total_iters: expected a whole number of at least 1, got 0",
+    ),
+    "negative rate after a rise": (
+        lambda: make.warmup(-1, 3),
+        ValueError,
+        "schedule: expected a finite number of at least 0, got -1",
+    ),
+    "length of an epoch": (
+        lambda: make.per_epoch(make.constant(1), 0),
+        ValueError,
+        "steps_per_epoch: expected a whole number of at least 1, got 0",
+    ),
+    "threshold_mode": (
+        lambda: make.ReduceOnPlateau(1, threshold_mode="per cent"),
+        ValueError,
+        "threshold_mode: expected 'rel' or 'abs', got 'per cent'",
+    ),
+    "threshold": (
+        lambda: make.ReduceOnPlateau(1, threshold=-1),
+        ValueError,
+        "threshold: expected a finite number of at least 0, got -1",
+    ),
+    "patience": (
+        lambda: make.ReduceOnPlateau(1, patience=0.5),
+        ValueError,
+        "patience: expected a whole number of at least 0, got 0.5",
+    ),
     "epochs": (lambda: make.per_epoch(0.1, 3), TypeError, "schedule: expected a callable, got float"),
 }
 
