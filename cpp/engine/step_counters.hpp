@@ -26,8 +26,8 @@ struct StepCounters {
     // Whether the counter can count one step more. A float32 counter stops at 2^24.
     bool has_room() const {
         switch (kind) {
-        case Counter::SHARED_INT32: return !data.empty() && *static_cast<const std::int32_t *>(data[0]) < INT32_MAX;
-        case Counter::SHARED_INT64: return !data.empty() && *static_cast<const std::int64_t *>(data[0]) < INT64_MAX;
+        case Counter::SHARED_INT32: return *static_cast<const std::int32_t *>(data[0]) < INT32_MAX;
+        case Counter::SHARED_INT64: return *static_cast<const std::int64_t *>(data[0]) < INT64_MAX;
         default: return true;
         }
     }

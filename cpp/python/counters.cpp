@@ -62,7 +62,9 @@ void Counters::resize(std::size_t count) {
     seen_.resize(count);
 }
 
+// A shared counter is there once a plan has groups.
 bool Counters::are_current() const {
+    if (counters_.kind != Counter::NONE && !counters_.per_parameter() && objects_.empty()) return false;
     for (std::size_t i = 0; i < objects_.size(); ++i)
         if (!seen_[i].matches(array_of(objects_[i]))) return false;
     return true;

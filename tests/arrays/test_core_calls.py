@@ -210,6 +210,12 @@ def test_steps_that_are_no_number(steps: float) -> None:
     raises(ValueError, message, lambda: plan.try_step(groups, [normal(3)], Options(lambda: RIGHT)))
 
 
+def test_a_plan_without_groups_takes_no_step() -> None:
+    """A counter that all parameters share comes with the first ones."""
+    plan = _core.Plan("mindspore", ("params", "accum", "grads", "global_step"))
+    assert plan.step([], [], None) == _core.STALE
+
+
 def test_a_dtype_of_others_before_ml_dtypes_is_imported() -> None:
     """NumPy's own tests have one. No number of a dtype is known for bfloat16 yet."""
     lines = [

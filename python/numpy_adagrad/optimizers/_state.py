@@ -116,8 +116,6 @@ class OptimizerState(Locked, ABC):
         self._check_groups(groups)
         roles = ("params", self._accumulator, "grads", self._counter)
         plan = _core.Plan(self._rule, roles, self._watched_keys)
-        if hasattr(self, "_bound"):
-            plan.grad_norm = self._bound.plan.grad_norm
         bound = Bound([], {}, [], plan, [], known.copy())
         self._add_groups(bound, groups)
         self._bound = replace(bound, groups=groups)  # the list itself: a user may hold it
@@ -180,6 +178,7 @@ class OptimizerState(Locked, ABC):
         self._check_reentry(closures=False)
         bound = self._bound
         bound.plan.call_as_step(lambda: self._bind(bound.groups, bound.known))
+        self._bound.plan.grad_norm = bound.plan.grad_norm
 
     def _refresh_plan(self) -> None:
         """Bind the parameters again if they are no longer what they were."""
