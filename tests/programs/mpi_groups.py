@@ -42,6 +42,20 @@ def check_changed_groups(path: str, change: Callable[[list[Any]], object]) -> No
     assert [set(array.tolist()) for array in optimizer.params.values()] == [{16}, {24}]
 
 
+def check_loaded_options(path: str) -> None:
+    """A file with an option that slices cannot have is refused, before anything is changed."""
+    group = {"params": [np.ones((4, 3), np.float32)]}
+    if comm.rank == 0:
+        MindSporeAdagrad([{**group, "grad_centralization": True}]).save(path, parameters=True)
+    comm.Barrier()
+    sliced = Sharded(MindSporeAdagrad, [group], comm)
+    option = "param_groups[0]['grad_centralization']"
+    text = f"rank 0: {path}: {option}: expected False, as it needs whole rows, got True"
+    raises(ValueError, text, lambda: sliced.load(path))
+    assert sliced.param_groups[0]["grad_centralization"] is False
+    sliced.step([np.ones((4, 3), np.float32)])
+
+
 def check_changed_table() -> None:
     table = ShardedTable(8, 2, comm, TorchAdagrad)
     table.param_groups.append({**table.param_groups[0], "params": [np.ones(3, np.float32)], "param_names": ["other"]})
@@ -101,6 +115,7 @@ if __name__ == "__main__":
         check_changed_groups(file, lambda groups: groups.pop())
         other = {"params": [np.ones(3, np.float32)], "param_names": ["other"]}
         check_changed_groups(file, lambda groups: groups.append({**groups[0], **other}))
+        check_loaded_options(file)
         comm.Barrier()
     check_changed_table()
     check_arguments()

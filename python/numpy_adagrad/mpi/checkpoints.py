@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import _core, checkpoint
 from ..checkpoint import Content
-from ..inputs.types import Array
+from ..inputs.types import Array, Group
 from ..inputs.validation import cast_like
 from ..optimizers._base import Optimizer
 from .collective import CollectiveCall
@@ -70,7 +70,11 @@ def save(
 
 
 def load(
-    optimizer: Optimizer, call: CollectiveCall, divisions: Sequence[Division], path: str | os.PathLike[str]
+    optimizer: Optimizer,
+    call: CollectiveCall,
+    divisions: Sequence[Division],
+    path: str | os.PathLike[str],
+    check_options: Callable[[Sequence[Group]], None],
 ) -> dict[str, Any] | None:
     """Read a file on one rank and scatter parameters and state; return the `extra` of the file."""
     whole: Content | None = None
@@ -86,6 +90,7 @@ def load(
         pairs: Pairs = []
         with call.agreement(), checkpoint.naming(checkpoint.file_name(path)):
             pairs = optimizer._restore(content)
+            check_options(content.options)
         _core.commit(pairs)
         extra: dict[str, Any] | None = content.extra
         return extra

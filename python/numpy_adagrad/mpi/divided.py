@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..inputs.types import Group
@@ -30,6 +30,10 @@ class Divided(ABC):
     @abstractmethod
     def _collect(self) -> None:
         """Send this rank's part of the parameters to the others, if each rank has whole parameters."""
+
+    @abstractmethod
+    def _check_options(self, groups: Sequence[Group]) -> None:
+        """Raise ValueError for an option of a group that a part of a parameter cannot have."""
 
     @property
     def param_groups(self) -> list[Group]:
@@ -122,7 +126,7 @@ class Divided(ABC):
         See `save`.
         """
         with CollectiveCall(self._comm, self._number, "load") as call:
-            extra = checkpoints.load(self._local, call, self._divisions(), path)
+            extra = checkpoints.load(self._local, call, self._divisions(), path, self._check_options)
             self._collect()
         return extra
 

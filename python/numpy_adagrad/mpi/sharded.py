@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -118,7 +118,7 @@ class Sharded(Divided):
             bucket_size = positive_int(bucket_size, "bucket_size")
             self._divide(optimizer_class, params, arguments)
             self._averaging = Averaging(self._comm, self._layout, bucket_size)
-            self._check_groups()
+            self._check_options(self._local.param_groups)
             arrays = self._layout.arrays(self._values)
             facts |= {"bucket_size": str(bucket_size), "debug": str(debug), **optimizer_facts(self._local, arrays)}
             facts |= option_facts(**arguments) | value_facts("params", arrays)
@@ -151,8 +151,8 @@ class Sharded(Divided):
         self._single_param = isinstance(params, np.ndarray)
         self.params = dict(zip(names, views, strict=True)) if names else views
 
-    def _check_groups(self) -> None:
-        for k, group in enumerate(self._local.param_groups):
+    def _check_options(self, groups: Sequence[Group]) -> None:
+        for k, group in enumerate(groups):
             if group.get("grad_centralization"):
                 raise ValueError(
                     f"param_groups[{k}]['grad_centralization']: expected False, as it needs whole rows, got True"
@@ -196,7 +196,7 @@ class Sharded(Divided):
             with call.agreement() as facts:
                 check_files(local._bound.files)
                 checkpoints.divided_slots(local, self._parts)
-                self._check_groups()
+                self._check_options(self.param_groups)
                 own = self._read(grads)
                 facts |= step_facts(local, **options) | grad_facts(own, local.names)
                 if self._debug:

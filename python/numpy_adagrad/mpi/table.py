@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ..inputs.memmap import check_files
 from ..inputs.row_sparse import RowSparse
 from ..inputs.stored_elements import as_indices, check_indices, check_is_array
-from ..inputs.types import Array
+from ..inputs.types import Array, Group
 from ..inputs.validation import check_shape, positive_int
 from ..optimizers._base import Optimizer
 from . import checkpoints
@@ -209,6 +209,9 @@ class ShardedTable(Divided):
 
     def _divisions(self) -> list[checkpoints.Division]:
         return [checkpoints.Division(self._part, (self._rows, self._dim), np.diff(self._bounds) * self._dim)]
+
+    def _check_options(self, groups: Sequence[Group]) -> None:
+        """Whole rows can have any option."""
 
     def _collect(self) -> None:
         """No rank has rows of another."""
