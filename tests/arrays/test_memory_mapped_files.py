@@ -1,6 +1,7 @@
 """Arrays in memory-mapped files: a file cut short is an error before the step; copies need no file."""
 
 import copy
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -60,6 +61,21 @@ def test_functional_forms_with_a_file_cut_short(tmp_path: Path, position: int) -
     raises(ValueError, f"{label}: {short}", lambda: functional.adagrad([param], [grad], [accum], steps, **options))
     label = ("var", "accum", "grad")[position]
     raises(ValueError, f"{label}: {short}", lambda: functional.apply_adagrad(param, accum, 0.1, grad))
+
+
+def test_a_file_that_is_cut_short_while_a_closure_runs(dialect: Dialect, tmp_path: Path) -> None:
+    optimizer = dialect.make([mapped(tmp_path / "file")])
+
+    def closure() -> tuple[int, list[Array]]:
+        os.truncate(tmp_path / "file", 100)
+        return 0, [np.ones(4096, np.float32)]
+
+    message = "params[0]: expected a file of 16384 bytes, got one cut short to 100"
+    raises(ValueError, message, lambda: optimizer.step(closure=closure))
+    os.truncate(tmp_path / "file", 16384)
+    assert optimizer.steps == 0
+    optimizer.step([np.ones(4096, np.float32)])
+    assert (optimizer.param_groups[0]["params"][0] < 0).all()
 
 
 def test_memmaps_without_a_file(dialect: Dialect, tmp_path: Path) -> None:

@@ -245,6 +245,20 @@ def test_torch_takes_empty_arrays_and_so_do_both_of_ours() -> None:
         rule([empty.copy()]).step([empty])
 
 
+def test_a_parameter_twice_in_a_group() -> None:
+    tensor, weight, array = torch.ones(1), parameter("w", singles(1)), singles(1)
+    with pytest.warns(UserWarning, match="duplicate parameters"):
+        theirs = torch.optim.Adagrad([{"params": [tensor, tensor]}])
+    tensor.grad = torch.ones(1)
+    theirs.step()
+    assert theirs.state[tensor]["step"].item() == 2
+    with pytest.raises(RuntimeError, match=r"(?i)more than once|duplicate|repeat"):
+        nn.Adagrad([{"params": [weight, weight]}])
+    for rule in (TorchAdagrad, MindSporeAdagrad):
+        with pytest.raises(ValueError, match=r"^params\[1\].*: expected its own memory, got the same array as "):
+            rule([{"params": [array, array]}])
+
+
 def test_torch_ignores_a_start_in_a_group() -> None:
     tensor = torch.ones(1)
     optimizer = torch.optim.Adagrad([{"params": [tensor], "initial_accumulator_value": 0.5}])

@@ -193,6 +193,16 @@ def test_options_are_kept() -> None:
     assert [ours.param_groups[0][key] for key in ("lr", "weight_decay")] == [0.25, 0.125]
 
 
+def test_later_changes_of_a_rate_in_mindspore_have_no_effect() -> None:
+    theirs = nn.Adagrad([parameter("w", np.zeros(2, np.float32))], accum=0.0, learning_rate=0.5)
+    ours = from_mindspore(theirs)
+    theirs.learning_rate.set_data(mindspore.Tensor(9.0, mindspore.float32))
+    ours.step([np.ones(2, np.float32)])
+    assert theirs.parameters[0].asnumpy().tolist() == [-0.5, -0.5]
+    to_mindspore(ours, theirs)
+    assert float(theirs.learning_rate) == 0.5
+
+
 def test_float64_keeps_its_precision() -> None:
     """MindSpore would round to float32."""
     w = parameter("w", np.full(2, 1 + 2**-40))

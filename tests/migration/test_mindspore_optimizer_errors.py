@@ -89,6 +89,19 @@ def test_groups_are_not_written_where_there_are_none() -> None:
         to_mindspore(grouped_ours, theirs_of())
 
 
+def test_means_that_only_one_of_them_takes() -> None:
+    params = {"w": np.ones((2, 16), np.float32)}
+    ours = MindSporeAdagrad([{"params": params, "grad_centralization": False}])
+    group = {"params": [parameter("w", np.full((2, 16), 5, np.float32))], "grad_centralization": True}
+    theirs = nn.Adagrad([group])
+    with pytest.raises(ValueError, match=r"^grad_centralization of 'w': expected False, got True$"):
+        to_mindspore(ours, theirs)
+    assert (theirs.parameters[0].asnumpy() == 5).all()
+    continued = from_mindspore(theirs)
+    assert continued.param_groups[0]["grad_centralization"] is True
+    to_mindspore(continued, theirs)
+
+
 def test_only_our_own_mindspore_rule_is_written() -> None:
     other: Any = "opt"
     with pytest.raises(TypeError, match=r"^opt: expected a numpy_adagrad\.MindSporeAdagrad, got builtins\.str$"):

@@ -278,6 +278,17 @@ def test_options_that_are_arrays_are_written_as_numbers() -> None:
     assert [(type(value), value) for value in written] == [(float, 0.5), (float, 0.25), (bool, True)]
 
 
+def test_later_changes_of_an_option_in_torch_have_no_effect() -> None:
+    tensor = torch.zeros(2)
+    optimizer = torch.optim.Adagrad([tensor], lr=0.5, eps=0)
+    ours = from_torch(optimizer)
+    optimizer.param_groups[0].update(lr=9.0, maximize=True)
+    ours.step([np.ones(2, np.float32)])
+    assert tensor.tolist() == [-0.5, -0.5]
+    to_torch(ours, optimizer)
+    assert (optimizer.param_groups[0]["lr"], optimizer.param_groups[0]["maximize"]) == (0.5, False)
+
+
 def test_a_group_can_be_added() -> None:
     tensor, array = torch.zeros(2), np.zeros(3)
     ours = from_torch(torch.optim.Adagrad([tensor], lr=0.5, eps=0))

@@ -1,7 +1,7 @@
 """Coverage-guided fuzzing with Atheris: bytes that become a checkpoint, or the parts of a sparse gradient.
 
-Every checkpoint loads a valid state or raises the one documented error, and then changes nothing. Every sparse gradient
-is right, as a stable sum and the rule in NumPy have it, or raises a documented error.
+Every checkpoint loads a valid state or raises the one documented error, and then changes nothing. A step with a
+sparse gradient has the bits of one with its rows summed in order by NumPy, or raises a documented error.
 
 `PYTHONPATH=tests python tests/reliability/coverage_guided.py checkpoint|sparse [-max_total_time=600]`, with any options
 of libFuzzer

@@ -11,8 +11,9 @@ from helpers.mindspore_arrays import draw_normal
 from helpers.oracle import mindspore_update
 from helpers.values import KINDS, bfloat16, draw
 from mindspore import Parameter, Tensor, ops
-from numpy_adagrad import MindSporeAdagrad
+from numpy_adagrad import MindSporeAdagrad, RowSparse
 from numpy_adagrad.functional import apply_adagrad
+from scipy.sparse import csr_array
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -46,6 +47,18 @@ def test_half_types_are_those_of_the_optimizer(dtype: npt.DTypeLike) -> None:
     param, accum = var.copy(), np.full(33, 0.1, dtype)
     optimizer = MindSporeAdagrad([param], learning_rate=0.3)
     for _ in range(3):
+        apply_adagrad(var, accum, 0.3, grad)
+        optimizer.step([grad])
+        assert_same_bits(var, param)
+        assert_same_bits(accum, optimizer.state[0]["accum"])
+
+
+def test_sparse_gradients_are_those_of_the_optimizer() -> None:
+    rng = np.random.default_rng(5)
+    var, values = (draw(rng, (4, 5), "float32", "normal") for _ in range(2))
+    param, accum = var.copy(), np.full((4, 5), 0.1, np.float32)
+    optimizer = MindSporeAdagrad([param], learning_rate=0.3)
+    for grad in (RowSparse([3, 1, 3], values[:3]), csr_array(values * (values > 0)), RowSparse([], values[:0])):
         apply_adagrad(var, accum, 0.3, grad)
         optimizer.step([grad])
         assert_same_bits(var, param)

@@ -5,6 +5,7 @@ from helpers.bits import assert_same_bits
 from helpers.errors import raises_unchanged
 from helpers.sparse_rules import RULES
 from helpers.values import normal
+from mindspore import Parameter, Tensor, ops
 from numpy_adagrad import MindSporeAdagrad, RowSparse
 from scipy.sparse import csr_array
 
@@ -29,6 +30,17 @@ def test_rows_decay_once_however_often_they_occur() -> None:
     optimizer.step([RowSparse([1, 1], np.zeros((2, 1), np.float32))])
     assert w.tolist() == [[2], [1], [2]]
     assert optimizer.state[0]["accum"].tolist() == [[0], [1], [0]]
+
+
+def test_an_operator_of_mindspore_takes_a_step_for_each_occurrence() -> None:
+    """With gradients of 1 it adds 1 to the accumulator, twice; the square of the sum is 4."""
+    var, accum = (Parameter(Tensor(np.zeros((2, 1), np.float32)), name=name) for name in ("var", "accum"))
+    indices, values = np.array([1, 1], np.int32), np.ones((2, 1), np.float32)
+    ops.SparseApplyAdagradV2(lr=1.0, epsilon=1e-8)(var, accum, Tensor(values), Tensor(indices))
+    assert accum.asnumpy().tolist() == [[0], [2]]
+    optimizer = MindSporeAdagrad([np.zeros((2, 1), np.float32)], accum=0.0)
+    optimizer.step([RowSparse(indices, values)])
+    assert optimizer.state[0]["accum"].tolist() == [[0], [4]]
 
 
 def test_single_elements_have_no_mean() -> None:

@@ -7,11 +7,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
+import torch
 from helpers.bits import assert_same_bits
 from helpers.torch_arrays import to_numpy, to_torch
 from helpers.values import KINDS, draw
+from numpy_adagrad import RowSparse, TorchAdagrad
 from numpy_adagrad.functional import adagrad
 from numpy_adagrad.inputs.types import Array
+from scipy.sparse import csr_array
 
 # The name `torch.optim.adagrad` is also that of a function, so the module is imported by name.
 torch_adagrad = importlib.import_module("torch.optim.adagrad").adagrad
@@ -66,6 +69,40 @@ def test_adagrad(dtype: npt.DTypeLike, kind: str, change: dict[str, Any]) -> Non
             for i, array in enumerate(arrays):
                 expected = grads[i] if name == "grads" else to_numpy(others[i])
                 assert_same_bits(array, expected, f"{name}[{i}], step {step}")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", ["complex64", "complex128"])
+def test_complex_numbers_are_pairs_of_reals(dtype: npt.DTypeLike, kind: str) -> None:
+    rng = np.random.default_rng(2)
+    param, grad, state_sum = (draw(rng, (33,), dtype, kind) for _ in range(3))
+    theirs = [[to_torch(array.view(array.real.dtype))] for array in (param, grad, state_sum)]
+    step, their_step = np.zeros((), np.float32), [torch.zeros(())]
+    for _ in range(3):
+        adagrad([param], [grad], [state_sum], [step], has_complex=True, **OPTIONS)
+        torch_adagrad(*theirs, their_step, fused=True, grad_scale=None, found_inf=None, **OPTIONS)
+        for array, (other,) in zip((param, grad, state_sum), theirs, strict=True):
+            assert_same_bits(array.view(array.real.dtype), to_numpy(other))
+
+
+@pytest.mark.parametrize("has_sparse_grad", [False, True])
+def test_sparse_gradients_are_those_of_the_optimizer(has_sparse_grad: bool) -> None:
+    rng = np.random.default_rng(3)
+    param, values = (draw(rng, (4, 5), "float32", "normal") for _ in range(2))
+    expected, state_sum, step = param.copy(), np.zeros((4, 5), np.float32), np.zeros((), np.float32)
+    options = {**OPTIONS, "lr_decay": 0.1}
+    optimizer = TorchAdagrad([expected], lr=OPTIONS["lr"], lr_decay=0.1)
+    for grad in (RowSparse([3, 1, 3], values[:3]), csr_array(values * (values > 0)), RowSparse([], values[:0])):
+        adagrad([param], [grad], [state_sum], [step], has_sparse_grad=has_sparse_grad, **options)
+        optimizer.step([grad])
+        for array, other in ((param, expected), (state_sum, optimizer.state[0]["sum"])):
+            assert_same_bits(array, other)
+    assert step == 3
+    decayed = {**options, "weight_decay": 0.1}
+    with pytest.raises(RuntimeError, match="weight_decay option is not compatible with sparse gradients"):
+        adagrad([param], [RowSparse([0], values[:1])], [state_sum], [step], **decayed)
+    assert_same_bits(param, expected)
+    assert step == 3
 
 
 @pytest.mark.parametrize("form", [np.asarray, tuple, Rows])

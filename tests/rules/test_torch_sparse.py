@@ -80,6 +80,15 @@ def test_torch(dtype: npt.DTypeLike, indices_of: Callable[[np.random.Generator, 
     beside_torch(rng, dtype, shape, kind, options, float(rng.choice([0, 0.1])), indices_of)
 
 
+@pytest.mark.parametrize(("count", "is_stable"), [(16, True), (17, False), (32_767, False), (32_768, True)])
+def test_the_sort_of_torch(count: int, is_stable: bool) -> None:
+    """Where it is not stable, sums of equal rows differ."""
+    rng = np.random.default_rng(count)
+    indices, values = rng.integers(0, 4, count), rng.standard_normal((count, 1)).astype(np.float32)
+    sums = coo(indices, values, (4, 1)).coalesce().values().numpy()
+    assert np.array_equal(sums, total_rows(indices, values)[1]) == is_stable
+
+
 @pytest.mark.usefixtures("rounded_roots")
 def test_the_rate_is_rounded_twice() -> None:
     """Unlike that of dense gradients. A gradient of 1, without eps, changes a parameter of 0 by the rate itself."""
