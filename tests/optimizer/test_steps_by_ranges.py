@@ -12,30 +12,32 @@ from helpers.values import normal
 from numpy_adagrad.inputs.types import Array
 from threadpoolctl import threadpool_limits
 
-CUTS = [0, 0, 1, 700, 40_001, 40_002, 75_000, 75_000]
+SMALL, LARGE = 20_003, 300_011  # for one thread, and for several, which a range of 262,144 elements wakes
 
 
-def arrays(dialect: Dialect, seed: int) -> list[Any]:
+def arrays(dialect: Dialect, size: int, seed: int) -> list[Any]:
     """Two of them do not begin at a cache line, and one is not contiguous."""
     dtypes = ["f4", "f8", "f2", "c8" if dialect.takes_complex else "f4"]
-    found = [normal(20_003, dtype=dtype, seed=seed + i)[1:] for i, dtype in enumerate(dtypes)]
+    found = [normal(size, dtype=dtype, seed=seed + i)[1:] for i, dtype in enumerate(dtypes)]
     return [*found[:2], found[2][::2], found[3]]
 
 
 def ranges(grads: list[Any], whole: list[Any]) -> Iterator[tuple[int, int]]:
     """Write the gradients of each range just before it is yielded; the rest is NaN."""
+    size = whole[0].size
     pairs = zip(grads, whole, strict=True)
     parts = [(grad.view(grad.real.dtype), other.view(other.real.dtype)) for grad, other in pairs]
-    places = [(part, other, at) for part, other in parts for at in range(part.size)]
-    cuts = [*CUTS, len(places)]
+    starts = np.cumsum([0, *(part.size for part, _ in parts)])
+    cuts = [0, 0, 1, 700, 2 * size - 3, 2 * size - 2, size * 9 // 4, size * 9 // 4, starts[-1]]
     for i, (begin, end) in enumerate(zip([0, *cuts], cuts, strict=False)):
-        for part, other, at in places[begin:end]:
-            part[at] = other[at]
+        for (part, other), start in zip(parts, starts, strict=False):
+            own = slice(max(begin - start, 0), max(end - start, 0))
+            part[own] = other[own]
         yield i, end - begin
 
 
-@pytest.mark.parametrize("threads", [1, 3])
-def test_the_bits_do_not_depend_on_how_it_is_divided(dialect: Dialect, threads: int) -> None:
+@pytest.mark.parametrize(("threads", "size"), [(1, SMALL), (3, LARGE)])
+def test_the_bits_do_not_depend_on_how_it_is_divided(dialect: Dialect, threads: int, size: int) -> None:
     calls: list[int] = []
 
     def schedule(step: int) -> float:
@@ -43,17 +45,17 @@ def test_the_bits_do_not_depend_on_how_it_is_divided(dialect: Dialect, threads: 
         return 0.5 / (1 + step)
 
     options: dict[str, Any] = {dialect.rate: schedule}
-    divided, other = (dialect.make(arrays(dialect, 0), **options) for _ in range(2))
+    divided, other = (dialect.make(arrays(dialect, size, 0), **options) for _ in range(2))
     with threadpool_limits(threads, user_api="openmp"):
         for step in range(2):
-            whole = [grad.copy() for grad in arrays(dialect, 100 + step)]
+            whole = [grad.copy() for grad in arrays(dialect, size, 100 + step)]
             grads = [np.full_like(grad, np.nan) for grad in whole]
             found: Any = [*grads[:3], None] if step == 1 else grads
             calls.clear()
             with divided._calling_schedules_once():
                 divided._check_step(found, None, None, "propagate")
                 numbers = divided._step_by_ranges(found, ranges(grads[: 4 - step], whole[: 4 - step]), 3.0)
-                assert [*numbers] == [*range(len(CUTS) + 1)]
+                assert [*numbers] == [*range(9)]
             assert calls == [step]
             other.step([*whole[:3], None] if step == 1 else whole, grad_scale=3.0)
             assert contents(divided) == contents(other)
