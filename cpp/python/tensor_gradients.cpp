@@ -7,7 +7,6 @@ namespace adagrad {
 using arrays::array_of;
 
 bool TensorPlan::find_grads() {
-    release_grads();  // where the last step failed
     executor_.active.clear();
     for (std::size_t i = 0; i < slots_.size(); ++i) {
         prefetch_after(i);

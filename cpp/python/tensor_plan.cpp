@@ -92,13 +92,6 @@ void TensorPlan::clear() {
     Plan::clear();
 }
 
-// To release a gradient may run other code, and the garbage collector with it, which must not find it in the plan.
-void TensorPlan::release_grads() {
-    std::vector<Grad> grads = std::move(grads_);
-    grads.clear();
-    grads_ = std::move(grads);  // empty; keeps its memory for the next step
-}
-
 void TensorPlan::prefetch_after(std::size_t index) const {
     if (index + PREFETCH_AHEAD >= slots_.size()) return;
     const Slot &slot = slots_[index + PREFETCH_AHEAD];
@@ -183,6 +176,7 @@ int TensorPlan::step_tensors(const py::list &groups, const py::dict &states, con
     const Stepping stepping(stepping_);
     if (!stepping.began()) return STALE;
     const ReadGradients read(*this);
+    const FoundGradients found(grads_);
     if (layouts_.size() > MAX_LAYOUTS + 4 * slots_.size() || any_is_lazy()) return STALE;
     const bool same_options = group_options_.unchanged(groups);
     // To get a gradient may make its Python object, which may set off the garbage collector and any code with it.
@@ -191,9 +185,7 @@ int TensorPlan::step_tensors(const py::list &groups, const py::dict &states, con
         return STALE;
     StepOptions options;
     options.grad_scale = grad_scale;
-    const int outcome = execute(options);
-    release_grads();
-    return outcome;
+    return execute(options);
 }
 
 // Checks whatever is unlike the last step. Returns false if the tensors are not those of this plan.

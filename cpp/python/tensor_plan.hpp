@@ -40,6 +40,22 @@ class TensorPlan : public Plan {
         bool readable = false;  // `memory` is valid
         py::object converted;   // if the gradient is unlike the last one
     };
+    // Lets the gradients of a step go when it ends, also by an error. To release one may run other code, and the
+    // garbage collector with it, which must not find it in the plan.
+    class FoundGradients {
+      public:
+        explicit FoundGradients(std::vector<Grad> &grads) : grads_(grads) {}
+        ~FoundGradients() {
+            std::vector<Grad> released = std::move(grads_);
+            released.clear();
+            grads_ = std::move(released);  // empty; keeps its memory for the next step
+        }
+        FoundGradients(const FoundGradients &) = delete;
+        FoundGradients &operator=(const FoundGradients &) = delete;
+
+      private:
+        std::vector<Grad> &grads_;
+    };
 
     template <class Visit> bool each_current(const py::list &groups, const py::dict &states, Visit visit) const;
     bool tensors_are_current(const py::list &groups, const py::dict &states) const;
@@ -52,7 +68,6 @@ class TensorPlan : public Plan {
     }
     void prefetch_after(std::size_t index) const;
     bool is_current(const Slot &slot) const;
-    void release_grads();
     bool find_grads();  // returns false if a parameter without state has one
     void read_grads();
     bool is_like_last(const Slot &slot, const Grad &grad);

@@ -127,6 +127,16 @@ def test_a_gradient_whose_release_collects_garbage() -> None:
     succeed("-c", COLLECTS, PYTHONMALLOC="debug")
 
 
+def test_a_failed_step_lets_its_gradients_go() -> None:
+    param, optimizer = stepped()
+    optimizer.param_groups[0]["lr"] = "no rate"
+    with pytest.raises(TypeError):
+        optimizer.step()
+    freed = weakref.ref(param.grad)
+    param.grad = None
+    assert freed() is None
+
+
 def test_a_loaded_state_replaces_the_memory_of_the_old_one() -> None:
     param, optimizer = stepped()
     old = weakref.ref(optimizer.state[param]["sum"])
