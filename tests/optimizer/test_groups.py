@@ -105,16 +105,18 @@ def test_a_group_added_later(dialect: Dialect) -> None:
     assert optimizer.param_groups[1]["params"][0] is added
 
 
-def test_options_of_groups(dialect: Dialect) -> None:
-    """Each group trains as it does in its own optimizer with these options."""
+@pytest.mark.parametrize("is_late", [False, True])
+def test_options_of_groups(dialect: Dialect, is_late: bool) -> None:
+    """Each group trains as it does in its own optimizer with these options, also if its first gradient comes later."""
     rates = (0.5, 0.25, None)
     groups = [{"params": [normal(5)], **({} if rate is None else {dialect.group_rate: rate})} for rate in rates]
     alone = [dialect.make([{**group, "params": [normal(5)]}]) for group in groups]
     optimizer = dialect.make(groups)
     for seed in range(2):
-        optimizer.step([normal(5, seed=seed + k) for k in range(3)])
-        for k, other in enumerate(alone):
-            other.step([normal(5, seed=seed + k)])
+        grads = [None if is_late and seed == 0 and k > 0 else normal(5, seed=seed + k) for k in range(3)]
+        optimizer.step(grads)
+        for grad, other in zip(grads, alone, strict=True):
+            other.step([grad])
     for k, other in enumerate(alone):
         assert_same_bits(optimizer.param_groups[k]["params"][0], other.param_groups[0]["params"][0], f"group {k}")
     assert len({group["params"][0].tobytes() for group in optimizer.param_groups}) == 3

@@ -155,6 +155,25 @@ def test_an_integer_beyond_float64_that_is_written_to_a_group(dialect: Dialect) 
     raises_unchanged(optimizer, ValueError, message, lambda: optimizer.step([np.ones(3)]))
 
 
+@pytest.mark.parametrize("key", ["lr_decay", "weight_decay", "eps"])
+@pytest.mark.parametrize(
+    ("value", "got"),
+    [
+        (10**400, "a number within float64, got a larger one"),
+        (np.str_("0.5"), "a number, got an array of shape () and dtype <U3"),
+        (np.complex64(1), "a number, got an array of shape () and dtype complex64"),
+    ],
+    ids=["large", "text", "complex"],
+)
+def test_what_is_no_number_in_a_group(key: str, value: Any, got: str) -> None:
+    optimizer = TorchAdagrad([np.ones(3)])
+    optimizer.param_groups[0][key] = value
+    error = ValueError if isinstance(value, int) else TypeError
+    raises_unchanged(
+        optimizer, error, f"param_groups[0]['{key}']: expected {got}", lambda: optimizer.step([np.ones(3)])
+    )
+
+
 # Options of this package
 
 
