@@ -1,4 +1,4 @@
-"""Types of arguments, which tell what cannot work before anything is measured."""
+"""Types of arguments, which reject unusable values before anything is measured."""
 
 from argparse import ArgumentTypeError
 from pathlib import Path

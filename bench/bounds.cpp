@@ -1,5 +1,5 @@
-// Loops that no step can beat, written without the package: they begin on a cache line of the parameter and do next to
-// no arithmetic, or nothing but what the divider must do. Built by bound_loops.py with the compiler's flags for this
+// Lower bounds on the time of a step, written without the package: the loops begin on a cache line of the parameter and
+// do next to no arithmetic, or only the divisions and roots. Built by bound_loops.py with the compiler's flags for this
 // machine. The arrays come in pieces, which the threads divide among themselves.
 #include <algorithm>
 #include <cstddef>

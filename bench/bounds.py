@@ -27,7 +27,10 @@ from processes import Worker, busy_process
 
 SCHEMA = 1
 OURS, RIVAL = "TorchAdagrad", "torch-fused"
+SPARSE_RIVAL, INDEXING = "torch-sparse", "NumPy"
 BOUNDS = ["memory_bound", "divider_bound"]
+INDICES = 65_536  # of a sparse gradient
+ARRAYS = {1: 1000, 2000: 256}  # the elements of each array of a new optimizer, by the number of arrays
 STARTS = ["construction", "first step"]
 PAUSES = ["asleep", "one_thread", "matrix_products"]
 ROWS = [
@@ -45,7 +48,7 @@ ALL = {
     "paused_lengths": [10**5, 3 * 10**5, 10**6, 3 * 10**6, 10**7],
     "rows": ROWS,
     "widths": [1, 4, 16, 64, 768],
-    "arrays": [1, 2000],
+    "arrays": [*ARRAYS],
 }
 BUSY = {
     "lengths": [10**5, 10**6, 10**7],
@@ -102,8 +105,8 @@ class Turns:
                 yield self.measure([OURS, RIVAL], arrays=arrays, start=start)
         for width in options.widths:
             for rows in options.rows:
-                indexing = ["NumPy"] if rows == "ascending, unique" else []
-                yield self.measure(["rows_bound", OURS, "torch-sparse", *indexing], rows=rows, width=width)
+                indexing = [INDEXING] if rows == "ascending, unique" else []
+                yield self.measure(["rows_bound", OURS, SPARSE_RIVAL, *indexing], rows=rows, width=width)
 
 
 def main() -> None:
@@ -117,7 +120,7 @@ def main() -> None:
     parser.add_argument("--lengths", type=COUNT, nargs="*", help="elements of single arrays")
     parser.add_argument("--odd-lengths", type=COUNT, nargs="*", help="the same, gradients at an odd place")
     parser.add_argument("--paused-lengths", type=COUNT, nargs="*", help="the same, 3 ms between two steps")
-    parser.add_argument("--arrays", type=int, choices=(1, 2000), nargs="*", help="numbers of arrays of new optimizers")
+    parser.add_argument("--arrays", type=int, choices=ARRAYS, nargs="*", help="numbers of arrays of new optimizers")
     parser.add_argument("--rows", nargs="*", choices=ROWS, help="sparse gradients")
     parser.add_argument("--widths", type=COUNT, nargs="*", help="of the rows of sparse gradients")
     options = parser.parse_args()

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 from bound_loops import DenseBound
+from bounds import ARRAYS, BOUNDS, OURS
 from numpy_adagrad import TorchAdagrad
 from numpy_adagrad.inputs.types import Array
 
 Step = Callable[[], object]
 LR, EPS = 0.01, 1e-10
-BOUNDS = ("memory_bound", "divider_bound")
 PARALLEL = (False,) if os.environ["OMP_NUM_THREADS"] == "1" else (True, False)
 """A bound runs on one thread too: beside a busy process, all threads may wait for one."""
 
@@ -37,7 +37,7 @@ def dense_steps(implementation: str, library: str, length: int, skipped: int = 0
 
 def as_params(implementation: str, arrays: list[Array]) -> list[Any]:
     """Return the parameters that an implementation takes."""
-    if implementation == "TorchAdagrad":
+    if implementation == OURS:
         return list(arrays)
     import torch
 
@@ -45,7 +45,7 @@ def as_params(implementation: str, arrays: list[Array]) -> list[Any]:
 
 
 def optimizer_of(implementation: str, params: list[Any]) -> Any:
-    if implementation == "TorchAdagrad":
+    if implementation == OURS:
         return TorchAdagrad(params, lr=LR, eps=EPS)
     import torch
 
@@ -69,8 +69,7 @@ class Start:
 
     def __init__(self, implementation: str, arrays: int, start: str) -> None:
         rng = np.random.default_rng(1)
-        length = 1000 if arrays == 1 else 256
-        params, self.grads = ([numbers(rng, length) for _ in range(arrays)] for _ in range(2))
+        params, self.grads = ([numbers(rng, ARRAYS[arrays]) for _ in range(arrays)] for _ in range(2))
         self.construct = partial(optimizer_of, implementation, as_params(implementation, params))
         self.first = start == "first step"
         self.step: Step = self.construct

@@ -9,21 +9,19 @@ takes it, and for each implementation the `seconds`: the median of each round.
 """
 
 import argparse
-import json
 import statistics
 from collections.abc import Callable, Iterable
 from typing import Any
 
 from arguments import new_file, old_file
-from bounds import BOUNDS, OURS, PAUSES, RIVAL, SCHEMA
-from machine import described
+from bounds import ARRAYS, BOUNDS, INDEXING, INDICES, OURS, PAUSES, RIVAL, SCHEMA, SPARSE_RIVAL
 from numpy_adagrad.benchmark.figures import format_duration, format_ratio, format_threads, median_ratio
 from page import markdown_table, write_block
 from picture import draw_pauses
+from result import measured_on, read_json
 
 Found = dict[str, Any]
 PAUSE_NAMES = dict(zip(PAUSES, ["asleep", "NumPy on one thread", "matrix products"], strict=True))
-SPARSE_RIVAL = "torch-sparse"
 
 
 def main() -> None:
@@ -32,11 +30,9 @@ def main() -> None:
     parser.add_argument("--out", type=new_file, required=True, help="the Markdown page with the generated block")
     parser.add_argument("--picture", type=new_file, help="the PNG file to write")
     options = parser.parse_args()
-    result = json.loads(options.result.read_text())
-    if result.get("schema") != SCHEMA:
-        raise SystemExit(f"{options.result}: expected a result file of schema {SCHEMA}, got {result.get('schema')}")
+    result = read_json(options.result, SCHEMA)
     found = result["measurements"]
-    texts = [f"Measured on {result['date']}: {described(result['machine'])}.\n\n    {result['command']}"]
+    texts = [measured_on(result)]
     for threads in dict.fromkeys(each["threads"] for each in found):
         texts += sections([each for each in found if each["threads"] == threads], format_threads(threads))
     write_block(options.out, "bounds, busy" if result["busy"] else "bounds", "\n\n".join(texts))
@@ -57,9 +53,9 @@ def sections(found: list[Found], threads: str) -> Iterable[str]:
         yield f"### 3 ms between two steps, {threads}\n\n{paused_table(paused)}"
     if sparse:
         yield (
-            f"### {65_536:,} rows of a table, {threads}\n\n"
+            f"### {INDICES:,} rows of a table, {threads}\n\n"
             f"Time of a step, and its ratio to `rows_bound`:\n\n{sparse_table(sparse, over_bound)}\n\n"
-            f"{SPARSE_RIVAL} / {OURS}:\n\n{sparse_table(sparse, over_ours(SPARSE_RIVAL))}"
+            f"{SPARSE_RIVAL} / {OURS}:\n\n{sparse_table(sparse, over_ours)}"
         )
     if starts:
         yield f"### A new optimizer, {threads}\n\n{start_table(starts)}"
@@ -89,7 +85,7 @@ def paused_table(found: list[Found]) -> str:
 
 
 def start_table(found: list[Found]) -> str:
-    sizes = {1: "1 array of 1,000", 2000: "2,000 arrays of 256"}
+    sizes = {count: f"{count:,} array{'s' * (count > 1)} of {size:,}" for count, size in ARRAYS.items()}
     rows = [[each["workload"]["start"], sizes[each["workload"]["arrays"]], *beside_rival(each)] for each in found]
     return markdown_table(["new optimizer", "parameters", OURS, RIVAL, f"/ {OURS}"], rows)
 
@@ -102,8 +98,8 @@ def over_bound(each: Found) -> str:
     return f"{duration(each, OURS)} ({ratio(each, OURS, 'rows_bound')})"
 
 
-def over_ours(name: str) -> Callable[[Found], str]:
-    return lambda each: ratio(each, name, OURS)
+def over_ours(each: Found) -> str:
+    return ratio(each, SPARSE_RIVAL, OURS)
 
 
 def sparse_table(found: list[Found], cell: Callable[[Found], str]) -> str:
@@ -112,8 +108,8 @@ def sparse_table(found: list[Found], cell: Callable[[Found], str]) -> str:
     kinds: dict[str, list[str]] = {}
     for each in found:
         kinds.setdefault(each["workload"]["rows"], []).append(cell(each))
-        if cell is not over_bound and "NumPy" in each["seconds"]:
-            kinds.setdefault(f"{each['workload']['rows']}: NumPy's indexing", []).append(ratio(each, "NumPy", OURS))
+        if cell is over_ours and INDEXING in each["seconds"]:
+            kinds.setdefault(f"{each['workload']['rows']}: NumPy's indexing", []).append(ratio(each, INDEXING, OURS))
     return markdown_table(
         ["rows", *(f"width {width}" for width in widths)], [[kind, *each] for kind, each in kinds.items()]
     )

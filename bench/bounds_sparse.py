@@ -6,12 +6,11 @@ from typing import Any
 
 import numpy as np
 from bound_loops import rows_bound
+from bounds import INDEXING, INDICES, OURS, SPARSE_RIVAL
 from bounds_dense import EPS, LR, PARALLEL, Step, numbers
 from numpy_adagrad import RowSparse, TorchAdagrad
 from numpy_adagrad.inputs.types import Array
 from sparse_candidates import in_turn
-
-INDICES = 65_536
 
 
 @lru_cache(maxsize=1)
@@ -43,12 +42,12 @@ def sparse_steps(implementation: str, library: str, rows: str, width: int) -> li
     table = np.ones((1_000_000 if width <= 64 else 100_000, width), np.float32)
     batches = [(draw(rows, len(table), rng), values) for values in values_of(width)]
     steps: list[Step]
-    if implementation == "TorchAdagrad":
+    if implementation == OURS:
         ours = TorchAdagrad([table], lr=LR, eps=EPS)
         steps = [partial(ours.step, [RowSparse(*batch)]) for batch in batches]
-    elif implementation == "torch-sparse":
+    elif implementation == SPARSE_RIVAL:
         steps = torch_steps(table, batches)
-    elif implementation == "NumPy":
+    elif implementation == INDEXING:
         sums = np.zeros_like(table)
         steps = [partial(numpy_step, table, sums, *batch) for batch in batches]
     else:

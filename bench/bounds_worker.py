@@ -21,7 +21,7 @@ def seconds_of(step: Step) -> float:
 
 
 class Pauses:
-    """What a training loop does between two steps."""
+    """The work of a training loop between two steps."""
 
     def __init__(self) -> None:
         self.square, self.long = np.ones((512, 512), np.float32), np.zeros(2000)

@@ -1,11 +1,11 @@
-"""Time what a step of numpy_adagrad.torch.Adagrad over many small tensors cannot avoid, next to the step.
+"""Time the unavoidable parts of a step of numpy_adagrad.torch.Adagrad over many small tensors, next to the step.
 
     python bench/dropin_floor.py
 
 Before each timing, a backward pass makes new gradients and fills the caches with its graph. Three things take turns:
 ``[param.grad for param in params]``, with which torch makes a Python object for each gradient; the update of the same
-memory by `numpy_adagrad.TorchAdagrad`, which reads no tensor; and the drop-in's step. Printed are the fastest and the
-median milliseconds of each.
+memory by `numpy_adagrad.TorchAdagrad`, which reads no tensor; and the drop-in's step. It prints the fastest and
+the median time of each, in milliseconds.
 """
 
 import argparse

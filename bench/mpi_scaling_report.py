@@ -8,24 +8,23 @@ request, as `mpi_scaling.py` makes it, the `link`, the number of `ranks`, and wh
 """
 
 import argparse
-import json
+import math
 import statistics
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 from arguments import new_file, old_file
-from machine import described
 from mpi_scaling import SCHEMA, SHARED_MEMORY, TABLE
 from numpy_adagrad.benchmark.figures import format_duration
 from page import markdown_table, write_block
-from picture_scaling import draw_scaling
+from picture_scaling import LARGE, draw_scaling
+from result import measured_on, read_json
 from scaling_model import Link, Work, bytes_sent, fit, row_bytes_sent, seconds, seconds_of_work
 
 DENSE = ("Replicated", "Sharded")
 TABLES = ("Replicated, rows", "ShardedTable")
 ASSUMED = {"100 Gbit/s, assumed": Link(message=5e-6, byte=8 / 100e9)}
-LARGE = 10**8
 Found = dict[str, Any]
 Point = tuple[str, int, int, float]
 """A class, its numbers of ranks and of elements, and the measured seconds."""
@@ -37,18 +36,12 @@ def main() -> None:
     parser.add_argument("--out", type=new_file, required=True, help="the Markdown page with the generated block")
     parser.add_argument("--picture", type=new_file, help="the PNG file to write")
     options = parser.parse_args()
-    found: list[Found] = []
-    commands = []
-    for path in options.results:
-        result = json.loads(path.read_text())
-        if result.get("schema") != SCHEMA:
-            raise SystemExit(f"{path}: expected a result file of schema {SCHEMA}, got {result.get('schema')}")
-        found += result["measurements"]
-        commands.append(f"    {result['command']}")
+    results = [read_json(path, SCHEMA) for path in options.results]
+    found = [each for result in results for each in result["measurements"]]
     work = measured_work(found)
     links = {link: fit([each for each in points(found, link) if is_fitted(each)], work) for link in links_of(found)}
     texts = [
-        f"Measured on {result['date']}: {described(result['machine'])}.\n\n" + "\n".join(commands),
+        *map(measured_on, results),
         f"### Bytes that a rank sends in a step\n\n{byte_table(found)}",
         f"### Accumulators of a rank\n\n{memory_table(found)}",
         f"### Exchange and addition of gradients\n\n{overlap_table(found)}",
@@ -111,7 +104,8 @@ def distinct_rows() -> int:
 def byte_table(found: list[Found]) -> str:
     rows = []
     for each in found:
-        if each["link"] == SHARED_MEMORY or each["step"] not in (*DENSE, *TABLES) or each.get("elements", LARGE) < 1e6:
+        is_short = each.get("elements", math.inf) < 1e6
+        if each["link"] == SHARED_MEMORY or each["step"] not in (*DENSE, *TABLES) or is_short:
             continue
         if each["step"] in DENSE:
             size, expected = f"{each['elements']:,} elements", bytes_sent(each["ranks"], each["elements"])
@@ -131,9 +125,7 @@ def memory_table(found: list[Found]) -> str:
         shares = [size / whole for size in each["bytes"]]
         largest = f"{max(each['bytes']) / 1e6:.3f} MB"
         rows.append([str(ranks), largest, f"{min(shares):.5f} to {max(shares):.5f}", f"{1 / ranks:.5f}"])
-    return markdown_table(
-        ["ranks", "largest part of 40 MB", "shares", "1/n"], sorted(rows, key=lambda row: int(row[0]))
-    )
+    return markdown_table(["ranks", "largest part of 40 MB", "shares", "1/n"], rows)
 
 
 def overlap_table(found: list[Found]) -> str:

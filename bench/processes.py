@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -32,8 +32,10 @@ class Worker:
         """Send a request and return the reply."""
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        print(json.dumps({"do": do, **arguments}), file=self.process.stdin, flush=True)
-        reply = self.process.stdout.readline()
+        reply = ""
+        with suppress(BrokenPipeError):
+            print(json.dumps({"do": do, **arguments}), file=self.process.stdin, flush=True)
+            reply = self.process.stdout.readline()
         if not reply:
             raise SystemExit(f"{self.interpreter}: the worker process has ended")
         result: dict[str, Any] = json.loads(reply)

@@ -3,6 +3,9 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
+
+from machine import described
 
 SCHEMA = 2
 """To be raised whenever the fields below change."""
@@ -72,7 +75,18 @@ def write(result: Result, path: Path) -> None:
 
 def read(path: Path) -> Result:
     """Read a result file."""
-    fields = json.loads(path.read_text())
-    if fields.get("schema") != SCHEMA:
-        raise SystemExit(f"{path}: expected a result file of schema {SCHEMA}, got {fields.get('schema')}")
+    fields = read_json(path, SCHEMA)
     return Result(**{**fields, "measurements": [Measurement(**each) for each in fields["measurements"]]})
+
+
+def read_json(path: Path, schema: int) -> dict[str, Any]:
+    """Read the fields of a result file of any program; another schema ends this one."""
+    fields: dict[str, Any] = json.loads(path.read_text())
+    if fields.get("schema") != schema:
+        raise SystemExit(f"{path}: expected a result file of schema {schema}, got {fields.get('schema')}")
+    return fields
+
+
+def measured_on(fields: dict[str, Any]) -> str:
+    """Return the date, the machine and the command of a result file, in Markdown."""
+    return f"Measured on {fields['date']}: {described(fields['machine'])}.\n\n    {fields['command']}"

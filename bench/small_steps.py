@@ -4,7 +4,7 @@
 
 Each rule updates one array of 1,000 elements, for which it uses one thread, in turns: with a fixed rate and a list of
 gradients, which is the plain step; with a schedule; with `max_norm`; with `grad_scale`; with a dict of gradients.
-Printed are the median microseconds of each, and their median ratio to the plain step within rounds.
+It prints the median microseconds of each, and their median ratio to the plain step within rounds.
 """
 
 import argparse

@@ -5,6 +5,7 @@
 #include "engine/fp_env.hpp"
 #include "engine/parallel.hpp"
 #include "python/commit.hpp"
+#include "python/fill.hpp"
 #include "python/instances.hpp"
 #include "python/plan.hpp"
 #include "python/step_methods.hpp"

@@ -1,5 +1,5 @@
-// All checks of arrays but that of overlap: kind, dtype, byte order, alignment, writeability, shape. An error is one
-// line that names the argument, what was expected and what came.
+// All checks of arrays except that of overlap: kind, dtype, byte order, alignment, writeability, shape. An error is one
+// line with the argument, the expected value and the actual one. Also views of arrays, and snapshots of checked ones.
 #pragma once
 #include <pybind11/pybind11.h>
 
@@ -23,7 +23,7 @@ namespace py = pybind11;
 
 enum class Dtype { F16, BF16, F32, F64, C64, C128, OTHER };
 
-// What messages call an array: "grads[3] ('b2')".
+// The name of an array in messages: "grads[3] ('b2')".
 struct Label {
     std::string role;
     Py_ssize_t index = -1;            // negative for an argument that is a single array
@@ -64,9 +64,6 @@ StridedView view_of(PyArrayObject *array, bool reversed);
 // The `mmap.mmap` that the elements of an array lie in, found through any chain of views; None for other memory, and
 // for objects that are not arrays.
 py::object mapping_of(const py::object &array);
-
-// Sets every element of a new array to the one of `value`.
-void fill(const py::object &array, const py::object &value);
 
 // All that the checks of an array read: while it is the same, the array needs no check.
 class Snapshot {

@@ -19,7 +19,7 @@ Form form_of(Counter kind) {
     }
 }
 
-std::string kind_of(const py::handle &object) {
+std::string description_of(const py::handle &object) {
     if (!PyArray_Check(object.ptr())) return Py_TYPE(object.ptr())->tp_name;
     PyArrayObject *const array = array_of(object);
     const char *const fault = !PyArray_ISALIGNED(array)     ? "a misaligned "
@@ -48,7 +48,8 @@ void Counters::add(const py::list &objects, std::size_t params, const std::strin
     for (const py::handle object : objects) {
         const arrays::Label label = {role, shared ? -1 : static_cast<Py_ssize_t>(objects_.size()), &names};
         if (!fits(object, form))
-            throw py::type_error(label.text() + ": expected a writeable " + form.text + ", got " + kind_of(object));
+            throw py::type_error(label.text() + ": expected a writeable " + form.text + ", got " +
+                                 description_of(object));
         outputs.emplace_back(array_of(object), label);
         counters_.data.push_back(PyArray_DATA(array_of(object)));
         seen_.emplace_back(array_of(object));

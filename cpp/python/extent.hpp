@@ -4,7 +4,7 @@
 
 namespace adagrad::arrays {
 
-// Throws ValueError for an array, not empty, that overlaps itself.
+// Throws ValueError for an array, not empty, whose strides do not nest: its elements may overlap.
 void check_strides(PyArrayObject *array, const Label &label);
 
 // Where an array lies: in [low, high), and there only in blocks of `block` bytes that repeat with a period, the
@@ -17,7 +17,7 @@ struct Extent {
 // The extent of an array as if it had no gaps.
 Extent bounds_of(PyArrayObject *array);
 
-// Completes it with the blocks of the array.
+// Sets the period and the block of the array's extent.
 void find_blocks(PyArrayObject *array, Extent &extent);
 
 // An address modulo a period; 0 for no period.

@@ -1,5 +1,7 @@
-// New accumulators. The system places a page in the memory nearest to the processor that first writes to it, so each
-// thread fills the part that it will update.
+// The system places a page in the memory nearest to the processor that first writes to it, so each thread fills the
+// part that it will update.
+#include "python/fill.hpp"
+
 #include <algorithm>
 #include <cstdint>
 

@@ -18,7 +18,7 @@ bool is_plain_number(PyObject *value) {
            Py_IS_TYPE(value, &PyDoubleArrType_Type) || Py_IS_TYPE(value, &PyFloatArrType_Type);
 }
 
-// What messages call an option.
+// The name of an option in messages.
 struct OptionLabel {
     const char *name;
     std::ptrdiff_t group = -1;  // in whose dict the option stands; -1 for one that the optimizer gives

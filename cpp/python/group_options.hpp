@@ -45,7 +45,7 @@ class GroupOptions {
     std::vector<std::int32_t> group_index;  // into `hyperparameters`, for each parameter
 
   private:
-    // What `_hyperparameters` returned for an index.
+    // The result of `_hyperparameters` for an index.
     struct Given {
         std::array<double, sizeof(Packed::bytes)> values = {};      // more than any rule has
         std::vector<std::pair<std::size_t, py::object>> schedules;  // of these options

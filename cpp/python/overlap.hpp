@@ -35,7 +35,8 @@ class Intervals {
 // The memory that a step writes.
 class MemoryOverlap {
   public:
-    // Throws ValueError for an array that overlaps itself or an array before it. After an error, nothing is added.
+    // Throws ValueError for an array whose strides do not nest, or that overlaps an array before it. After an error,
+    // nothing is added.
     void add_outputs(const std::vector<LabelledArray> &arrays);
     // Keeps the first `count` outputs.
     void resize(std::size_t count);

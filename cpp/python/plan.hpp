@@ -16,7 +16,7 @@
 
 namespace adagrad {
 
-// What messages call the arguments: ("params", "state_sums", "grads", "state_steps"), or without an index ("var",
+// The names of the arguments in messages: ("params", "state_sums", "grads", "state_steps"), or without an index ("var",
 // "accum", "grad", "global_step").
 struct Roles {
     std::string param, state, grad, counter;

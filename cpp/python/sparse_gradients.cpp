@@ -67,7 +67,7 @@ py::object parts_of(const py::handle &grad, const py::object &param, const array
         [&]() -> py::object { return py::handle(others.load())(grad, param.attr("shape"), text); });
 }
 
-// What a user calls the values: elements are those of a SciPy array.
+// The name of the values in messages; a SciPy array has its own for elements.
 std::string values_part(const py::tuple &parts) { return parts[2].cast<bool>() ? ".data" : ".values"; }
 
 }  // namespace

@@ -73,7 +73,7 @@ class TensorLayouts {
     std::deque<TensorLayout> layouts_;
 };
 
-// What was read of a tensor.
+// The memory of a tensor when it was last read.
 struct TensorMemory {
     const void *data = nullptr;
     const TensorLayout *layout = nullptr;  // null: matches no tensor

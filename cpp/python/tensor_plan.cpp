@@ -155,7 +155,7 @@ bool TensorPlan::tensors_are_current(const py::list &groups, const py::dict &sta
     return each_current(groups, states, [](std::ptrdiff_t) { return true; });
 }
 
-// What nearly every step finds: all tensors are where they were, and all gradients like the last ones. One pass, as
+// The fast path: all tensors are where they were, and all gradients are like the last ones. It takes one pass, as
 // thousands of tensors do not fit into a cache.
 bool TensorPlan::binds_like_last(const py::list &groups, const py::dict &states) {
     std::size_t j = 0;

@@ -36,6 +36,13 @@ def test_every_rule_reaches_97_percent(call: Call, tmp_path: Path) -> None:
     assert (tmp_path / "demo.png").read_bytes().startswith(PNG)
 
 
+def test_a_torch_that_cannot_be_imported_is_left_out(call: Call, tmp_path: Path) -> None:
+    output = printed(call("demo", "--epochs", "1", without=["torch"]))
+    assert "NumPy" in output
+    assert "torch-fused" not in output
+    assert (tmp_path / "demo.png").read_bytes().startswith(PNG)
+
+
 def test_piped_output_is_plain_text(call: Call, tmp_path: Path) -> None:
     output = printed(call("demo", "--epochs", "2", "--out", "short run.png"))
     assert "\x1b" not in output

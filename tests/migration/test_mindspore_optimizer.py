@@ -225,6 +225,7 @@ def test_memory_that_is_not_shared_is_copied_and_written_back() -> None:
         ours = from_mindspore(optimizer)
     names = [str(warning.message).partition(":")[0] for warning in warned]
     assert names == [*NAMES, *(f"accum.{name}" for name in NAMES), "global_step"]
+    assert {warning.filename for warning in warned} == {__file__}
     start = [param.asnumpy() for param in optimizer.parameters]
     for part in grads[:STEPS]:
         mindspore_step(unswitched, part)

@@ -289,6 +289,13 @@ def test_later_changes_of_an_option_in_torch_have_no_effect() -> None:
     assert (optimizer.param_groups[0]["lr"], optimizer.param_groups[0]["maximize"]) == (0.5, False)
 
 
+def test_a_warning_shows_the_line_of_the_caller() -> None:
+    optimizer = torch.optim.Adagrad([{"params": [torch.zeros(2)], "learning_rate": 0.5}])
+    with pytest.warns(UserWarning, match="does not read the key 'learning_rate'") as warned:
+        from_torch(optimizer)
+    assert [warning.filename for warning in warned] == [__file__]
+
+
 def test_a_group_can_be_added() -> None:
     tensor, array = torch.zeros(2), np.zeros(3)
     ours = from_torch(torch.optim.Adagrad([tensor], lr=0.5, eps=0))

@@ -148,6 +148,15 @@ def test_list_of_rates(rates: Any) -> None:
     assert [note.kind for note in notes if note.argument == "learning_rate"] == ["no counterpart"]
 
 
+def test_schedules_of_mindspore() -> None:
+    schedule = nn.CosineDecayLR(0.1, 0.5, 10)
+    arguments = translate("mindspore", "torch", learning_rate=schedule).arguments
+    optimizer = MindSporeAdagrad([np.ones(2)], learning_rate=schedule)
+    for step in range(3):
+        optimizer.step([np.ones(2)])
+        assert arguments["lr"](step) == optimizer.last_lr[0]
+
+
 def test_decayed_rate() -> None:
     """torch's own default path computes the same float64 numbers."""
     lr = translate("torch", "mindspore", lr=0.05, lr_decay=1e-3).arguments["learning_rate"]

@@ -43,7 +43,7 @@ def rate_during(work: Callable[[], object]) -> tuple[float, float]:
     return (count - before) / seconds, seconds
 
 
-counter = threading.Thread(target=keep_counting)
+counter = threading.Thread(target=keep_counting, daemon=True)  # an error below ends the process
 counter.start()
 data = bytes(50_000_000)
 _, data_seconds = rate_during(partial(hashlib.sha256, data))
@@ -51,6 +51,6 @@ for _ in range(10):
     rate, seconds = rate_during(lambda: optimizer.step([grad]))
     data = bytes(int(len(data) * seconds / data_seconds))
     undisturbed, data_seconds = rate_during(partial(hashlib.sha256, data))
-    print(rate / undisturbed, seconds)
+    print(rate / undisturbed if undisturbed else 0.0, seconds)  # other processes may leave it no time at all
 going = False
 counter.join()

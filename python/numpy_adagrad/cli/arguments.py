@@ -19,7 +19,7 @@ Number = TypeVar("Number", int, float)
 
 LARGEST_SEED = 2**32 - 1
 LARGEST_COUNT = sys.maxsize // 8
-"""The most elements that NumPy makes an array of float64 for."""
+"""The largest number of float64 elements in an array of NumPy; other counts have the same limit."""
 
 
 class UsageError(Exception):

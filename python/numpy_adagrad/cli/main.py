@@ -48,7 +48,7 @@ def prepare_streams() -> None:
 
 
 def complain(text: str) -> None:
-    """Print a mistake, if the system takes it."""
+    """Print an error message, if standard error can be written to."""
     try:
         print(f"numpy-adagrad: {text}", file=sys.stderr, flush=True)
     except OSError:
@@ -56,7 +56,7 @@ def complain(text: str) -> None:
 
 
 def discard(stream: TextIO) -> None:
-    """Drop what is still to be written, if the stream has a file: Python flushes again when it exits."""
+    """Drop the buffered output, if the stream has a file: Python flushes again when it exits."""
     with suppress(OSError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 

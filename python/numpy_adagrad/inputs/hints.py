@@ -44,8 +44,9 @@ def other_layout(state_dict: Any, keys: Iterable[str]) -> str:
 def level_of_user() -> int:
     """Return the `stacklevel` of a warning in the calling function that shows the line of the user's own program."""
     package, _, _ = __name__.partition(".")
+    inside = (package, "contextlib")  # a frame of it lies around a function that has a context as its decorator
     frame, level = sys._getframe(1), 1
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] == package:
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").partition(".")[0] in inside:
         frame, level = frame.f_back, level + 1
     return level
 

@@ -70,7 +70,7 @@ def leaves(
 
 
 def is_plain(value: Any) -> bool:
-    """Return whether no code of others runs to read a container."""
+    """Return whether reading a container runs no code of others."""
     if type(value) in (np.ndarray, str):
         return True
     try:

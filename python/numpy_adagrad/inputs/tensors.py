@@ -56,7 +56,7 @@ def is_foreign(value: Any) -> bool:
 
 
 def tensor_hint(values: Iterable[Any]) -> str:
-    """Return the end of a message that says what takes tensors of a framework if one is among `values`."""
+    """Return a hint that names the class for a framework's tensors if one is among `values`, otherwise nothing."""
     kinds = tuple(type(value) for value in values)
     cures = {
         "torch": "; numpy_adagrad.torch.Adagrad takes tensors of torch, with torch's rule",

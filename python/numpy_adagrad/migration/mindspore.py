@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..inputs.validation import number
-from ..optimizers._mindspore_arguments import read_decay, read_rate
+from ..optimizers._mindspore_arguments import given_decay, given_rate
 from ..optimizers.mindspore import MindSporeAdagrad
 from .counterparts import Counterpart, collect, eps_text, rounding_text, steps_text, weight_decay
 from .mindspore_state import read_state, write_state
@@ -46,7 +46,7 @@ LIST = "mindspore.nn.Adagrad takes no Python function, but a list with one rate 
 def describe(arguments: Mapping[str, Any]) -> Spec:
     """Describe arguments of `MindSporeAdagrad` or ``mindspore.nn.Adagrad``."""
     options = read_options(MindSporeAdagrad, arguments)
-    rate = read_rate(options["learning_rate"])
+    rate = given_rate(options["learning_rate"])
     if isinstance(rate, np.ndarray) and not rate.size:
         raise ValueError("learning_rate: expected a rate for each step, got none")
     return Spec(
@@ -54,7 +54,7 @@ def describe(arguments: Mapping[str, Any]) -> Spec:
         options=options,
         given=frozenset(arguments),
         rate=ListedRate(rate) if isinstance(rate, np.ndarray) else rate,
-        weight_decay=_decay(read_decay(options["weight_decay"])),
+        weight_decay=_decay(given_decay(options["weight_decay"])),
         initial=float(options["accum"]),
         eps=EPS,
         updates_accumulator=options["update_slots"],

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from .. import _core
+from ..inputs.hints import level_of_user
 from ..inputs.rounding import ieee
 from ..inputs.types import Array, Group
 from ..inputs.validation import check_fit, check_kind, check_same, same_memory
-from ..optimizers._mindspore_arguments import SHARED_RATE
+from ..optimizers._mindspore_arguments import group_rate
 from ..optimizers._mindspore_entries import check_shared_rates, rate_array
 from ..optimizers._slots import Existing
 from ..optimizers.mindspore import MindSporeAdagrad
@@ -161,7 +162,7 @@ def _arrays(parameters: Iterable[Any]) -> list[Array]:
         if not is_shared:
             warnings.warn(
                 f"{parameter.name}: copied, as MindSpore does not share its memory; to_mindspore writes it back",
-                stacklevel=3,
+                stacklevel=level_of_user(),
             )
         arrays.append(array if is_shared else array.copy())
     return arrays
@@ -186,7 +187,7 @@ def _groups(optimizer: Any, params: list[Array], options: list[ParameterOptions]
 def _name_rates(ours: MindSporeAdagrad, options: list[ParameterOptions]) -> None:
     """Give the groups' rates the names that they have in MindSpore's checkpoints."""
     named = {each.rate_name for each in options}
-    unused = (name for name in map(f"{SHARED_RATE}_group_{{}}".format, count()) if name not in named)
+    unused = (name for name in map(group_rate, count()) if name not in named)
     start = 0
     for group in ours.param_groups:
         group["lr_name"] = options[start].rate_name or next(unused)

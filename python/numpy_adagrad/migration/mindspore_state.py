@@ -10,7 +10,7 @@ import numpy as np
 from ..inputs.tensors import to_parameter
 from ..inputs.types import Array
 from ..inputs.validation import check_shape, step_count
-from ..optimizers._mindspore_arguments import ACCUM, MAX_STEPS, SHARED_RATE, check_names
+from ..optimizers._mindspore_arguments import ACCUM, GROUP_RATE, MAX_STEPS, SHARED_RATE, check_names, group_rate
 from ..optimizers._mindspore_entries import accumulators_of, rate_array
 from .saved_state import Groups, State, check_steps, given_names, read_array, read_own
 
@@ -24,7 +24,7 @@ def read_state(
     accumulators = {name: _real(key, state_dict[key]) for key, name in accumulators_of(state_dict).items()}
     label = "names" if groups is None else "groups"
     if groups is None:
-        several = [key for key in state_dict if str(key).startswith(f"{SHARED_RATE}_group_")]
+        several = [key for key in state_dict if GROUP_RATE.fullmatch(str(key))]
         if several and with_rates:
             raise ValueError(f"groups: expected the names in each, as there is a rate {several[0]!r}, got None")
         groups = [list(accumulators) if names is None else names]
@@ -51,7 +51,7 @@ def _is_own(key: Any) -> bool:
 
 
 def _saved_rate(state_dict: Mapping[str, Any], k: int) -> Array | None:
-    own = f"{SHARED_RATE}_group_{k}"
+    own = group_rate(k)
     key = own if own in state_dict else SHARED_RATE
     return rate_array(state_dict[key]) if key in state_dict else None
 
@@ -73,7 +73,7 @@ def write_state(
     arrays = {"global_step": np.array([*steps], np.int32)}
     for k, rate in enumerate(state.rates):
         if rate is not None:
-            name = SHARED_RATE if len(state.rates) == 1 else f"{SHARED_RATE}_group_{k}"
+            name = SHARED_RATE if len(state.rates) == 1 else group_rate(k)
             arrays[name] = rate.astype(np.float32)
     if parameters is not None:
         if not isinstance(parameters, Collection) or isinstance(parameters, (str, bytes, Mapping)):

@@ -31,7 +31,5 @@ class SharedMemory:
         if len(places) != len(self._places):
             expected = f"the {len(self._places)} tensors that {self._source} shared"
             raise ValueError(f"optimizer: expected {expected}, got {len(places)}; {cure}")
-        label = next(
-            label for label, *pair in zip(self._labels, self._places, places, strict=True) if pair[0] != pair[1]
-        )
+        label = next(label for label, old, new in zip(self._labels, self._places, places, strict=True) if old != new)
         raise ValueError(f"{label}: expected the memory that {self._source} shared, got other memory; {cure}")

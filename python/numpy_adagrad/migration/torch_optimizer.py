@@ -205,7 +205,8 @@ def _group(group: dict[str, Any], arrays: list[Array]) -> dict[str, Any]:
 
 
 def _check_groups(opt: TorchAdagrad, optimizer: Any) -> None:
-    check_same("sizes of groups", *([len(group["params"]) for group in o.param_groups] for o in (opt, optimizer)))
-    theirs = [name for group in optimizer.param_groups for name in group.get("param_names", [])]
-    if opt.names and theirs:
-        check_same("names", opt.names, theirs)
+    ours, theirs = ([len(group["params"]) for group in one.param_groups] for one in (opt, optimizer))
+    check_same("sizes of groups", ours, theirs)
+    names = [name for group in optimizer.param_groups for name in group.get("param_names", [])]
+    if opt.names and names:
+        check_same("names", opt.names, names)

@@ -46,7 +46,7 @@ class Checkpoints(LoadedState):
         raise ValueError("expected a checkpoint of numpy-adagrad, got a file name of another format")
 
     def _saved_content(self, *, parameters: bool, extra: Any) -> Content:
-        """Return what `save` writes, checked."""
+        """Check and return the content that `save` writes."""
         self._prepare_transfer()
         self._check_groups(self.param_groups)
         self._step_counts(self._slots)

@@ -26,6 +26,11 @@ EXPECTED_RATE = "learning_rate: expected a number, a sequence, a 1-dimensional a
 GROUP_RATE = re.compile(rf"{SHARED_RATE}_group_\d+")
 
 
+def group_rate(k: int) -> str:
+    """Return the name of the learning rate of group `k` in a checkpoint."""
+    return f"{SHARED_RATE}_group_{k}"
+
+
 def read_groups(params: Any) -> tuple[list[Group], bool]:
     """Return the groups, in the order of `order_params` if given, and whether `params` were given in groups.
 
@@ -49,7 +54,7 @@ def read_groups(params: Any) -> tuple[list[Group], bool]:
 
 def named_rate(group: Group, k: int) -> Group:
     """Add the checkpoint name of the learning rate to group number `k` in the order given."""
-    return {**group, "lr_name": f"{SHARED_RATE}_group_{k}" if "lr" in group else SHARED_RATE}
+    return {**group, "lr_name": group_rate(k) if "lr" in group else SHARED_RATE}
 
 
 def name_all(groups: list[Group], start: int, taken: Collection[str] = ()) -> list[Group]:
@@ -189,7 +194,8 @@ def rate_at(rates: Array, step: int) -> float:
 def shifted(rate: float) -> float:
     """Return a fixed rate as MindSpore rounds it beside a dynamic one."""
     one = np.float32(1)
-    return float((np.float32(rate) + one) - one)
+    with np.errstate(all="ignore"):
+        return float((np.float32(rate) + one) - one)
 
 
 def scaled_decay(decay: float, loss_scale: float) -> float:

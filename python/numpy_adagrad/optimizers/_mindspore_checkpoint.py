@@ -107,7 +107,7 @@ class MindSporeCheckpoints(Optimizer):
             _core.commit(self._checkpoint_pairs(state_dict, parameters=parameters))
 
     def _targets(self, *, parameters: bool = False) -> dict[str, Array]:
-        """Return what loading writes to; groups that share a name for their rates may have different rates here."""
+        """Return the arrays that loading writes to; groups with one name for their rates may have different rates."""
         self._check_tensors()
         self._refresh_plan()
         self._check_groups(self.param_groups)

@@ -15,7 +15,7 @@ from ..inputs.validation import check_callable, check_dict, check_list
 
 Allocate: TypeAlias = Callable[[Array, "np.dtype[Any]", complex], Array]
 Pairs: TypeAlias = list[tuple[Any, Any]]
-"""What `_core.commit` writes: (array, array), (dict, dict) and (list, list)."""
+"""Pairs for `_core.commit`, a target and its new content: (array, array), (dict, dict) and (list, list)."""
 
 
 class Slot(NamedTuple):

@@ -10,7 +10,7 @@ import numpy as np
 from ..inputs.types import Array, Group
 
 SHOWN = 4
-"""The number of parameters of a group, and twice that of the values of an array, that are printed."""
+"""The number of parameters of a group that are printed. An array of more than twice as many values is abbreviated."""
 
 
 def long_text(name: str, groups: Sequence[Group], fixed: Mapping[str, Any]) -> str:

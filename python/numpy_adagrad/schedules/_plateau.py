@@ -123,7 +123,7 @@ class ReduceOnPlateau:
         return value > limit
 
     def state_dict(self) -> dict[str, float]:
-        """Return what changes from call to call, as numbers: the best metric is infinite before the first call.
+        """Return the values that `step` changes, as numbers: the best metric is infinite before the first call.
 
         Returns
         -------
@@ -140,7 +140,7 @@ class ReduceOnPlateau:
         return {name: getattr(self, name) for name in STATE}
 
     def load_state_dict(self, state_dict: Mapping[str, float]) -> None:
-        """Continue from what `state_dict` returned.
+        """Continue from a state dict.
 
         Parameters
         ----------
