@@ -29,8 +29,10 @@ struct Torch : RuleDefaults {
         bool decays, maximize, single_element;
     };
     static Scalars scalars(const Options &o, const Context &now) {
+        // torch adds 1 to its counter before it subtracts 1, and at 2^24 the counter stays.
+        const double steps = double(float(now.steps) + 1.0F) - 1;
         // The fused step rounds this once, the sparse path twice.
-        const double divisor = now.is_sparse ? now.steps * o.lr_decay + 1 : __builtin_fma(now.steps, o.lr_decay, 1.0);
+        const double divisor = now.is_sparse ? steps * o.lr_decay + 1 : __builtin_fma(steps, o.lr_decay, 1.0);
         return {o.lr / divisor, o.eps, o.weight_decay, o.weight_decay != 0, o.maximize, now.is_single_element};
     }
 

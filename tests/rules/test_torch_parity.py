@@ -99,12 +99,16 @@ def test_any_floats(rows: Array, arguments: dict[str, Any], maximize: bool) -> N
         pair.step([grad], f"step {step}, {arguments}, {maximize=}")
 
 
+LAST_STEPS = [2**24 - 2, 2**24 - 1, 2**24, 2**24 + 2, 2**25]
+
+
 def test_effective_rate() -> None:
-    """Late steps and any decay, in float64 where every bit of the rate shows."""
+    """Late steps and any decay, in float64 where every bit of the rate shows; the counter is float32."""
     rng = np.random.default_rng(6)
     rates = 10 ** rng.uniform(-6, 1, (300, 2))
     pair = Pair([([np.zeros(1)], {"lr": lr, "lr_decay": lr_decay}) for lr, lr_decay in rates])
-    for i, (tensor, step) in enumerate(zip(pair.tensors, rng.integers(2**24, size=300), strict=True)):
+    steps = [*rng.integers(2**24, size=200), *np.resize(LAST_STEPS, 100)]
+    for i, (tensor, step) in enumerate(zip(pair.tensors, steps, strict=True)):
         pair.ours.state[i]["step"][...] = step
         pair.theirs.state[tensor]["step"].fill_(step)
     for step in range(3):

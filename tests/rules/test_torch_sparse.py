@@ -94,7 +94,8 @@ def test_the_rate_is_rounded_twice() -> None:
     """Unlike that of dense gradients. A gradient of 1, without eps, changes a parameter of 0 by the rate itself."""
     rng = np.random.default_rng(6)
     grad = RowSparse(np.zeros(1, np.int64), np.ones((1, 1)))
-    for step, lr, lr_decay in zip(rng.integers(1, 2**24, 300), *(10 ** rng.uniform(-6, 1, (2, 300))), strict=True):
+    steps = [*rng.integers(1, 2**24, 296), 2**24 - 1, 2**24, 2**24 + 1, 2**25 + 1]
+    for step, lr, lr_decay in zip(steps, *(10 ** rng.uniform(-6, 1, (2, 300))), strict=True):
         param, tensor = np.zeros((1, 1)), torch.zeros(1, 1, dtype=torch.float64)
         ours = TorchAdagrad([param], lr, lr_decay, eps=0)
         theirs = torch.optim.Adagrad([tensor], lr, lr_decay, eps=0)
