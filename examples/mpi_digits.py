@@ -115,7 +115,7 @@ def main() -> None:
             losses.append(comm.allreduce(float(np.mean(own_losses))) / comm.size)
             grad_times.append(in_grads)
             step_times.append(in_steps)
-            text = f"epoch {epoch:2}: loss {losses[-1]:.4f}, {in_grads + in_steps:.3f} s on {comm.size} ranks"
+            text = f"epoch {epoch:2}: loss {losses[-1]:.4f}, {in_grads + in_steps:.3f} s, ranks: {comm.size}"
             progress.console.print(text, highlight=False)
             progress.advance(task)
     if comm.rank == 0:

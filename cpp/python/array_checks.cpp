@@ -158,10 +158,11 @@ DtypeCombo dtype_combo(PyArrayObject *param, PyArrayObject *state, PyArrayObject
     const std::string expected = label.text() + ": expected " + wanted + ", got " + dtype_name(grad);
     if (is_complex(dtype_of(grad)) && !is_complex(dtype_of(param)))
         throw py::type_error(expected + ", whose imaginary part has no parameter; take its real part");
-    const std::string cast = !label.library.empty() ? ".to(" + std::string(label.library) + "."
-                             : wanted == "bfloat16" ? ".astype(ml_dtypes."
-                                                    : ".astype(np.";
-    throw py::type_error(expected + "; cast it with " + cast + wanted + ")");
+    const std::string library = !label.library.empty() ? std::string(label.library)
+                                : wanted == "bfloat16" ? "ml_dtypes"
+                                                       : "np";
+    const std::string cast = !label.library.empty() ? ".to(" : label.is_foreign ? "np.asarray(grad, " : ".astype(";
+    throw py::type_error(expected + "; cast it with " + cast + library + "." + wanted + ")");
 }
 
 StridedView view_of(PyArrayObject *array, bool reversed) {

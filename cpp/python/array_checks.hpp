@@ -31,6 +31,7 @@ struct Label {
     Py_ssize_t first_name = 0;        // the index to which the first name belongs
     std::string part = {};            // for example ".indices"
     std::string_view library = {};    // of tensors, which are cast in another way than arrays
+    bool is_foreign = false;          // read from an array of another library, which may have no `astype`
     std::string text() const;
 };
 

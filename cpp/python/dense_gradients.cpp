@@ -78,7 +78,8 @@ void Plan::bind_grad(std::size_t index, py::handle object) {
 void Plan::bind_dense(std::size_t index, py::handle object) {
     Entry &entry = entries_[index];
     Tensor &tensor = executor_.tensors[index];
-    const arrays::Label grad_label = label(roles_.grad, index);
+    arrays::Label grad_label = label(roles_.grad, index);
+    grad_label.is_foreign = !other_grads_.empty() && object.is(other_grads_[index]);
     if (rule_.has_row_accumulator && PyArray_Check(object.ptr()))
         throw py::type_error(grad_label.text() + ": expected a RowSparse, got an array");
     PyArrayObject *const grad = arrays::plain_array(object, grad_label);

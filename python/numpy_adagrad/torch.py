@@ -178,13 +178,15 @@ class Adagrad(torch.optim.Adagrad):
         if grad_scale is not None and updated:  # torch's fused step leaves the unscaled gradients, too
             with torch.no_grad():
                 for param in updated:
-                    # Lazy gradients, broadcast ones and those without memory cannot be divided in place.
+                    # Lazy gradients, those that may overlap and those without memory cannot be divided in place.
                     grad = param.grad.resolve_conj().resolve_neg()
-                    if grad._is_zerotensor() or (grad.layout == torch.strided and 0 in grad.stride()):
+                    is_dense = grad.layout == torch.strided
+                    if grad._is_zerotensor() or (is_dense and torch._debug_has_internal_overlap(grad)):
                         grad = grad.clone(memory_format=torch.contiguous_format)
                     if grad is not param.grad:
                         param.grad = grad
-                grads = [param.grad for param in updated]  # those of inference mode can be changed only in it
+                grads = list({id(param.grad): param.grad for param in updated}.values())
+                # Those of inference mode can be changed only in it.
                 with torch.inference_mode(any(grad.is_inference() for grad in grads)), torch.no_grad():
                     torch._foreach_div_(grads, grad_scale.reshape(()))
 

@@ -140,7 +140,7 @@ def test_errors(dialect: Dialect) -> None:
         raise LookupError("not today\nor ever")
 
     optimizer = dialect.optimizer({"w": normal(3)})
-    cast = "; cast it with .astype(np.float32)"
+    cast = "; cast it with np.asarray(grad, np.float32)"
     for grad, error, message in (
         (jnp.ones(3, jnp.int32), TypeError, f"expected float32, got int32{cast}"),
         (torch.ones(3, dtype=torch.float64), TypeError, f"expected float32, got float64{cast}"),

@@ -43,6 +43,12 @@ def test_a_torch_that_cannot_be_imported_is_left_out(call: Call, tmp_path: Path)
     assert (tmp_path / "demo.png").read_bytes().startswith(PNG)
 
 
+def test_the_backend_of_a_notebook(call: Call, tmp_path: Path) -> None:
+    """Jupyter sets one that may be missing where the command is installed."""
+    printed(call("demo", "--epochs", "1", MPLBACKEND="module://missing"))
+    assert (tmp_path / "demo.png").read_bytes().startswith(PNG)
+
+
 def test_piped_output_is_plain_text(call: Call, tmp_path: Path) -> None:
     output = printed(call("demo", "--epochs", "2", "--out", "short run.png"))
     assert "\x1b" not in output

@@ -40,6 +40,20 @@ def test_a_broadcast_gradient_that_is_scaled() -> None:
     assert torch.equal(param.grad, torch.full((3,), 2.0))
 
 
+@pytest.mark.parametrize("shared", [torch.full((5,), 4.0).unfold(0, 3, 1), torch.full((3, 3), 4.0)])
+def test_a_gradient_that_overlaps_itself_or_another_is_scaled_once(shared: torch.Tensor) -> None:
+    weights = [torch.zeros(3, 3, requires_grad=True) for _ in range(2)]
+    optimizer: Any = Adagrad(weights)
+    for weight in weights:
+        weight.grad = shared
+    optimizer.grad_scale = torch.tensor(2.0)
+    optimizer.step()
+    for weight in weights:
+        assert optimizer.state[weight]["sum"].tolist() == [[4.0] * 3] * 3
+        assert weight.grad is not None
+        assert weight.grad.tolist() == [[2.0] * 3] * 3
+
+
 def test_a_gradient_without_memory_that_is_scaled() -> None:
     """The step was taken, and then torch's error was raised."""
     params = parameters([(3,), (2,)])

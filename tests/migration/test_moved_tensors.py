@@ -154,7 +154,7 @@ def test_a_sparse_gradient_that_moves_a_tensor_of_torch_raises(*, rate_as_tensor
 def test_parameters_added_to_torch_raise() -> None:
     model, optimizer, ours = torch_optimizer()
     optimizer.add_param_group({"params": [torch.ones(2)]})
-    message = r"^optimizer: expected the 7 tensors that from_torch shared, got 10; call from_torch again$"
+    message = r"^optimizer: expected the 7 tensors that from_torch shared, got 11; call from_torch again$"
     with pytest.raises(ValueError, match=message):
         ours.step(ones_of(model))
 

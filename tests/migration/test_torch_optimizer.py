@@ -9,6 +9,7 @@ import pytest
 import torch
 from helpers.bits import assert_same_bits
 from helpers.contents import contents
+from helpers.errors import raises
 from helpers.torch_arrays import to_numpy, torch_step
 from helpers.torch_arrays import to_torch as tensor_of
 from helpers.values import bfloat16, draw
@@ -287,6 +288,33 @@ def test_later_changes_of_an_option_in_torch_have_no_effect() -> None:
     assert tensor.tolist() == [-0.5, -0.5]
     to_torch(ours, optimizer)
     assert (optimizer.param_groups[0]["lr"], optimizer.param_groups[0]["maximize"]) == (0.5, False)
+
+
+def test_tensors_without_memory() -> None:
+    """The derivative of a sign is zero; a freed gradient was read as whatever lies at the address 0 or elsewhere."""
+    param = torch.ones(3, requires_grad=True)
+    optimizer = torch.optim.Adagrad([param])
+    param.sgn().sum().backward()
+    assert param.grad is not None
+    assert param.grad._is_zerotensor()
+    grads: Any = torch_grads(optimizer)
+    assert_same_bits(grads[0], np.zeros(3, np.float32))
+    from_torch(optimizer).step([param.grad])
+    assert param.tolist() == [1, 1, 1]
+    param.grad = torch.ones(3)
+    param.grad.untyped_storage().resize_(0)
+    text = "grads[0]: expected a tensor with memory, got one whose storage has been freed"
+    raises(ValueError, text, lambda: torch_grads(optimizer))
+    raises(ValueError, text, lambda: TorchAdagrad([np.ones(3, np.float32)]).step([param.grad]))
+
+
+def test_a_rate_that_torch_replaces() -> None:
+    """Its memory is shared; a load leaves the other tensors where they are."""
+    optimizer = torch.optim.Adagrad([torch.ones(2)], lr=torch.tensor(0.5))
+    ours = from_torch(optimizer)
+    optimizer.load_state_dict(optimizer.state_dict())
+    text = "param_groups[0]['lr']: expected the memory that from_torch shared, got other memory; call from_torch again"
+    raises(ValueError, text, lambda: ours.step([np.ones(2, np.float32)]))
 
 
 def test_a_warning_shows_the_line_of_the_caller() -> None:

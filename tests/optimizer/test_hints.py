@@ -86,6 +86,10 @@ def test_arguments_of_the_other_framework_or_misspelt() -> None:
     message = "MindSporeAdagrad got an unexpected argument 'max_norm'; give it to each step"
     options = {"max_norm": 1.0}
     raises(TypeError, message, lambda: MindSporeAdagrad([ones()], **options))
+    cure = "give it to a group: [{'params': params, 'grad_centralization': True}]"
+    message = f"MindSporeAdagrad got an unexpected argument 'grad_centralization'; {cure}"
+    options = {"grad_centralization": True}
+    raises(TypeError, message, lambda: MindSporeAdagrad([ones()], **options))
 
 
 def test_assigned_options(dialect: Dialect) -> None:

@@ -177,6 +177,12 @@ def test_what_is_no_number_in_a_group(key: str, value: Any, got: str) -> None:
 # Options of this package
 
 
+def test_sparse_weight_decay_is_a_text() -> None:
+    value: Any = np.ones(2)
+    message = "sparse_weight_decay: expected None or 'touched', got array([1., 1.])"
+    raises(ValueError, message, lambda: TorchAdagrad([np.ones(3)], sparse_weight_decay=value))
+
+
 @pytest.mark.parametrize("dtype", ["foo", "f4,(", 5])
 def test_state_dtype_is_a_dtype(dialect: Dialect, dtype: Any) -> None:
     message = f"state_dtype: expected a dtype, got {dtype!r}"

@@ -12,6 +12,7 @@ from helpers.dialects import Dialect
 from helpers.errors import raises_unchanged
 from helpers.two_groups import gradients, start
 from helpers.values import ones
+from numpy_adagrad import TorchAdagrad
 from numpy_adagrad.inputs.gradients import Grads
 from numpy_adagrad.inputs.types import Array
 
@@ -37,6 +38,11 @@ CALLS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
     "a loss and gradients": ({"grads": (0.5, [ones(), ones()])}, TypeError, FORM + PAIR),
     "a loss and names": ({"grads": (np.float32(1), {"w": ones(), "b": ones()})}, TypeError, FORM + PAIR),
     "a loss in a list": ({"grads": [np.array(0.5), [ones(), ones()]]}, TypeError, FORM + PAIR),
+    "groups": (
+        {"grads": [{"params": [ones()]}, {"params": [ones()]}]},
+        TypeError,
+        "grads: expected an array for each parameter, flat over all groups, got groups",
+    ),
     "no_closure": ({"closure": "x"}, TypeError, "closure: expected a callable, got str"),
     "from_a_closure": ({"closure": lambda: (0.5, [ones()])}, ValueError, COUNT + "1"),
 }
@@ -56,6 +62,13 @@ def test_a_loss_and_one_gradient(dialect: Dialect) -> None:
     raises_unchanged(optimizer, TypeError, FORM + PAIR, lambda: optimizer.step((0.5, ones())))
     message = "grads: expected one for each of the 1 parameters, got 2"
     raises_unchanged(optimizer, ValueError, message, lambda: optimizer.step((0.5, 0.25)))
+
+
+def test_a_layer_called_params() -> None:
+    optimizer = TorchAdagrad([{"params": [{"params": ones()}, {"params": ones()}]}])
+    optimizer.step([{"params": ones()}, {"params": None}])
+    assert optimizer.names == ["0.params", "1.params"]
+    assert [slot["step"].item() for slot in map(optimizer.state.__getitem__, (0, 1))] == [1, 0]
 
 
 def test_a_number_and_a_layer_may_be_parameters(dialect: Dialect) -> None:

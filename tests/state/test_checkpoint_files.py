@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from helpers.checkpoint_files import failing, files, gradients, stepped
 from helpers.contents import contents
@@ -101,6 +102,11 @@ def test_what_is_no_regular_file_raises(tmp_path: Path, monkeypatch: pytest.Monk
         patched.setattr(os, "stat", with_device)
         raises(ValueError, f"{device}: {expected} a device", lambda: optimizer.save(device))
     assert sorted(entry.name for entry in tmp_path.iterdir()) == ["fifo", "folder", "link", "socket"]
+
+
+def test_a_device_is_not_read() -> None:
+    """Some have no end."""
+    raises(ValueError, "/dev/null: expected a file, got a device", lambda: TorchAdagrad([np.ones(3)]).load("/dev/null"))
 
 
 @pytest.mark.parametrize("path", ["", "none/", "none/.", "none/.."])

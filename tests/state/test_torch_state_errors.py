@@ -11,7 +11,7 @@ import pytest
 import torch
 from helpers.bits import assert_same_bits
 from helpers.contents import contents
-from helpers.errors import raises_unchanged
+from helpers.errors import raises, raises_unchanged
 from helpers.torch_arrays import to_numpy, to_torch, torch_step
 from helpers.values import bfloat16
 from numpy_adagrad import TorchAdagrad
@@ -272,6 +272,21 @@ def test_callable_rates_stay_and_are_saved_as_their_last_value() -> None:
     fixed = TorchAdagrad([np.ones(3)])
     fixed.load_state_dict(saved)
     assert fixed.param_groups[0]["lr"] == falling(2)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "end"),
+    [
+        ({"model": {}, "optimizer": {"state": {}, "param_groups": []}}, "; give its entry 'optimizer'"),
+        ({"layer.weight": np.ones(2)}, ", got the keys ['layer.weight']"),
+        ({"global_step": 1}, "; numpy_adagrad.translate_state converts the state dict of another framework"),
+    ],
+    ids=["nested", "model", "mindspore"],
+)
+def test_another_state_dict(wrong: dict[str, Any], end: str) -> None:
+    optimizer = TorchAdagrad([np.ones(3)])
+    message = f"state_dict: expected an entry 'state'{end}"
+    raises(KeyError, message, lambda: optimizer.load_state_dict(wrong))
 
 
 @pytest.mark.parametrize("lr_decay", [0, 1e-7, 0.3])

@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import stat
 from collections.abc import Mapping
 from io import BytesIO
 from reprlib import repr  # short, whatever the file holds
@@ -66,6 +67,9 @@ def read(path: str) -> tuple[dict[str, Array], Any]:
     """Read and check a file; return its arrays and its content, which no longer depend on the file."""
     library = _library("load")
     with open(path, "rb") as file:
+        mode = os.fstat(file.fileno()).st_mode
+        if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):  # it may have no end
+            raise ValueError("expected a file, got a device")
         data = file.read()
     try:
         entries = library.deserialize(data)

@@ -1,5 +1,6 @@
 """Optional modules: the command runs without them, and names the extra that brings them."""
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 @contextmanager
 def needs(extra: str) -> Iterator[None]:
     """End the process with a one-line hint if an import in the block finds no module."""
+    os.environ["MPLBACKEND"] = "agg"  # a notebook sets another one, which may not be installed here
     try:
         yield
     except ModuleNotFoundError as error:

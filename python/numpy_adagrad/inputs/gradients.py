@@ -50,6 +50,7 @@ def _single(grad: Any, single_param: bool) -> tuple[Any]:
 def _in_sequence(items: Sequence[Any], names: Collection[Any], single_param: bool) -> Sequence[Any]:
     if len(items) == 2 and (single_param or "0" not in names):
         _check_no_loss(*items, single_param=single_param)
+    _check_no_groups(items, names)
     if not names:
         return items
     if _core.is_flat(items):
@@ -67,6 +68,13 @@ def _in_sequence(items: Sequence[Any], names: Collection[Any], single_param: boo
     if any(children(item) is not None for item in items):
         return _by_name(_unique(leaves((str(i), item) for i, item in enumerate(items))), names)
     return items
+
+
+def _check_no_groups(items: Sequence[Any], names: Collection[Any]) -> None:
+    """Raise TypeError for gradients in groups; a layer may also be called params."""
+    for i, item in enumerate(items):
+        if isinstance(item, dict) and "params" in item and not any(str(name).startswith(f"{i}.") for name in names):
+            raise TypeError("grads: expected an array for each parameter, flat over all groups, got groups")
 
 
 def _check_no_loss(loss: Any, grads: Any, *, single_param: bool) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
@@ -36,9 +36,17 @@ def other_layout(state_dict: Any, keys: Iterable[str]) -> str:
     >>> from numpy_adagrad.inputs.hints import other_layout
     >>> other_layout({"global_step": 1}, ["state", "param_groups"])
     '; numpy_adagrad.translate_state converts the state dict of another framework'
+    >>> other_layout({"model": {}, "optimizer": {"state": {}, "param_groups": []}}, ["state", "param_groups"])
+    "; give its entry 'optimizer'"
     """
-    is_other = state_dict and not any(key in state_dict for key in keys)
-    return "; numpy_adagrad.translate_state converts the state dict of another framework" if is_other else ""
+    if not state_dict or any(key in state_dict for key in keys):
+        return ""
+    for name, entry in state_dict.items():
+        if isinstance(entry, Mapping) and all(key in entry for key in keys):
+            return f"; give its entry {name!r}"
+    is_other = "global_step" in state_dict or "param_groups" in state_dict
+    cure = "numpy_adagrad.translate_state converts the state dict of another framework"
+    return f"; {cure}" if is_other else f", got the keys {[*state_dict]!r:.60}"
 
 
 def level_of_user() -> int:

@@ -19,29 +19,46 @@ def to_array(value: Any, label: str) -> Any:
     ------
     TypeError
         For a dtype that NumPy does not have, and for a tensor without memory, as on the device meta.
+    ValueError
+        For a tensor whose storage has been freed.
     """
     try:
-        return _from_tensor(value)
+        array = _from_tensor(value)
     except (TypeError, RuntimeError) as error:
         raise _unreadable(label, value, error) from None
+    check_not_freed(label, value)
+    return array
+
+
+def _is_torch(value: Any) -> bool:
+    return issubclass(type(value), getattr(sys.modules.get("torch"), "Tensor", ()))
 
 
 def _from_tensor(value: Any) -> Any:
     if hasattr(value, "asnumpy"):
         return value.asnumpy()
-    if not issubclass(type(value), getattr(sys.modules.get("torch"), "Tensor", ())):
+    if not _is_torch(value):
         return value
-    tensor = value.detach().cpu().resolve_conj().resolve_neg()
-    if str(tensor.dtype) != "torch.bfloat16":
+    import torch
+
+    tensor = value.detach()
+    if tensor._is_zerotensor():  # without memory, such as the derivative of a sign
+        tensor = torch.zeros_like(tensor)
+    tensor = tensor.cpu().resolve_conj().resolve_neg()
+    if tensor.dtype != torch.bfloat16:
         return tensor.numpy()
     try:
         import ml_dtypes
     except ImportError:
         text = 'expected ml_dtypes to be installed for bfloat16; run `pip install "numpy-adagrad[bf16]"`'
         raise ImportError(f"torch.bfloat16: {text}") from None
-    import torch
-
     return tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
+
+
+def check_not_freed(label: str, value: Any) -> None:
+    """Raise ValueError for a tensor of torch whose storage has been resized to nothing: NumPy would read new memory."""
+    if _is_torch(value) and value.numel() and not value.data_ptr() and not value._is_zerotensor():
+        raise ValueError(f"{label}: expected a tensor with memory, got one whose storage has been freed")
 
 
 def _unreadable(label: str, value: Any, error: Exception) -> TypeError:
@@ -98,6 +115,7 @@ def as_array(value: Any, label: str, *, from_devices: bool = True) -> Array | No
         raise
     except Exception as error:
         raise _unreadable(label, value, error) from error
+    check_not_freed(label, value)
     return array if isinstance(array, np.ndarray) else None
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 
 from .. import _core
-from ..inputs.tensors import to_array
+from ..inputs.tensors import check_not_freed, to_array
 from ..inputs.types import Array
 from ..inputs.validation import check_shape
-from .torch_tensors import check_not_freed, check_shareable
+from .torch_tensors import check_shareable
 
 READER = _core.TensorReader(torch.Tensor)
 

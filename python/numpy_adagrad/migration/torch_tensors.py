@@ -19,7 +19,6 @@ def shared(tensor: Any, label: str) -> Array:
     """Return an array over a tensor's memory."""
     check_shareable(label, tensor)
     array: Array = to_array(tensor, label)
-    check_not_freed(label, tensor)
     return array
 
 
@@ -31,12 +30,6 @@ def check_shareable(label: str, tensor: Any) -> None:
         raise ValueError(f"{label}: expected a strided tensor on the CPU, got {tensor.layout} on {tensor.device}")
     if tensor.is_conj() or tensor.is_neg():
         raise ValueError(f"{label}: expected a tensor with its own values, got a conjugated or negated view")
-
-
-def check_not_freed(label: str, tensor: Any) -> None:
-    """Raise ValueError for a tensor whose storage has been resized to nothing."""
-    if tensor.numel() and not tensor.data_ptr():
-        raise ValueError(f"{label}: expected a tensor with memory, got one whose storage has been freed")
 
 
 def check_tensors(state_dict: Any) -> None:
@@ -52,22 +45,22 @@ def check_tensors(state_dict: Any) -> None:
 def shared_memory(optimizer: Any) -> SharedMemory:
     import torch
 
-    groups = optimizer.param_groups
-    rates = [
-        (f"param_groups[{k}][{key!r}]", value)
-        for k, group in enumerate(groups)
-        for key, value in group.items()
-        if isinstance(value, torch.Tensor)
-    ]
+    def options() -> dict[str, Any]:
+        return {
+            f"param_groups[{k}][{key!r}]": value
+            for k, group in enumerate(optimizer.param_groups)
+            for key, value in group.items()
+            if isinstance(value, torch.Tensor)
+        }
 
     def tensors() -> list[Any]:
         params = [tensor for group in optimizer.param_groups for tensor in group["params"]]
         states = [optimizer.state.get(tensor, {}) for tensor in params]
-        return [*params, *(state.get(key) for key in ("sum", "step") for state in states), *(rate for _, rate in rates)]
+        return [*params, *(state.get(key) for key in ("sum", "step") for state in states), *options().values()]
 
-    count = sum(len(group["params"]) for group in groups)
+    count = sum(len(group["params"]) for group in optimizer.param_groups)
     labels = [f"{role}[{i}]" for role in ("params", "sum", "step") for i in range(count)]
-    return SharedMemory("from_torch", [*labels, *(label for label, _ in rates)], tensors, _place)
+    return SharedMemory("from_torch", [*labels, *options()], tensors, _place)
 
 
 def _place(tensor: Any) -> Any:

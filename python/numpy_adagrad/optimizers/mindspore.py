@@ -44,6 +44,7 @@ HINTS = {
     "eps": "MindSpore has no such option: its epsilon is fixed at 1e-8, under the root",
     "lr_decay": "MindSpore has no such option: give learning_rate as a callable or a list",
     "maximize": "MindSpore has no such option: negate the gradients",
+    "grad_centralization": "give it to a group: [{'params': params, 'grad_centralization': True}]",
 }
 GROUP_HINTS = {
     **HINTS,
@@ -64,7 +65,7 @@ class MindSporeAdagrad(MindSporeCheckpoints):
     (``state[i]["accum"]``)::
 
         g = D(D(w * D(weight_decay * loss_scale)) + g)      where it decays
-        g = D(g - D(mean of each g[k]))                     where grad_centralization
+        g = D(g - D(mean of each g[k]))                     where grad_centralization, see below
         g = D(g * D(1 / loss_scale))                        where loss_scale != 1
         s = s + g * g                                       unless update_slots is False
         w = w - (lr * g) * (1 / sqrt(s + 1e-8))
@@ -77,7 +78,8 @@ class MindSporeAdagrad(MindSporeCheckpoints):
     Where MindSpore's CPU build departs from its documentation, this follows the documentation:
     ``update_slots=False`` freezes the accumulator (MindSpore updates it nevertheless); gradient centralization works
     (MindSpore raises); float64 keeps float64 precision (MindSpore rounds to float32); subnormals are kept
-    (MindSpore flushes them to zero in some calls).
+    (MindSpore flushes them to zero in some calls). As in MindSpore, ``grad_centralization`` has no effect on parameters
+    with fewer than two dimensions, or whose second dimension is no multiple of 16.
 
     Parameters
     ----------

@@ -137,7 +137,8 @@ class TorchAdagrad(Optimizer):
     ) -> None:
         self._check_unknown(unknown)
         _check_rate(lr)
-        if sparse_weight_decay not in (None, "touched"):
+        is_touched = isinstance(sparse_weight_decay, str) and sparse_weight_decay == "touched"
+        if not (is_touched or sparse_weight_decay is None):
             raise ValueError(f"sparse_weight_decay: expected None or 'touched', got {sparse_weight_decay!r}")
         for name, value in (("lr_decay", lr_decay), ("weight_decay", weight_decay)):
             if not number(value, name) >= 0:

@@ -15,7 +15,7 @@ class one_cycle(Schedule):
     """The rate rises to `max_lr` and then falls below its start, as ``OneCycleLR`` of torch.
 
     It begins at ``max_lr / div_factor``, reaches `max_lr` after the part `pct_start` of all steps, and ends at
-    ``max_lr / div_factor / final_div_factor``.
+    ``max_lr / div_factor / final_div_factor``, unless the steps end before its last phase.
 
     Parameters
     ----------
