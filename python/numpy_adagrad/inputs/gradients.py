@@ -50,10 +50,12 @@ def _single(grad: Any, single_param: bool) -> tuple[Any]:
 def _in_sequence(items: Sequence[Any], names: Collection[Any], single_param: bool) -> Sequence[Any]:
     if len(items) == 2 and (single_param or "0" not in names):
         _check_no_loss(*items, single_param=single_param)
-    _check_no_groups(items, names)
+    is_flat = _core.is_flat(items)
+    if not is_flat:
+        _check_no_groups(items, names)
     if not names:
         return items
-    if _core.is_flat(items):
+    if is_flat:
         if len(items) != len(names) and any(item is None for item in items):
             known = set(names)
             layers = _without_layers({str(i): item for i, item in enumerate(items)}, names)
