@@ -119,11 +119,16 @@ int Plan::try_step(const py::list &groups, const py::object &grads, const py::ob
 }
 
 void Plan::check_steps() const {
-    if (!executor_.counters.per_parameter()) return;
+    const auto check = [](double steps, const auto &name) {
+        const bool is_number = steps >= 0 && std::isfinite(steps);
+        // From 2^62 on, each number is whole; some have no int64.
+        if (is_number && (steps >= 0x1p62 || steps == static_cast<double>(static_cast<std::int64_t>(steps)))) return;
+        throw py::value_error(name() + ": expected a whole number of steps, got " +
+                              std::string(py::str(py::float_(steps))));
+    };
+    if (!executor_.counters.per_parameter()) return check(executor_.counters.steps(0), [&] { return roles_.counter; });
     for (const std::size_t index : executor_.active)
-        if (const double steps = executor_.counters.steps(index); !std::isfinite(steps))
-            throw py::value_error(label(roles_.counter, index).text() + ": expected a whole number of steps, got " +
-                                  std::string(py::str(py::float_(steps))));
+        check(executor_.counters.steps(index), [&] { return label(roles_.counter, index).text(); });
 }
 
 int Plan::execute(const StepOptions &options) {

@@ -203,7 +203,7 @@ def test_groups_that_vanish_while_options_are_read() -> None:
     raises(IndexError, message, lambda: plan.try_step(groups, [normal(3)], Options(clear)))
 
 
-@pytest.mark.parametrize("steps", [np.inf, np.nan])
+@pytest.mark.parametrize("steps", [np.inf, -np.inf, np.nan, 1.5, -2.0, -(2.0**100)])
 def test_steps_that_are_no_number(steps: float) -> None:
     plan, groups = torch_plan(np.array(steps, np.float32))
     message = f"counters[0]: expected a whole number of steps, got {steps}"

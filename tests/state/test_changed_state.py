@@ -14,7 +14,7 @@ from helpers.contents import counters
 from helpers.dialects import START, Dialect
 from helpers.errors import raises, raises_unchanged
 from helpers.values import normal
-from numpy_adagrad import TorchAdagrad
+from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
 from numpy_adagrad.inputs.types import Array
 
 
@@ -48,7 +48,7 @@ def test_counter_changed_by_its_owner(dialect: Dialect) -> None:
     assert (w != normal(6)).all()
 
 
-@pytest.mark.parametrize("count", [np.nan, np.inf])
+@pytest.mark.parametrize("count", [np.nan, np.inf, 0.5, -1.0])
 @pytest.mark.parametrize("index", [0, 1])
 @pytest.mark.parametrize("steps", [0, 1])
 @pytest.mark.parametrize("lr", [0.5, lambda step: 0.5], ids=["number", "schedule"])
@@ -61,6 +61,22 @@ def test_counter_that_counts_nothing(lr: Any, steps: int, index: int, count: flo
     message = f"step[{index}]: expected a whole number of steps, got {count}"
     raises_unchanged(opt, ValueError, message, lambda: opt.step([normal(6), normal(3)]))
     raises(ValueError, message, lambda: opt.steps)
+
+
+def test_steps_below_zero() -> None:
+    """A schedule was called with them."""
+    opt = MindSporeAdagrad([normal(6)], learning_rate=lambda step: 0.5)
+    opt._steps[...] = -3
+    message = "global_step: expected a whole number of steps, got -3.0"
+    raises_unchanged(opt, ValueError, message, lambda: opt.step([normal(6)]))
+    raises(ValueError, message, lambda: opt.steps)
+
+
+def test_as_many_steps_as_float32_counts() -> None:
+    opt = TorchAdagrad([normal(6)], lr=lambda step: 1 / step)
+    opt.state[0]["step"][...] = 2.0**127
+    opt.step([normal(6)])
+    assert opt.last_lr == [2.0**-127]
 
 
 @pytest.mark.parametrize("index", [1.0, -1, 1, "x", None, ("w",)])
