@@ -27,7 +27,7 @@ GRADIENTS = {
     "tensor_of_float64": (
         lambda g: torch.zeros(3, dtype=torch.float64),
         TypeError,
-        "expected float32, got float64" + CAST,
+        "expected float32, got float64; cast it with np.asarray(grad, np.float32)",
     ),
     "tensor_elsewhere": (
         lambda g: torch.zeros(3, device="meta"),
