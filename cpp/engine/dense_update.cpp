@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "engine/prefetch.hpp"
-
 namespace adagrad {
 namespace {
 

@@ -2,7 +2,6 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "engine/prefetch.hpp"
 #include "engine/row_groups.hpp"
 
 namespace adagrad {

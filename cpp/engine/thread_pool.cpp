@@ -42,13 +42,15 @@ void move_to_place([[maybe_unused]] int thread) try {
 } catch (const std::bad_alloc &) {
 }
 
-// Blocks all signals while workers are created, so that Python's threads receive them.
+// Blocks signals while workers are created, so that Python's threads receive them; but not those of a fault in a worker
+// itself, which faulthandler reports.
 class SignalBlock {
 #if defined(__unix__) || defined(__APPLE__)
   public:
     SignalBlock() {
         sigset_t all;
         sigfillset(&all);
+        for (const int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL}) sigdelset(&all, fault);
         pthread_sigmask(SIG_SETMASK, &all, &found_);
     }
     ~SignalBlock() { pthread_sigmask(SIG_SETMASK, &found_, nullptr); }
@@ -61,6 +63,7 @@ class SignalBlock {
 }  // namespace
 
 void ThreadPool::add_workers(int workers) {
+    if (workers_ >= workers) return;
     const SignalBlock block;
     while (workers_ < workers) {
         ++awake_;

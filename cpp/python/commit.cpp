@@ -113,8 +113,7 @@ void Commit::take_back(std::size_t written) const {
         PyObject *const target = PyTuple_GET_ITEM(pairs_[i].ptr(), 0);
         PyObject *const value = PyTuple_GET_ITEM(pairs_[i].ptr(), 1);
         if (kind_of(target) == Kind::LIST && i < written) {
-            const Py_ssize_t size = PyList_GET_SIZE(target);
-            PyList_SetSlice(target, size - PyList_GET_SIZE(value), size, nullptr);
+            truncate(target, PyList_GET_SIZE(target) - PyList_GET_SIZE(value));
         } else if (kind_of(target) == Kind::DICT) {
             for (const auto &entry : py::reinterpret_borrow<py::dict>(value)) {
                 PyObject *const key = entry.first.ptr(), *const before = (replaced++)->ptr();

@@ -39,6 +39,12 @@ inline py::object list_item(const py::handle &list, Py_ssize_t index) {
     return item;
 }
 
+// Removes the items of a list from an index on. A slice of up to 8 needs no memory, which may just have run out.
+inline void truncate(PyObject *list, Py_ssize_t length) {
+    for (Py_ssize_t size; (size = PyList_GET_SIZE(list)) > length;)
+        if (PyList_SetSlice(list, size - length > 8 ? size - 8 : length, size, nullptr) != 0) return PyErr_Clear();
+}
+
 // A copy of a list, whatever __iter__ a subclass has.
 inline py::tuple list_as_tuple(const py::handle &list) {
     auto tuple = py::reinterpret_steal<py::tuple>(PyList_AsTuple(list.ptr()));

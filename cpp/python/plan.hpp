@@ -100,18 +100,21 @@ class Plan {
     void clear();
 
   protected:
-    // Lets the gradients that a step has read go when it ends, also by an error.
+    // Lets the gradients that a step has read go when it ends, also by an error, and before it begins: a process that
+    // is forked while another thread is in a step inherits those.
     class ReadGradients {
       public:
-        explicit ReadGradients(Plan &plan) : plan_(plan) {}
-        ~ReadGradients() {
-            plan_.converted_.clear();
-            plan_.other_grads_.clear();
-        }
+        explicit ReadGradients(Plan &plan) : plan_(plan) { release(); }
+        ~ReadGradients() { release(); }
         ReadGradients(const ReadGradients &) = delete;
         ReadGradients &operator=(const ReadGradients &) = delete;
 
       private:
+        void release() {
+            plan_.converted_.clear();
+            plan_.other_grads_.clear();
+        }
+
         Plan &plan_;
     };
 

@@ -115,7 +115,7 @@ std::vector<Py_ssize_t> Plan::add_params(const py::list &groups, const py::list 
 }
 
 void Plan::resize(std::size_t params, std::size_t counters, std::size_t groups) {
-    PyList_SetSlice(names_.ptr(), static_cast<Py_ssize_t>(params), PY_SSIZE_T_MAX, nullptr);
+    truncate(names_.ptr(), static_cast<Py_ssize_t>(params));
     executor_.tensors.resize(params);
     counters_.resize(counters);
     group_options_.resize(params, groups);

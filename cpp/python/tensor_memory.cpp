@@ -41,9 +41,9 @@ py::object TensorReader::array_over(const py::object &tensor, bool keep) const {
     if (!read(tensor, memory) || memory.data == nullptr || memory.ndim > MAX_NDIM) return py::none();
     const int number = type_number(memory.dtype);
     if (number < 0 || is_lazy(tensor, memory)) return py::none();
+    std::vector<npy_intp> strides(memory.strides, memory.strides + memory.ndim);
     PyArray_Descr *const descr = PyArray_DescrFromType(number);
     if (descr == nullptr) throw py::error_already_set();
-    std::vector<npy_intp> strides(memory.strides, memory.strides + memory.ndim);
     for (npy_intp &stride : strides) stride *= PyDataType_ELSIZE(descr);
     auto array = py::reinterpret_steal<py::object>(PyArray_NewFromDescr(
         &PyArray_Type, descr, memory.ndim, memory.shape, strides.data(), memory.data, NPY_ARRAY_WRITEABLE, nullptr));

@@ -40,20 +40,23 @@ class TensorPlan : public Plan {
         bool readable = false;  // `memory` is valid
         py::object converted;   // if the gradient is unlike the last one
     };
-    // Lets the gradients of a step go when it ends, also by an error. To release one may run other code, and the
-    // garbage collector with it, which must not find it in the plan.
+    // Lets the gradients of a step go when it ends, also by an error, and before it begins: a process that is forked
+    // while another thread is in a step inherits those. To release one may run other code, and the garbage collector
+    // with it, which must not find it in the plan.
     class FoundGradients {
       public:
-        explicit FoundGradients(std::vector<Grad> &grads) : grads_(grads) {}
-        ~FoundGradients() {
-            std::vector<Grad> released = std::move(grads_);
-            released.clear();
-            grads_ = std::move(released);  // empty; keeps its memory for the next step
-        }
+        explicit FoundGradients(std::vector<Grad> &grads) : grads_(grads) { release(); }
+        ~FoundGradients() { release(); }
         FoundGradients(const FoundGradients &) = delete;
         FoundGradients &operator=(const FoundGradients &) = delete;
 
       private:
+        void release() {
+            std::vector<Grad> released = std::move(grads_);
+            released.clear();
+            grads_ = std::move(released);  // empty; keeps its memory for the next step
+        }
+
         std::vector<Grad> &grads_;
     };
 

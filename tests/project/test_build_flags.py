@@ -21,6 +21,7 @@ FLAGS: dict[str, tuple[dict[str, str], list[str], str, str]] = {
         "-funsafe-math-optimizations",
     ),
     "associative": ({}, ["-DCMAKE_CXX_FLAGS=-fassociative-math"], "CMAKE_CXX_FLAGS", "-fassociative-math"),
+    "single": ({"CXXFLAGS": "-fsingle-precision-constant"}, [], "CMAKE_CXX_FLAGS", "-fsingle-precision-constant"),
     "reciprocal": ({}, ["-DCMAKE_CXX_FLAGS=-freciprocal-math"], "CMAKE_CXX_FLAGS", "-freciprocal-math"),
 }
 EXPECTED = "expected flags that change no result, got"
@@ -47,6 +48,14 @@ def test_other_flags(tmp_path: Path) -> None:
     done = configure(tmp_path, {"CXXFLAGS": flags, "LDFLAGS": "-s"}, [])
     assert "Found Python" in done.stdout  # the line after the check
     assert EXPECTED not in done.stderr
+
+
+def test_an_old_compiler(tmp_path: Path) -> None:
+    """GCC before 12 does not know the levels of x86-64 processors."""
+    known = ["ID_RUN=1", "ID=GNU", "VERSION=11.4.0", "FORCED=1"]
+    done = configure(tmp_path, {}, [f"-DCMAKE_CXX_COMPILER_{one}" for one in known])
+    assert done.returncode != 0
+    assert " numpy-adagrad: expected GCC 12 or later, found 11.4.0; set CXX\n" in done.stderr
 
 
 def test_no_compiler(tmp_path: Path) -> None:
