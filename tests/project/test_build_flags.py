@@ -50,12 +50,13 @@ def test_other_flags(tmp_path: Path) -> None:
     assert EXPECTED not in done.stderr
 
 
-def test_an_old_compiler(tmp_path: Path) -> None:
-    """GCC before 12 does not know the levels of x86-64 processors."""
-    known = ["ID_RUN=1", "ID=GNU", "VERSION=11.4.0", "FORCED=1"]
+@pytest.mark.parametrize(("compiler", "version"), [("GNU", "11.4.0"), ("Clang", "19.1.7")])
+def test_another_compiler(tmp_path: Path, compiler: str, version: str) -> None:
+    """GCC before 12 does not know the levels of x86-64 processors, and Clang not all options."""
+    known = ["ID_RUN=1", f"ID={compiler}", f"VERSION={version}", "FORCED=1"]
     done = configure(tmp_path, {}, [f"-DCMAKE_CXX_COMPILER_{one}" for one in known])
     assert done.returncode != 0
-    assert " numpy-adagrad: expected GCC 12 or later, found 11.4.0; set CXX\n" in done.stderr
+    assert f" numpy-adagrad: expected GCC 12 or later, found {compiler} {version}; set CXX\n" in done.stderr
 
 
 def test_no_compiler(tmp_path: Path) -> None:

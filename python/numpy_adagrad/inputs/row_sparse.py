@@ -115,12 +115,22 @@ class RowSparse:
     def toarray(self, shape: int | tuple[int, ...]) -> Array:
         """Return the gradient as a dense array of the shape of its parameter: the sums of the rows, and zeros.
 
+        Parameters
+        ----------
+        shape : tuple of int, or int
+            The shape of the parameter.
+
+        Returns
+        -------
+        array
+            In the dtype of the values.
+
         Raises
         ------
         IndexError
             For an index that is not in ``[0, shape[0])``.
         TypeError
-            If `shape` is not a tuple of dimensions.
+            If `shape` is neither a tuple of dimensions nor a number.
         ValueError
             If no array can have this shape, or if there is not one row of shape ``shape[1:]`` for each index.
 

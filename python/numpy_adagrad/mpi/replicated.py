@@ -10,7 +10,7 @@ import numpy as np
 from ..inputs.gradients import Grads
 from ..inputs.memmap import check_files
 from ..inputs.row_sparse import RowSparse
-from ..inputs.types import Array
+from ..inputs.types import Array, Number
 from ..inputs.validation import positive_int
 from ..optimizers._base import Optimizer
 from .averaging import BUCKET_SIZE, Averaging
@@ -107,8 +107,8 @@ class Replicated:
         self,
         grads: Grads | None = None,
         *,
-        grad_scale: float | Array | None = None,
-        max_norm: float | None = None,
+        grad_scale: Number | None = None,
+        max_norm: Number | None = None,
         on_nonfinite: str = "propagate",
     ) -> None:
         """Average the gradients over all ranks and update the parameters with the means.

@@ -12,7 +12,7 @@ from .. import _core
 from ..inputs.containers import are_groups, check_has_params, members, read_once
 from ..inputs.gradients import Grads
 from ..inputs.memmap import check_arrays, check_files
-from ..inputs.types import Array, Group, Params
+from ..inputs.types import Array, Group, Number, Params
 from ..inputs.validation import positive_int
 from ..optimizers._base import Optimizer
 from . import checkpoints
@@ -164,8 +164,8 @@ class Sharded(Divided):
         self,
         grads: Grads | None = None,
         *,
-        grad_scale: float | Array | None = None,
-        max_norm: float | None = None,
+        grad_scale: Number | None = None,
+        max_norm: Number | None = None,
         on_nonfinite: str = "propagate",
     ) -> None:
         """Average the gradients over all ranks and update all parameters with the means.

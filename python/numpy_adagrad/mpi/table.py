@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ..inputs.memmap import check_files
 from ..inputs.row_sparse import RowSparse
 from ..inputs.stored_elements import as_indices, check_indices, check_is_array
-from ..inputs.types import Array, Group
+from ..inputs.types import Array, Group, Number
 from ..inputs.validation import check_shape, positive_int
 from ..optimizers._base import Optimizer
 from . import checkpoints
@@ -154,8 +154,8 @@ class ShardedTable(Divided):
         self,
         grad: RowSparse,
         *,
-        grad_scale: float | Array | None = None,
-        max_norm: float | None = None,
+        grad_scale: Number | None = None,
+        max_norm: Number | None = None,
         on_nonfinite: str = "propagate",
     ) -> None:
         """Average the gradients over all ranks and update the rows that they touch.
