@@ -7,7 +7,7 @@ from programs.fork import CASES
 
 
 def test_a_fork_while_the_drop_in_steps() -> None:
-    """The child had the gradients of the step that its parent was in."""
+    """The child inherits the gradients of a step that nobody ends."""
     assert program("fork_dropin", OMP_NUM_THREADS="2") == "True\n"
 
 
