@@ -22,7 +22,7 @@ def output(result: "subprocess.CompletedProcess[str]", plot: Path) -> str:
 
 def losses(text: str) -> list[str]:
     """Those that one rank has printed."""
-    return re.findall(r"^epoch +\d+: loss ([\d.]+)(?:, [\d.]+ s on \d ranks?)?$", text, re.MULTILINE)
+    return re.findall(r"^epoch +\d+: loss ([\d.]+)(?:, [\d.]+ s, ranks: \d)?$", text, re.MULTILINE)
 
 
 def assert_falling(found: list[str], count: int) -> None:
