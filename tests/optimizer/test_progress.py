@@ -144,12 +144,14 @@ def test_the_last_global_step() -> None:
     assert optimizer.steps == 1
 
 
-def test_a_negative_global_step_has_no_rate() -> None:
-    """It can be written into the array."""
-    optimizer = MindSporeAdagrad([ones()], learning_rate=[0.5, 0.25])
+@pytest.mark.parametrize("rate", [0.5, [0.5, 0.25], lambda step: 0.5], ids=["number", "list", "schedule"])
+def test_a_negative_global_step(rate: Any) -> None:
+    """It can be written into the array; a schedule was called with it."""
+    optimizer = MindSporeAdagrad([ones()], learning_rate=rate)
     optimizer.global_step[0] = -1
-    message = "learning_rate: expected a rate for global_step -1, got a sequence of 2"
-    raises_unchanged(optimizer, RuntimeError, message, lambda: optimizer.step([ones()]))
+    message = "global_step: expected a whole number of steps, got -1.0"
+    raises_unchanged(optimizer, ValueError, message, lambda: optimizer.step([ones()]))
+    raises(ValueError, message, lambda: optimizer.steps)
 
 
 def test_steps(dialect: Dialect) -> None:
