@@ -64,6 +64,12 @@ def test_a_loss_and_one_gradient(dialect: Dialect) -> None:
     raises_unchanged(optimizer, ValueError, message, lambda: optimizer.step((0.5, 0.25)))
 
 
+def test_as_many_gradients_of_other_names(dialect: Dialect) -> None:
+    optimizer = dialect.optimizer({"w": ones(), "b": ones()})
+    message = "grads: expected one for each parameter (None for no gradient), got none for 'w', but one for 'u'"
+    raises_unchanged(optimizer, KeyError, message, lambda: optimizer.step({"u": ones(), "v": ones()}))
+
+
 def test_a_layer_called_params() -> None:
     optimizer = TorchAdagrad([{"params": [{"params": ones()}, {"params": ones()}]}])
     optimizer.step([{"params": ones()}, {"params": None}])
