@@ -75,7 +75,7 @@ def faults(session: nox.Session) -> None:
 def processes(session: nox.Session) -> None:
     """Fork, spawn, exit, import again, start in odd environments, 100 times each."""
     paths = ["tests/reliability/test_processes.py", "tests/runtime/test_fork.py", "tests/runtime/test_exit.py"]
-    _try_many(session, *paths, "tests/runtime/test_imports.py")
+    _try_many(session, *paths, "tests/runtime/test_imports.py", "tests/dropin/test_forks.py")
 
 
 @nox.session

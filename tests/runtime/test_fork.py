@@ -6,11 +6,6 @@ from helpers.interpreters import program
 from programs.fork import CASES
 
 
-def test_a_fork_while_the_drop_in_steps() -> None:
-    """The child inherits the gradients of a step that nobody ends."""
-    assert program("fork_dropin", OMP_NUM_THREADS="2") == "True\n"
-
-
 @pytest.mark.parametrize("case", [case.__name__ for case in CASES])
 def test_fork(dialect: Dialect, case: str) -> None:
     """The children's steps are right, so are the parent's, and the parent keeps its threads."""
