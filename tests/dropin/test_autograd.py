@@ -34,7 +34,7 @@ def test_modes_of_torch_do_not_see_the_update() -> None:
         set_grads(params, step)
         with Mode():
             optimizer.step()
-    assert not any("add" in name or "mul" in name for name in seen)
+    assert [name for name in seen if not name.startswith("profiler.")] == ["aten.detach.default"]  # of the first step
     assert (weight != before).all()
 
 
