@@ -29,7 +29,9 @@ def scheduler(value: Any) -> str:
 
 
 def other_layout(state_dict: Any, keys: Iterable[str]) -> str:
-    """Return the cure if a state dict has none of its keys, but others; otherwise nothing.
+    """Return the end of a message about a state dict that has none of its keys, but others; otherwise nothing.
+
+    It is the cure, or the keys that the dict has.
 
     Examples
     --------

@@ -186,7 +186,7 @@ def read_options(group: Group) -> Group:
 
 def rate_at(rates: Array, step: int) -> float:
     """Return the rate of a step from a list of rates."""
-    if not 0 <= step < len(rates):
+    if step >= len(rates):
         raise RuntimeError(f"learning_rate: expected a rate for global_step {step}, got a sequence of {len(rates)}")
     return float(rates[step])
 
