@@ -20,7 +20,8 @@ void Plan::find_active(const py::tuple &grads) {
 bool Plan::check_files(const py::tuple &grads) {
     MappedArrays mapped;
     for (const std::size_t index : executor_.active)
-        mapped.add(PyTuple_GET_ITEM(grads.ptr(), static_cast<Py_ssize_t>(index)), label(roles_.grad, index));
+        mapped.add(PyTuple_GET_ITEM(grads.ptr(), static_cast<Py_ssize_t>(index)),
+                   [&] { return label(roles_.grad, index); });
     return mapped.check();
 }
 

@@ -36,6 +36,8 @@ class GroupOptions {
 
     // Whether the watched values are the plain numbers that `read` found.
     bool unchanged(const py::list &groups) const;
+    // Whether `read` found only plain numbers.
+    bool are_constant() const { return constant_; }
 
     // For the garbage collector: visits the objects that are kept, and lets them go.
     int traverse(visitproc visit, void *arg) const;

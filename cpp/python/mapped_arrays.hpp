@@ -10,12 +10,12 @@ namespace py = pybind11;
 
 class MappedArrays {
   public:
-    // Notes an array if it lies in a mapping.
-    void add(const py::handle &object, const arrays::Label &label) {
+    // Notes an array if it lies in a mapping. `label` returns its Label, whose texts would cost every step.
+    template <class MakeLabel> void add(const py::handle &object, MakeLabel label) {
         if (!PyArray_Check(object.ptr()) || PyArray_BASE(arrays::array_of(object)) == nullptr) return;
         if (arrays::mapping_of(py::reinterpret_borrow<py::object>(object)).is_none()) return;
         if (!noted_) noted_.emplace();
-        noted_->append(py::make_tuple(label.text(), object));
+        noted_->append(py::make_tuple(label().text(), object));
     }
     // Throws ValueError for a file cut short. Returns whether any array was noted: then other code may have run.
     bool check() const {

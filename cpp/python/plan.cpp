@@ -42,6 +42,12 @@ py::object in_order(const py::handle &dict, const py::list &names) {
     return values;
 }
 
+py::object attribute(const py::handle &object, const py::str &name) {
+    auto found = py::reinterpret_steal<py::object>(PyObject_GetAttr(object.ptr(), name.ptr()));
+    if (!found) throw py::error_already_set();
+    return found;
+}
+
 py::tuple as_tuple(const py::handle &sequence) {
     auto tuple = py::reinterpret_steal<py::tuple>(PySequence_Tuple(sequence.ptr()));
     if (!tuple) throw py::error_already_set();
@@ -69,9 +75,19 @@ Plan::Plan(const std::string &rule, Roles roles, const py::tuple &watched_keys)
 
 void Plan::check_shared(const py::object &optimizer) const {
     if (optimizer.is_none()) return;
-    const auto check = py::reinterpret_steal<py::object>(PyObject_GetAttr(optimizer.ptr(), check_key_.ptr()));
-    if (!check) throw py::error_already_set();
+    const py::object check = attribute(optimizer, check_key_);
     if (!check.is_none()) check();
+}
+
+void Plan::forget_scheduled(const py::object &optimizer) const {
+    if (!optimizer.is_none()) PyDict_Clear(attribute(optimizer, scheduled_key_).ptr());
+}
+
+void Plan::keep_scheduled(const py::object &optimizer) const {
+    if (optimizer.is_none()) return;
+    const py::object now = attribute(optimizer, scheduled_key_);
+    if (PyDict_Update(attribute(optimizer, last_scheduled_key_).ptr(), now.ptr()) != 0) throw py::error_already_set();
+    PyDict_Clear(now.ptr());
 }
 
 int Plan::step(const py::list &groups, const py::object &grads, const py::object &optimizer,
@@ -91,6 +107,7 @@ int Plan::step(const py::list &groups, const py::object &grads, const py::object
     may_have_changed |= read_other_grads(own_grads);
     if (!same_options) {
         check_steps();
+        forget_scheduled(optimizer);
         group_options_.read(groups, optimizer, executor_.counters, executor_.active);
         may_have_changed = true;
     }
@@ -103,19 +120,22 @@ int Plan::step(const py::list &groups, const py::object &grads, const py::object
     // It may also have run while gradients were bound: NumPy may have looked for an overlap, or a dtype was released.
     if (may_have_run_code_ && !(arrays_are_current(groups, held) && grads_are_current(own_grads))) return STALE;
     const int outcome = execute(options);
+    const bool is_last = !options.range || options.range->is_last;
+    if (outcome == DONE && is_last && !group_options_.are_constant()) keep_scheduled(optimizer);
     held.clear();
     held_ = std::move(held);
     return outcome;
 }
 
-int Plan::try_step(const py::list &groups, const py::object &grads, const py::object &optimizer) {
+int Plan::try_step(const py::list &groups, const py::object &grads, const py::object &optimizer,
+                   const StepOptions &options) {
     if (is_flat_sequence(grads)) {
         // Another number is an error, unless None stands for a layer.
         const bool is_complete = static_cast<std::size_t>(PySequence_Fast_GET_SIZE(grads.ptr())) == entries_.size();
-        return is_complete ? step(groups, grads, optimizer, {}) : STALE;
+        return is_complete ? step(groups, grads, optimizer, options) : STALE;
     }
     const py::object by_name = PyDict_CheckExact(grads.ptr()) ? in_order(grads, names_) : py::object();
-    return by_name ? step(groups, by_name, optimizer, {}) : STALE;
+    return by_name ? step(groups, by_name, optimizer, options) : STALE;
 }
 
 void Plan::check_steps() const {

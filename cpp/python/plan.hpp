@@ -68,9 +68,10 @@ class Plan {
     // plan is stepping already. All ranges of a step use the options that the first one reads.
     int step(const py::list &groups, const py::object &grads, const py::object &optimizer, const StepOptions &options);
 
-    // The same with default options, for gradients as a user gives them: also returns STALE unless they are a list or
-    // tuple without names, or a dict with exactly the names of the parameters.
-    int try_step(const py::list &groups, const py::object &grads, const py::object &optimizer);
+    // The same for gradients as a user gives them: also returns STALE unless they are a list or tuple without names, or
+    // a dict with exactly the names of the parameters.
+    int try_step(const py::list &groups, const py::object &grads, const py::object &optimizer,
+                 const StepOptions &options);
 
     // Whether `groups` has the parameters that the plan was made for, unchanged, in the same groups, with the same
     // names.
@@ -150,13 +151,17 @@ class Plan {
     // Calls the optimizer's _check_shared, unless it is None: other code may have moved memory that arrays share with
     // a framework.
     void check_shared(const py::object &optimizer) const;
+    // Forgets the values of schedules that a step which failed has left in the dict _scheduled of the optimizer.
+    void forget_scheduled(const py::object &optimizer) const;
+    // Adds those of this step, which is done, to its dict _last_scheduled.
+    void keep_scheduled(const py::object &optimizer) const;
     void find_active(const py::tuple &grads);
     int execute(const StepOptions &options);
     arrays::Label label(const std::string &role, std::size_t index) const;
 
-    const py::str params_key_ = interned("params");
+    const py::str params_key_ = interned("params"), names_key_ = interned("param_names");
     const py::str check_key_ = interned("_check_shared");
-    const py::str names_key_ = interned("param_names");
+    const py::str scheduled_key_ = interned("_scheduled"), last_scheduled_key_ = interned("_last_scheduled");
     const RuleInfo &rule_;
     py::list names_;
     Roles roles_;

@@ -79,14 +79,15 @@ bool Plan::read_other_grads(const py::tuple &grads) {
         if (PyArray_Check(grad.ptr()) || PyArray_IsScalar(grad.ptr(), Generic)) continue;
         other_grads_.resize(entries_.size(), py::none());
         arrays::Label part = label(roles_.grad, i);
+        const auto label_of_part = [&] { return part; };
         other_grads_[i] = parts_of(grad, entries_[i].param, part);
-        mapped.add(other_grads_[i], part);  // passes over objects that are not arrays
+        mapped.add(other_grads_[i], label_of_part);  // passes over objects that are not arrays
         if (!PyTuple_Check(other_grads_[i].ptr())) continue;
         const py::tuple parts(other_grads_[i]);
         part.part = ".indices";
-        mapped.add(parts[0], part);
+        mapped.add(parts[0], label_of_part);
         part.part = values_part(parts);
-        mapped.add(parts[1], part);
+        mapped.add(parts[1], label_of_part);
     }
     mapped.check();
     return !other_grads_.empty();

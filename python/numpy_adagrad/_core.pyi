@@ -3,6 +3,7 @@ from mmap import mmap
 from typing import Any
 
 from .inputs.types import Array, Group
+from .optimizers._updates import StepOptions
 
 version: str
 isa: str
@@ -70,13 +71,15 @@ class Plan:
     @property
     def is_stepping(self) -> bool: ...
     def is_current(self, groups: list[Group]) -> bool: ...
-    # `optimizer` has the method `_hyperparameters(index)` and the attribute `_check_shared`; it is None if the
-    # groups have all options. The options of a step, in their order: grad_scale, max_norm, norm_divisor,
+    # `optimizer` has the method `_hyperparameters(index)`, `_check_shared`, and two dicts: `_scheduled` for the values
+    # that schedules have in this step, which go into `_last_scheduled` when it is done. It is None if the groups have
+    # all options. The options of a step, in their order: grad_scale, max_norm, norm_divisor,
     # skip_nonfinite, total_norm, only_norm. With `only_norm`, it returns SKIPPED.
-    def step(self, groups: list[Group], grads: Any, optimizer: Any, /, *options: float | None) -> int: ...
-    def try_step(self, groups: list[Group], grads: Any, optimizer: Any, /) -> int: ...
+    def step(self, groups: list[Group], grads: Any, optimizer: Any, options: StepOptions = (), /) -> int: ...
+    # The same with gradients as a user gives them.
+    def try_step(self, groups: list[Group], grads: Any, optimizer: Any, options: StepOptions = (), /) -> int: ...
     # Checks all that a step would check, and reads the options. Returns SKIPPED or STALE.
-    def check_step(self, groups: list[Group], grads: Any, optimizer: Any, /, *options: float | None) -> int: ...
+    def check_step(self, groups: list[Group], grads: Any, optimizer: Any, options: StepOptions = (), /) -> int: ...
     # Updates a range of the dense elements, of all gradients end to end; the last call of a step counts it. The first
     # one reads the options for all. Returns DONE or STALE.
     def step_range(

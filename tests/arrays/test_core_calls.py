@@ -129,6 +129,8 @@ class Options:
 
     def __init__(self, result: Callable[[], Any], check: Any = None) -> None:
         self.result, self._check_shared = result, check
+        self._scheduled: dict[str, float] = {}
+        self._last_scheduled: dict[str, float] = {}
 
     def _hyperparameters(self, index: int) -> Any:
         return self.result()
@@ -150,7 +152,7 @@ def test_options_of_other_forms() -> None:
     raises(TypeError, "_hyperparameters: expected a dict", lambda: step(Options(lambda: None)))
     raises(KeyError, "eps", lambda: step(Options(lambda: {"lr": 0.5, "lr_decay": 0.0, "weight_decay": 0.0})))
     with pytest.raises(AttributeError, match="_check_shared"):
-        step(SimpleNamespace(_hyperparameters=lambda index: RIGHT))
+        step(SimpleNamespace(_hyperparameters=lambda index: RIGHT, _scheduled={}))
     assert_same_bits(groups[0]["params"][0], normal(3))
     assert step(Options(lambda: RIGHT)) == _core.DONE
 
@@ -176,6 +178,24 @@ def test_a_callable_option_is_a_schedule() -> None:
         groups[0]["lr"] = watched
         assert plan.try_step(groups, [normal(3, seed=2)], optimizer) == _core.DONE
     assert calls == ["options", (optimizer, 0), (optimizer, 1), "options", (optimizer, 2)]
+
+
+def test_values_of_schedules_are_kept_once_the_step_is_done() -> None:
+    plan, groups = torch_plan(zeros(()), ("lr",))
+    groups[0]["lr"] = half
+
+    def rate(optimizer: Options, steps: int) -> float:
+        optimizer._scheduled["lr"] = 0.5 + steps
+        return 0.5
+
+    optimizer = Options(lambda: {**RIGHT, "lr": rate})
+    optimizer._scheduled["of a step that failed"] = 1.0
+    skip = (1.0, None, 1.0, True)
+    assert plan.try_step(groups, [np.full(3, np.inf, np.float32)], optimizer, skip) == _core.SKIPPED
+    assert (optimizer._scheduled, optimizer._last_scheduled) == ({"lr": 0.5}, {})
+    for last in (0.5, 1.5):
+        assert plan.try_step(groups, [normal(3)], optimizer, skip) == _core.DONE
+        assert (optimizer._scheduled, optimizer._last_scheduled) == ({}, {"lr": last})
 
 
 def test_a_schedule_that_fails() -> None:

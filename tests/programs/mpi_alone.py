@@ -49,7 +49,7 @@ def lack_memory(kind: str) -> None:
     """The last rank runs out of memory when the others cannot learn of it, and catches the error."""
     optimizer, step = mpi_cases.stepping(kind, comm)
     if is_last:
-        vars(optimizer)["_update"] = lack
+        vars(optimizer).update(step=lack, _update=lack)  # of all gradients, and of a part
     with suppress(MemoryError):
         step(max_norm=1.0)
     comm.Barrier()
@@ -104,7 +104,7 @@ def fork() -> None:
     step()
 
 
-def lack(*_: Any) -> None:
+def lack(*_: Any, **options: Any) -> None:
     raise MemoryError("only here")
 
 

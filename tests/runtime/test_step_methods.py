@@ -8,23 +8,22 @@ from helpers.errors import raises
 from helpers.values import normal, zeros
 from numpy_adagrad import TorchAdagrad, _core
 
-MESSAGE = "Plan: expected a list of groups, gradients, an optimizer and options"
+MESSAGE = "Plan: expected a list of groups, gradients, an optimizer, and a tuple of up to 6 options"
+WRONG: tuple[Any, ...] = (1.0, [1.0], (1.0, None, 1.0, False, None, False, False))
 
 
 def test_wrong_arguments() -> None:
     opt = TorchAdagrad([np.ones(3, np.float32)])
     plan, groups, grads = opt._bound.plan, opt.param_groups, [np.ones(3, np.float32)]
-    too_many = (1.0, None, 1.0, False, None, False, False)
+    calls: list[tuple[Any, ...]] = [(), (groups, grads), ((), grads, opt)]
     for method in (plan.try_step, plan.step, plan.check_step):
-        for arguments in ((), (groups, grads), ((), grads, opt), (groups, grads, opt, *too_many)):
+        for arguments in (*calls, *((groups, grads, opt, wrong) for wrong in WRONG)):
             with pytest.raises(TypeError, match=MESSAGE):
                 method(*arguments)
         with pytest.raises(TypeError, match="no keyword arguments"):
             method(groups, grads, optimizer=opt)  # type: ignore[call-arg]
-    with pytest.raises(TypeError, match=MESSAGE):
-        plan.try_step(groups, grads, opt, 1.0)  # type: ignore[call-arg]
     with pytest.raises(TypeError, match="must be real number, not str"):
-        plan.step(groups, grads, opt, "1")  # type: ignore[arg-type]
+        plan.step(groups, grads, opt, ("1", None, 1.0, False))  # type: ignore[arg-type]
     assert opt.steps == 0
     assert plan.check_step(groups, grads, opt) == _core.SKIPPED
     assert opt.steps == 0

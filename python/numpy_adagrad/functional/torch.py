@@ -112,6 +112,6 @@ def adagrad(
     plan = _core.Plan("torch", roles)
     plan.add_groups(groups, read["state_sums"], read["state_steps"], [], index)
     if found_inf is None or number(found_inf, "found_inf") == 0:
-        outcome = plan.step(groups, grads, None, scale)
+        outcome = plan.step(groups, grads, None, (scale,))
         if outcome != _core.DONE:
             raise RuntimeError("params: expected the same arrays throughout a step, got others")

@@ -31,7 +31,7 @@ def option_facts(**options: Any) -> Facts:
 
 def step_facts(optimizer: Optimizer, grad_scale: Any, max_norm: Any, on_nonfinite: str) -> Facts:
     """Return the options of a step, as the step reads them."""
-    scale, limit = optimizer._step_options(grad_scale, max_norm, on_nonfinite)[:2] or (1.0, None)
+    scale, limit, *_ = optimizer._step_options(grad_scale, max_norm, on_nonfinite)
     return option_facts(grad_scale=scale, max_norm=limit, on_nonfinite=on_nonfinite)
 
 

@@ -31,7 +31,7 @@ from ..inputs.row_sparse import RowSparse
 from ..inputs.types import Number
 from ..inputs.validation import check_callable
 from ._text import long_text, short_text
-from ._updates import DONE, PROPAGATE, Updates
+from ._updates import DONE, PROPAGATE, StepOptions, Updates
 
 STEP_OPTION = "give it to each step"
 PLAIN_FORMS = (list, tuple, dict, np.ndarray, RowSparse)
@@ -142,25 +142,19 @@ class Optimizer(Updates):
             if grads is not None:
                 raise TypeError("step: expected either grads or closure")
             return self._step_with(closure, grad_scale, max_norm, on_nonfinite)
+        options: StepOptions = ()
+        if grad_scale is not None or max_norm is not None or on_nonfinite is not PROPAGATE:
+            options = self._step_options(grad_scale, max_norm, on_nonfinite)
         with self._lock:
-            if self._closures or self._scheduled:
+            if self._closures:
                 self._check_reentry()
-                self._scheduled.clear()  # of a step that failed
             bound = self._bound
             if bound.files:
                 check_files(bound.files)
             if self._check_shared is not None:
                 self._check_shared()
-            # Fast path: no options, the same arrays as in the last step, and gradients in their order.
-            if (
-                grad_scale is None
-                and max_norm is None
-                and on_nonfinite is PROPAGATE  # another object of this text takes the path below
-                and bound.plan.try_step(bound.groups, grads, self) == DONE
-            ):
-                if self._scheduled:
-                    self._last_scheduled |= self._scheduled
-                    self._scheduled = {}
+            # Fast path: the same arrays as in the last step, and gradients in their order or by name.
+            if on_nonfinite is PROPAGATE and bound.plan.try_step(bound.groups, grads, self, options) == DONE:
                 return None
             self._check_reentry()
             if grads is None:
@@ -170,7 +164,7 @@ class Optimizer(Updates):
                 if type(grads) is not list or not is_flat or len(grads) != len(self._bound.slots):
                     self._refresh_plan()  # gradients by name must match the names as they are now
                     grads = flat_grads(grads, self._bound.names, self._single_param)
-                self._update(grads, on_nonfinite, self._step_options(grad_scale, max_norm, on_nonfinite))
+                self._update(grads, on_nonfinite, options)
                 return None
         # Not a lambda: it would make `grads` a cell, which every step would pay for.
         return self._step_with(partial(_without_loss, grads), grad_scale, max_norm, on_nonfinite)
@@ -203,7 +197,6 @@ class Optimizer(Updates):
         with self._lock:
             self._check_reentry()
             self._check_tensors()
-            self._scheduled.clear()
             self._refresh_plan()
             if self.names != names:
                 raise RuntimeError("params: expected the same names throughout a step, got others from another thread")

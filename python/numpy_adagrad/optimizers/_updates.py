@@ -22,11 +22,12 @@ CHANGED_PARAMS = "params: expected the same arrays throughout a step, got others
 
 StepOptions: TypeAlias = (
     tuple[()]
+    | tuple[float]
     | tuple[float, float | None, float, bool]
     | tuple[float, float | None, float, bool, float | None]
     | tuple[float, float | None, float, bool, float | None, bool]
 )
-"""The options of `_core.Plan.step` in their order: none, or all up to skip_nonfinite, total_norm or only_norm."""
+"""The options of `_core.Plan.step` in their order: all, or those up to grad_scale, skip_nonfinite or total_norm."""
 
 
 def value_after(k: int, key: str, schedule: Callable[[int], Any], label: str) -> Callable[[Any, int], float]:
@@ -93,9 +94,9 @@ class Updates(Checkpoints):
         finally:
             self._checked_values = None
 
-    def _step_options(self, grad_scale: Any, max_norm: Any, on_nonfinite: str) -> StepOptions:
-        if grad_scale is None and max_norm is None and on_nonfinite is PROPAGATE:
-            return ()
+    def _step_options(
+        self, grad_scale: Any, max_norm: Any, on_nonfinite: str
+    ) -> tuple[float, float | None, float, bool]:
         if not (isinstance(on_nonfinite, str) and on_nonfinite in ON_NONFINITE):
             raise ValueError(f"on_nonfinite: expected one of {ON_NONFINITE}, got {on_nonfinite!r:.60}")
         return (
@@ -110,7 +111,6 @@ class Updates(Checkpoints):
         with self._lock:
             self._check_reentry()
             self._check_tensors()
-            self._scheduled.clear()
             self._refresh_plan()
             check_files(self._bound.files)
             self._plan_step(grads, self._step_options(grad_scale, max_norm, on_nonfinite), "check_step")
@@ -129,13 +129,12 @@ class Updates(Checkpoints):
         """
         with self._lock:
             self._check_reentry()
-            self._scheduled.clear()
             check_files(self._bound.files)
             options = self._step_options(grad_scale, max_norm, on_nonfinite)
-            if max_norm is not None or on_nonfinite != PROPAGATE:
-                self._plan_step(grads, (*options, None, True))
-                options = (*options, total_norm(self._bound.plan.grad_norm or 0.0))
-            self._update(grads, on_nonfinite, options)
+            if max_norm is None and on_nonfinite == PROPAGATE:
+                return self._update(grads, on_nonfinite, options)
+            self._plan_step(grads, (*options, None, True))
+            self._update(grads, on_nonfinite, (*options, total_norm(self._bound.plan.grad_norm or 0.0)))
 
     def _step_by_ranges(
         self, grads: Sequence[Any], ranges: Iterable[tuple[int, int]], grad_scale: Any
@@ -148,7 +147,6 @@ class Updates(Checkpoints):
         """
         scale = 1.0 if grad_scale is None else positive_scale(grad_scale)
         bound, begin, is_first = self._bound, 0, True
-        self._scheduled.clear()
 
         def update(end: int, *, is_last: bool) -> None:
             nonlocal is_first
@@ -163,28 +161,20 @@ class Updates(Checkpoints):
             begin += count
             yield index
         update(begin, is_last=True)
-        self._last_scheduled |= self._scheduled
-        self._scheduled = {}
 
     def _update(self, grads: Sequence[Any], on_nonfinite: str, options: StepOptions) -> None:
-        outcome = self._plan_step(grads, options)
-        if self._scheduled:
-            if outcome == DONE:
-                self._last_scheduled |= self._scheduled
-            self._scheduled = {}
-        if outcome == SKIPPED:
+        if self._plan_step(grads, options) == SKIPPED:
             if on_nonfinite == "raise":
                 raise FloatingPointError(f"grads: expected finite values, got a norm of {self.grad_norm}")
             self._skipped_steps += 1
 
     def _plan_step(self, grads: Sequence[Any], options: StepOptions, method: str = "step") -> int:
         bound = self._bound
-        outcome: int = getattr(bound.plan, method)(bound.groups, grads, self, *options)
+        outcome: int = getattr(bound.plan, method)(bound.groups, grads, self, options)
         if outcome == STALE:
-            self._scheduled.clear()
             self._rebind()
             bound = self._bound
-            outcome = getattr(bound.plan, method)(bound.groups, grads, self, *options)
+            outcome = getattr(bound.plan, method)(bound.groups, grads, self, options)
             if outcome == STALE:
                 raise RuntimeError(CHANGED_PARAMS)
         return outcome
