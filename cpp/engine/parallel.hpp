@@ -25,7 +25,7 @@ int max_threads();
 int threads_for(std::ptrdiff_t elements);
 
 // Calls body(thread, begin, end) on chunks that together are [0, work), with `thread` below threads_for(elements). The
-// work amounts to `elements` array elements. The calling thread begins with the chunk at 0. The body must not throw.
+// work amounts to `elements` array elements. The body must not throw.
 // Workers run it in IEEE arithmetic; the calling thread runs it in its own floating-point environment.
 void parallel_for(std::ptrdiff_t work, std::ptrdiff_t elements, const ThreadPool::Body &body) noexcept;
 

@@ -9,8 +9,8 @@ using arrays::array_of;
 
 void Plan::find_active(const py::tuple &grads) {
     if (grads.size() != entries_.size())
-        throw py::value_error(roles_.grad + ": expected one for each of the " + std::to_string(entries_.size()) +
-                              " parameters, got " + std::to_string(grads.size()));
+        throw py::value_error(roles_.grad + ": expected " + std::to_string(entries_.size()) +
+                              ", one for each parameter, got " + std::to_string(grads.size()));
     executor_.active.clear();
     for (std::size_t i = 0; i < entries_.size(); ++i)
         if (PyTuple_GET_ITEM(grads.ptr(), static_cast<Py_ssize_t>(i)) != Py_None || !roles_.indexed)

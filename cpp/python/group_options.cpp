@@ -97,6 +97,11 @@ void GroupOptions::resize(std::size_t params, std::size_t groups) {
     groups_ = groups;
 }
 
+void GroupOptions::read_given(std::size_t param, const py::list &groups, const py::object &optimizer) {
+    const std::int32_t index = given_index_[param];
+    if (!given_.contains(index)) given_.emplace(index, given_for(param, groups, optimizer));
+}
+
 GroupOptions::Given GroupOptions::given_for(std::size_t param, const py::list &groups,
                                             const py::object &optimizer) const {
     const py::dict options = optimizer.is_none() ? py::dict() : options_of(optimizer, method_, given_index_[param]);
@@ -170,6 +175,8 @@ void GroupOptions::read(const py::list &groups, const py::object &optimizer, con
     Key first;                                    // all parameters often share one, which then needs no map
     std::map<Key, std::int32_t> others;
     const std::size_t count = same_steps ? given_index_.size() : active.size();
+    // All before a schedule is called, which may change an option and change it back.
+    for (std::size_t i = 0; i < count; ++i) read_given(same_steps ? i : active[i], groups, optimizer);
     for (std::size_t i = 0; i < count; ++i) {
         const std::size_t param = same_steps ? i : active[i];
         const double steps = counters.steps(param);
@@ -177,11 +184,7 @@ void GroupOptions::read(const py::list &groups, const py::object &optimizer, con
         const auto next = static_cast<std::int32_t>(hyperparameters.size());
         if (next == 0) first = key;
         const std::int32_t found = key == first ? 0 : others.try_emplace(key, next).first->second;
-        if (found == next) {
-            auto options = given_.find(key.first);
-            if (options == given_.end()) options = given_.emplace(key.first, given_for(param, groups, optimizer)).first;
-            hyperparameters.push_back(after(steps, options->second, optimizer));
-        }
+        if (found == next) hyperparameters.push_back(after(steps, given_.at(key.first), optimizer));
         group_index[param] = found;
     }
     constant_ = constant;

@@ -55,6 +55,7 @@ class GroupOptions {
 
     void watch(const py::list &groups);
     bool is_watched(const py::list &groups) const;  // whether the watched values are the same objects
+    void read_given(std::size_t param, const py::list &groups, const py::object &optimizer);
     Given given_for(std::size_t param, const py::list &groups, const py::object &optimizer) const;
     Hyperparameters after(double steps, const Given &given, const py::object &optimizer) const;
 

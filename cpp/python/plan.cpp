@@ -83,11 +83,12 @@ void Plan::forget_scheduled(const py::object &optimizer) const {
     if (!optimizer.is_none()) PyDict_Clear(attribute(optimizer, scheduled_key_).ptr());
 }
 
-void Plan::keep_scheduled(const py::object &optimizer) const {
-    if (optimizer.is_none()) return;
-    const py::object now = attribute(optimizer, scheduled_key_);
-    if (PyDict_Update(attribute(optimizer, last_scheduled_key_).ptr(), now.ptr()) != 0) throw py::error_already_set();
-    PyDict_Clear(now.ptr());
+py::object Plan::with_scheduled(const py::object &optimizer) const {
+    const py::object last = attribute(optimizer, last_scheduled_key_);
+    auto result = py::reinterpret_steal<py::object>(
+        PyNumber_Or(last.ptr(), attribute(optimizer, scheduled_key_).ptr()));
+    if (!result) throw py::error_already_set();
+    return result;
 }
 
 int Plan::step(const py::list &groups, const py::object &grads, const py::object &optimizer,
@@ -119,9 +120,12 @@ int Plan::step(const py::list &groups, const py::object &grads, const py::object
     check_sparse_allowed();
     // It may also have run while gradients were bound: NumPy may have looked for an overlap, or a dtype was released.
     if (may_have_run_code_ && !(arrays_are_current(groups, held) && grads_are_current(own_grads))) return STALE;
+    // The memory for the values of schedules is there before anything is updated.
+    const bool has_schedules = !group_options_.are_constant() && !optimizer.is_none();
+    const py::object scheduled = has_schedules ? with_scheduled(optimizer) : py::none();
     const int outcome = execute(options);
     const bool is_last = !options.range || options.range->is_last;
-    if (outcome == DONE && is_last && !group_options_.are_constant()) keep_scheduled(optimizer);
+    if (has_schedules && outcome == DONE && is_last) py::setattr(optimizer, last_scheduled_key_, scheduled);
     held.clear();
     held_ = std::move(held);
     return outcome;

@@ -153,8 +153,8 @@ class Plan {
     void check_shared(const py::object &optimizer) const;
     // Forgets the values of schedules that a step which failed has left in the dict _scheduled of the optimizer.
     void forget_scheduled(const py::object &optimizer) const;
-    // Adds those of this step, which is done, to its dict _last_scheduled.
-    void keep_scheduled(const py::object &optimizer) const;
+    // A copy of its dict _last_scheduled, with those of this step.
+    py::object with_scheduled(const py::object &optimizer) const;
     void find_active(const py::tuple &grads);
     int execute(const StepOptions &options);
     arrays::Label label(const std::string &role, std::size_t index) const;

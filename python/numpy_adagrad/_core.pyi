@@ -72,8 +72,8 @@ class Plan:
     def is_stepping(self) -> bool: ...
     def is_current(self, groups: list[Group]) -> bool: ...
     # `optimizer` has the method `_hyperparameters(index)`, `_check_shared`, and two dicts: `_scheduled` for the values
-    # that schedules have in this step, which go into `_last_scheduled` when it is done. It is None if the groups have
-    # all options. The options of a step, in their order: grad_scale, max_norm, norm_divisor,
+    # that schedules have in this step, and `_last_scheduled`, which has them, too, once the step is done. It is None if
+    # the groups have all options. The options of a step, in their order: grad_scale, max_norm, norm_divisor,
     # skip_nonfinite, total_norm, only_norm. With `only_norm`, it returns SKIPPED.
     def step(self, groups: list[Group], grads: Any, optimizer: Any, options: StepOptions = (), /) -> int: ...
     # The same with gradients as a user gives them.

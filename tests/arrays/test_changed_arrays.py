@@ -129,7 +129,7 @@ def test_appended_and_removed(dialect: Dialect) -> None:
             names.append(name)
 
     append(w, "w")
-    with pytest.raises(ValueError, match="expected one for each of the 2 parameters, got 1"):
+    with pytest.raises(ValueError, match="expected 2, one for each parameter, got 1"):
         opt.step([normal(4)])
     seen = [dialect.steps(opt)]
     opt.step([normal(4), normal(6)])

@@ -195,7 +195,7 @@ def test_values_of_schedules_are_kept_once_the_step_is_done() -> None:
     assert (optimizer._scheduled, optimizer._last_scheduled) == ({"lr": 0.5}, {})
     for last in (0.5, 1.5):
         assert plan.try_step(groups, [normal(3)], optimizer, skip) == _core.DONE
-        assert (optimizer._scheduled, optimizer._last_scheduled) == ({}, {"lr": last})
+        assert optimizer._scheduled == optimizer._last_scheduled == {"lr": last}
 
 
 def test_a_schedule_that_fails() -> None:

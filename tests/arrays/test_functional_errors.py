@@ -131,17 +131,17 @@ ADAGRAD: dict[str, tuple[Change, type[Exception], str]] = {
     "few_grads": (
         lambda a: {"grads": [ones()]},
         ValueError,
-        "grads: expected one for each of the 2 parameters, got 1",
+        "grads: expected 2, one for each parameter, got 1",
     ),
     "few_sums": (
         lambda a: {"state_sums": []},
         ValueError,
-        "state_sums: expected one for each of the 2 parameters, got 0",
+        "state_sums: expected 2, one for each parameter, got 0",
     ),
     "few_steps": (
         lambda a: {"state_steps": [counter()]},
         ValueError,
-        "state_steps: expected one for each of the 2 parameters, got 1",
+        "state_steps: expected 2, one for each parameter, got 1",
     ),
     "step_number": (lambda a: {"state_steps": [counter(), 0.0]}, TypeError, f"state_steps[1]: {COUNTER} float"),
     "step_scalar": (

@@ -109,7 +109,7 @@ def test_layers_in_a_sequence_without_a_gradient(dialect: Dialect, form: Callabl
     for array, expected in zip(layer, before, strict=True):
         assert_same_bits(array, expected)
     raises_unchanged(
-        optimizer, ValueError, "grads: expected one for each of the 3 parameters, got 2",
+        optimizer, ValueError, "grads: expected 3, one for each parameter, got 2",
         lambda: optimizer.step(form([normal(3), None])),
     )  # fmt: skip
 

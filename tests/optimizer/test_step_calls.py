@@ -16,14 +16,14 @@ from numpy_adagrad import TorchAdagrad
 from numpy_adagrad.inputs.gradients import Grads
 from numpy_adagrad.inputs.types import Array
 
-NEITHER = "step: expected either grads or closure"
+EITHER = "step: expected either grads or closure, got "
 FORM = "grads: expected arrays in the form of the parameters, got "
 PAIR = "a pair of a number and gradients; give the gradients alone, or closure=lambda: (loss, grads)"
-COUNT = "grads: expected one for each of the 2 parameters, got "
+COUNT = "grads: expected 2, one for each parameter, got "
 # Calls of an optimizer of the parameters w and b, which have both the shape (3,).
 CALLS: dict[str, tuple[dict[str, Any], type[Exception], str]] = {
-    "nothing": ({}, TypeError, NEITHER),
-    "both": ({"grads": [None, None], "closure": lambda: (0, [])}, TypeError, NEITHER),
+    "nothing": ({}, TypeError, f"{EITHER}neither"),
+    "both": ({"grads": [None, None], "closure": lambda: (0, [])}, TypeError, f"{EITHER}both"),
     "bare": (
         {"grads": ones()},
         TypeError,
@@ -60,7 +60,7 @@ def test_wrong_calls(
 def test_a_loss_and_one_gradient(dialect: Dialect) -> None:
     optimizer = dialect.optimizer(ones())
     raises_unchanged(optimizer, TypeError, FORM + PAIR, lambda: optimizer.step((0.5, ones())))
-    message = "grads: expected one for each of the 1 parameters, got 2"
+    message = "grads: expected 1, one for each parameter, got 2"
     raises_unchanged(optimizer, ValueError, message, lambda: optimizer.step((0.5, 0.25)))
 
 

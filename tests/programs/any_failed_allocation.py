@@ -73,6 +73,7 @@ CALLS: dict[str, tuple[Callable[[], Any], Callable[[Any], object]]] = {
     "sparse": (make, lambda optimizer: optimizer.step(SPARSE)),
     "clipped": (make, lambda optimizer: optimizer.step(DENSE, max_norm=1.0)),
     "scheduled": (lambda: make(1, scheduled), lambda optimizer: optimizer.step(DENSE)),
+    "first scheduled": (lambda: make(0, scheduled), lambda optimizer: optimizer.step(DENSE)),
     "group": (
         lambda: dialect.make([{"params": params()}]),
         lambda optimizer: optimizer.add_param_group({"params": [added]}),

@@ -101,7 +101,7 @@ def adagrad(
     params, grads = read["params"], read["grads"]
     for name, arrays in read.items():
         if len(arrays) != len(params):
-            raise ValueError(f"{name}: expected one for each of the {len(params)} parameters, got {len(arrays)}")
+            raise ValueError(f"{name}: expected {len(params)}, one for each parameter, got {len(arrays)}")
     for i, grad in enumerate(grads):
         if grad is None:
             raise TypeError(f"grads[{i}]: expected a NumPy array, got NoneType")

@@ -38,7 +38,7 @@ def read_grads(
         raise TypeError("grads: expected arrays in the form of the parameters, got None")
     flat = flat_grads(grads, names, single_param)
     if len(flat) != len(shapes):
-        raise ValueError(f"grads: expected one for each of the {len(shapes)} parameters, got {len(flat)}")
+        raise ValueError(f"grads: expected {len(shapes)}, one for each parameter, got {len(flat)}")
     labels = array_labels("grads", len(shapes), names)
     return [read_grad(grad, shape, label) for grad, shape, label in zip(flat, shapes, labels, strict=True)]
 

@@ -138,13 +138,13 @@ class Optimizer(Updates):
         >>> opt.grad_norm
         5.0
         """
-        if closure is not None:
-            if grads is not None:
-                raise TypeError("step: expected either grads or closure")
-            return self._step_with(closure, grad_scale, max_norm, on_nonfinite)
         options: StepOptions = ()
         if grad_scale is not None or max_norm is not None or on_nonfinite is not PROPAGATE:
             options = self._step_options(grad_scale, max_norm, on_nonfinite)
+        if closure is not None:
+            if grads is not None:
+                raise TypeError("step: expected either grads or closure, got both")
+            return self._step_with(closure, on_nonfinite, options)
         with self._lock:
             if self._closures:
                 self._check_reentry()
@@ -158,7 +158,7 @@ class Optimizer(Updates):
                 return None
             self._check_reentry()
             if grads is None:
-                raise TypeError("step: expected either grads or closure")
+                raise TypeError("step: expected either grads or closure, got neither")
             is_flat = _core.is_flat(grads)
             if type(grads) in PLAIN_FORMS and (is_flat or is_plain(grads)):
                 if type(grads) is not list or not is_flat or len(grads) != len(self._bound.slots):
@@ -167,21 +167,18 @@ class Optimizer(Updates):
                 self._update(grads, on_nonfinite, options)
                 return None
         # Not a lambda: it would make `grads` a cell, which every step would pay for.
-        return self._step_with(partial(_without_loss, grads), grad_scale, max_norm, on_nonfinite)
+        return self._step_with(partial(_without_loss, grads), on_nonfinite, options)
 
     def __call__(self, grads: Grads | None = None, **options: Any) -> Any:
         """Call `step`, also that of a subclass."""
         return self.step(grads, **options)
 
-    def _step_with(
-        self, closure: Callable[[], tuple[Any, Grads]], grad_scale: Any, max_norm: Any, on_nonfinite: str
-    ) -> Any:
+    def _step_with(self, closure: Callable[[], tuple[Any, Grads]], on_nonfinite: str, options: StepOptions) -> Any:
         """Read the gradients without the lock, as the closure may wait for a thread that needs it; then update."""
         check_callable("closure", closure)
         with self._lock:
             self._check_reentry()
             check_files(self._bound.files)
-            options = self._step_options(grad_scale, max_norm, on_nonfinite)
         thread = threading.get_ident()
         try:
             self._closures.add(thread)

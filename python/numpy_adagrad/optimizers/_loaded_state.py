@@ -17,7 +17,7 @@ from ..inputs.tensors import to_array
 from ..inputs.types import Array, Group
 from ..inputs.validation import cast_like, check_dict, check_hashable, check_list, flag, number, step_count
 from ._saved_state import SavedState
-from ._slots import Pairs, Slot, all_params
+from ._slots import Pairs, Slot, all_params, place_of
 
 
 class LoadedState(SavedState):
@@ -77,7 +77,7 @@ class LoadedState(SavedState):
             if key not in known:
                 raise ValueError(f"state: expected entries for the parameters of the groups, got {key!r}")
         last = {
-            (k, key): (groups[k][key], number(to_array(saved[key], key), key))
+            place_of(k, groups[k], key): (groups[k][key], number(to_array(saved[key], key), key))
             for k, saved in enumerate(saved_groups)
             for key in self._scheduled_keys
         }

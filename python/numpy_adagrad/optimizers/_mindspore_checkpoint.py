@@ -14,7 +14,7 @@ from ..inputs.validation import cast_like, check_flag, number, step_count
 from ._base import Optimizer
 from ._mindspore_arguments import ACCUM, read_centralization, read_decay, read_options, read_rate
 from ._mindspore_entries import check_shared_rates, from_checkpoint, rate_array, read_ckpt, to_checkpoint
-from ._slots import Pairs
+from ._slots import Pairs, Place, place_of
 
 OPTIONS = ("lr", "weight_decay", "grad_centralization")
 
@@ -119,7 +119,7 @@ class MindSporeCheckpoints(Optimizer):
         values, groups = from_checkpoint(state_dict, targets, self.names, self.param_groups)
         return self._loading(groups, {}, [(targets[key], value) for key, value in values.items()])
 
-    def _loading(self, groups: list[Group], last: dict[tuple[int, str], tuple[Any, float]], arrays: Pairs) -> Pairs:
+    def _loading(self, groups: list[Group], last: dict[Place, tuple[Any, float]], arrays: Pairs) -> Pairs:
         return [(self.__dict__, {"_bound": replace(self._bound, groups=groups), "_last_scheduled": last}), *arrays]
 
     def _loading_ckpt_pairs(self, path: str, *, parameters: bool) -> Pairs:
@@ -149,7 +149,7 @@ class MindSporeCheckpoints(Optimizer):
         values, _ = from_checkpoint({**targets, **shared, **accums}, targets, self.names, self.param_groups)
         groups = [self._restored_group(*pair) for pair in zip(self.param_groups, options, strict=True)]
         last = {
-            (k, key): (groups[k][key], number(saved[key], key))
+            place_of(k, groups[k], key): (groups[k][key], number(saved[key], key))
             for k, saved in enumerate(options)
             for key in self._scheduled_keys
             if not isinstance(saved[key], np.ndarray)

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import math
-from itertools import chain, islice
-from typing import Any, ClassVar
+from itertools import islice
+from typing import Any
 
 from ..inputs.rounding import ieee
 from ..inputs.tensors import identity, option_to_tensor, to_tensor
 from ..inputs.types import Group
 from ..inputs.validation import check_flag, is_schedule, number
 from ._copies import Copies
+from ._slots import place_of
 
 
 class SavedState(Copies):
     """Base of `LoadedState`. The class of a rule may change the layout of its state dicts."""
-
-    _scheduled_keys: ClassVar[tuple[str, ...]] = ()  # the options that may be callables
-    _last_scheduled: dict[tuple[int, str], tuple[Any, float]]  # each callable and its last value, by group and option
 
     @ieee()
     def _saved_value(self, k: int, key: str) -> Any:
@@ -25,13 +23,13 @@ class SavedState(Copies):
 
         A callable that asks for its own first value gets NaN.
         """
-        value, place = self._bound.groups[k][key], (k, key)
+        group = self._bound.groups[k]
+        value, place = group[key], place_of(k, group, key)
         if not is_schedule(value, key):
             return value
-        for known in chain([place], self._last_scheduled):  # groups may stand in another order now
-            schedule, last = self._last_scheduled.get(known, (None, math.nan))
-            if schedule is value and known[1] == key:
-                return last
+        schedule, last = self._last_scheduled.get(place, (None, math.nan))
+        if schedule is value:
+            return last
         if place in self._evaluated:
             return math.nan
         self._evaluated.add(place)

@@ -18,6 +18,10 @@ Pairs: TypeAlias = list[tuple[Any, Any]]
 """Pairs for `_core.commit`, a target and its new content: (array, array), (dict, dict) and (list, list)."""
 
 
+Place: TypeAlias = tuple[int, str]
+"""Where the value of an option of a group is kept: see `place_of`."""
+
+
 class Slot(NamedTuple):
     """A parameter and the arrays that its rule keeps for it."""
 
@@ -37,6 +41,12 @@ class Bound:
     files: list[MappedFile]
     known: dict[int, Slot]
     """All slots by the id of the parameter, also of those in no group now: if they come back, they continue."""
+
+
+def place_of(k: int, group: Group, key: str) -> Place:
+    """Return the place of an option of group `k`: by its first parameter, as groups may change their order."""
+    params = group["params"]
+    return id(params[0]) if params else ~k, key
 
 
 class StateArrays(Mapping[str, Array]):

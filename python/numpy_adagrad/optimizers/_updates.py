@@ -13,7 +13,7 @@ from ..inputs.memmap import check_files
 from ..inputs.types import Group
 from ..inputs.validation import is_schedule, norm_limit, number, positive_scale
 from ._checkpoints import Checkpoints
-from ._slots import Allocate
+from ._slots import Allocate, Place, place_of
 
 PROPAGATE = "propagate"
 ON_NONFINITE = (PROPAGATE, "skip", "raise")
@@ -30,9 +30,9 @@ StepOptions: TypeAlias = (
 """The options of `_core.Plan.step` in their order: all, or those up to grad_scale, skip_nonfinite or total_norm."""
 
 
-def value_after(k: int, key: str, schedule: Callable[[int], Any], label: str) -> Callable[[Any, int], float]:
+def value_after(k: int, place: Place, schedule: Callable[[int], Any], label: str) -> Callable[[Any, int], float]:
     """Return a schedule as the core calls it. It does not refer to the optimizer, whose plan keeps it."""
-    return lambda optimizer, steps: optimizer._scheduled_value(k, key, schedule, label, steps)
+    return lambda optimizer, steps: optimizer._scheduled_value(k, place, schedule, label, steps)
 
 
 class Updates(Checkpoints):
@@ -52,8 +52,8 @@ class Updates(Checkpoints):
         self._skipped_steps = 0
         self._rule_options = {}
         self._last_scheduled = {}
-        self._scheduled: dict[tuple[int, str], tuple[Any, float]] = {}  # the same of the step that is running
-        self._checked_values: dict[tuple[int, str, int], float] | None = None  # see `_calling_schedules_once`
+        self._scheduled = {}
+        self._checked_values = None
         super().__init__(groups, single_param=single_param, state_dtype=state_dtype, allocate=allocate)
 
     def _hyperparameters(self, index: int) -> dict[str, Any]:
@@ -68,21 +68,21 @@ class Updates(Checkpoints):
         for key in self._scheduled_keys:
             value = group[key]  # once: another thread may change it
             is_fixed = not is_schedule(value, key)
-            label = f"param_groups[{index}][{key!r}]"
-            options[key] = number(value, label) if is_fixed else value_after(index, key, value, key)
+            label, place = f"param_groups[{index}][{key!r}]", place_of(index, group, key)
+            options[key] = number(value, label) if is_fixed else value_after(index, place, value, key)
         return options
 
-    def _scheduled_value(self, k: int, key: str, schedule: Callable[[int], Any], label: str, steps: int) -> float:
+    def _scheduled_value(self, k: int, place: Place, schedule: Callable[[int], Any], label: str, steps: int) -> float:
         """Return the value of a schedule. In `_calling_schedules_once`, it is called once for each number of steps."""
         known = self._checked_values
         if known is None:
             value = number(schedule(steps), label)
         else:
-            place = k, key, steps
-            if place not in known:
-                known[place] = number(schedule(steps), label)
-            value = known[place]
-        self._scheduled[k, key] = schedule, value
+            call = k, place[1], steps
+            if call not in known:
+                known[call] = number(schedule(steps), label)
+            value = known[call]
+        self._scheduled[place] = schedule, value
         return value
 
     @contextmanager

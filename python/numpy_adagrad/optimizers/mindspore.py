@@ -34,7 +34,7 @@ from ._mindspore_arguments import (
     value_text,
 )
 from ._mindspore_checkpoint import OPTIONS, MindSporeCheckpoints
-from ._slots import Allocate, Bound
+from ._slots import Allocate, Bound, Place, place_of
 from ._updates import value_after
 
 GROUP_KEYS = ("params", *OPTIONS, "param_names", "lr_name")
@@ -246,13 +246,14 @@ class MindSporeAdagrad(MindSporeCheckpoints):
             self._shifts_rates = self._has_shifted_rates()
         rate, decay = read_rate(group["lr"]), read_decay(group["weight_decay"])
         if callable(rate):
-            rate = value_after(k, "lr", rate, "learning_rate")
+            rate = value_after(k, place_of(k, group, "lr"), rate, "learning_rate")
         elif isinstance(rate, np.ndarray):
             rate = _listed_rate(rate)
         elif self._shifts_rates:
             rate = shifted(rate)
         if callable(decay):
-            scaled, decays = _scaled(value_after(k, "weight_decay", decay, "weight_decay")), True
+            place = place_of(k, group, "weight_decay")
+            scaled, decays = _scaled(value_after(k, place, decay, "weight_decay")), True
         else:
             scaled = decay * self._norm_divisor
             decays = scaled > 0
@@ -264,10 +265,10 @@ class MindSporeAdagrad(MindSporeCheckpoints):
             **self._rule_options,
         }
 
-    def _scheduled_value(self, k: int, key: str, schedule: Callable[[int], Any], label: str, steps: int) -> float:
+    def _scheduled_value(self, k: int, place: Place, schedule: Callable[[int], Any], label: str, steps: int) -> float:
         # Once in a step, for the parameters that decay and those that do not.
-        found = self._scheduled.get((k, key))
-        return found[1] if found else super()._scheduled_value(k, key, schedule, label, steps)
+        found = self._scheduled.get(place)
+        return found[1] if found else super()._scheduled_value(k, place, schedule, label, steps)
 
     def _last_rate(self, rate: Any) -> float:
         if type(rate) is float:
