@@ -109,11 +109,11 @@ PyArrayObject *plain_array(py::handle object, const Label &label) {
     return array;
 }
 
-PyArrayObject *checked_array(py::handle object, const Label &label) {
+PyArrayObject *checked_array(py::handle object, const Label &label, bool takes_complex) {
     PyArrayObject *const array = plain_array(object, label);
     if (dtype_of(array) == Dtype::OTHER)
-        throw py::type_error(label.text() + ": expected a floating-point dtype up to float64 or complex128, got " +
-                             dtype_name(array));
+        throw py::type_error(label.text() + ": expected a floating-point dtype up to float64" +
+                             (takes_complex ? " or complex128" : "") + ", got " + dtype_name(array));
     check_memory(array, label);
     return array;
 }

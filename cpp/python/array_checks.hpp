@@ -49,7 +49,7 @@ PyArrayObject *plain_array(py::handle object, const Label &label);
 // Throws ValueError for foreign byte order and misaligned elements.
 void check_memory(PyArrayObject *array, const Label &label);
 // Returns a native, aligned array of a supported dtype; otherwise throws TypeError or ValueError.
-PyArrayObject *checked_array(py::handle object, const Label &label);
+PyArrayObject *checked_array(py::handle object, const Label &label, bool takes_complex = true);
 void check_writeable(PyArrayObject *array, const Label &label);
 void check_shape(PyArrayObject *array, PyArrayObject *like, const Label &label);
 // One element for each row of `like`.

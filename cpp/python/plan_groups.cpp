@@ -11,7 +11,7 @@ using arrays::array_of;
 namespace {
 
 PyArrayObject *checked_param(const RuleInfo &rule, py::handle object, const arrays::Label &label) {
-    PyArrayObject *const param = arrays::checked_array(object, label);
+    PyArrayObject *const param = arrays::checked_array(object, label, rule.takes_complex);
     if (!rule.takes_complex && arrays::is_complex(arrays::dtype_of(param)))
         throw py::type_error(label.text() + ": expected a real array, got a complex one");
     arrays::check_writeable(param, label);

@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import jax.numpy as jnp
+import mindspore
 import ml_dtypes
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from helpers.dialects import Dialect
 from helpers.errors import raises, raises_unchanged
 from helpers.values import normal
 from mindspore import Parameter, Tensor
+from mindspore.common.sparse_tensor import RowTensorInner
 from numpy_adagrad import RowSparse, TorchAdagrad
 from numpy_adagrad.inputs.tensors import as_gradient
 from numpy_adagrad.inputs.types import Array
@@ -31,6 +33,16 @@ class DLPack:
 
     def __dlpack_device__(self) -> Any:
         return self.array.__dlpack_device__()
+
+
+class OfMindSpore:
+    """As a tensor of MindSpore in bfloat16, which needs NumPy 1."""
+
+    def __init__(self, array: Array) -> None:
+        self.asnumpy = lambda: array
+
+    def __array__(self, dtype: npt.DTypeLike | None = None, copy: bool | None = None) -> Array:
+        raise AssertionError("its own method is called")
 
 
 class Convertible:
@@ -101,7 +113,7 @@ def test_a_single_array(dialect: Dialect, convert: Callable[[Array], Any]) -> No
 
 def test_bfloat16() -> None:
     grad = np.array([1, -2, 3], ml_dtypes.bfloat16)
-    for foreign in (torch.tensor([1, -2, 3], dtype=torch.bfloat16), jnp.asarray(grad)):
+    for foreign in (torch.tensor([1, -2, 3], dtype=torch.bfloat16), jnp.asarray(grad), OfMindSpore(grad)):
         own, expected = np.ones(3, np.float32), np.ones(3, np.float32)
         TorchAdagrad([own]).step([foreign])
         TorchAdagrad([expected]).step([grad])
@@ -154,6 +166,18 @@ def test_errors(dialect: Dialect) -> None:
     of_elements = torch.sparse_coo_tensor([[0], [0]], [1.0], (3, 1), check_invariants=False)
     message = message.replace("RowSparse.from_torch", "to_dense(), or make it with to_sparse(1)")
     raises_unchanged(optimizer, TypeError, f"grads[0] ('w'): {message}", lambda: optimizer.step([of_elements]))
+
+
+def test_a_row_tensor_of_mindspore(dialect: Dialect) -> None:
+    rows = RowTensorInner(Tensor([1], mindspore.int32), Tensor(np.ones((1, 2), np.float32)), (3, 2))
+    param, expected = normal(3, 2), normal(3, 2)
+    optimizer = dialect.optimizer({"w": param})
+    cure = "got RowTensorInner; convert it with RowSparse(grad.indices, grad.values)"
+    message = f"grads[0] ('w'): expected an array or a RowSparse, {cure}"
+    raises_unchanged(optimizer, TypeError, message, lambda: optimizer.step([rows]))
+    optimizer.step([RowSparse(rows.indices, rows.values)])
+    dialect.optimizer([expected]).step([RowSparse([1], np.ones((1, 2), np.float32))])
+    assert_same_bits(param, expected)
 
 
 def test_code_of_a_gradient_that_changes_a_parameter(dialect: Dialect) -> None:

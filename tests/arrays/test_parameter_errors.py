@@ -16,7 +16,7 @@ from helpers.values import bfloat16, misaligned, read_only, zeros
 from numpy.lib.stride_tricks import as_strided
 from numpy_adagrad.inputs.types import Array
 
-NO_FLOATS = "expected a floating-point dtype up to float64 or complex128, got "
+NO_FLOATS = "{dialect.no_floats}"
 LONG, LONG_COMPLEX = np.dtype(np.longdouble).name, np.dtype(np.clongdouble).name
 SWAPPED = np.dtype(np.float32).newbyteorder("S").str
 NATIVE = f"expected native byte order, got {SWAPPED}; convert it with .astype(np.float32)"
@@ -60,6 +60,7 @@ PARAMETERS = {
 @pytest.mark.parametrize(("make", "error", "message"), PARAMETERS.values(), ids=PARAMETERS)
 def test_parameter(dialect: Dialect, make: Callable[[], Any], error: type[Exception], message: str) -> None:
     """In the constructor, and in a group added later, which changes nothing then."""
+    message = message.format(dialect=dialect)
     raises(error, f"params[1] ('f'): {message}", lambda: dialect.optimizer({"w": zeros(), "f": make()}))
     optimizer, _ = start(dialect)
     group = {"params": {"f": make()}}

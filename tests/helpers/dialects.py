@@ -69,6 +69,11 @@ class Dialect:
         """The type that gradients are rounded to after scaling and clipping, by the parameter's dtype."""
         return real_type if str(self) == "mindspore" else computing_type
 
+    @property
+    def no_floats(self) -> str:
+        """What an error for an array of another dtype begins with."""
+        return f"expected a floating-point dtype up to float64{' or complex128' if self.takes_complex else ''}, got "
+
     @cached_property
     def variants(self) -> list[tuple[dict[str, Any], dict[str, Any]]]:
         """Options of the constructor and of a group, so that each part of the rule's arithmetic is run."""

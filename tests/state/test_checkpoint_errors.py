@@ -180,7 +180,7 @@ def test_other_files(dialect: Dialect, tmp_path: Path) -> None:
     optimizer, path = make(dialect.optimizer), tmp_path / "a"
     for data in (b"", b"\x80\x04", b"\xff" * 100, (10**7).to_bytes(8, "little") + b"{}"):
         path.write_bytes(data)
-        expected = "safetensors file, got another" if data else "checkpoint, got a damaged one"
+        expected = "safetensors file, got one that cannot be read as such" if data else "checkpoint, got a damaged one"
         with pytest.raises(ValueError, match=f"^{path}: expected a {expected}: "):
             optimizer.load(path)
     save_file({"w": np.ones(3)}, path)

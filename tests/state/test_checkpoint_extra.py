@@ -111,7 +111,7 @@ def test_damaged_files(dialect: Dialect, tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=r"got a damaged (one|file)"):
             optimizer.load(damaged)
     damaged.write_bytes(b"this is no checkpoint at all, but a text of some length")
-    with pytest.raises(ValueError, match="expected a safetensors file, got another: "):
+    with pytest.raises(ValueError, match="expected a safetensors file, got one that cannot be read as such: "):
         optimizer.load(damaged)
 
 

@@ -11,6 +11,7 @@ from helpers.bits import assert_same_bits
 from helpers.contents import contents
 from helpers.errors import raises
 from helpers.mindspore_arrays import mindspore_adagrad, mindspore_step
+from mindspore import Tensor
 from numpy_adagrad import MindSporeAdagrad, TorchAdagrad
 
 RATES = [0.5, 0.25, 0.125, 0.1]
@@ -41,6 +42,39 @@ def test_the_run_continues(kind: type, saved: tuple[Any, Path]) -> None:
     for parameter in theirs.get_parameters():
         expected = parameter.asnumpy()
         assert_same_bits(ours.state_dict(parameters=True)[parameter.name], expected, parameter.name)
+
+
+def test_entries_of_the_network_and_the_program_are_passed_over(saved: tuple[Any, Path]) -> None:
+    """Such files are those of MindSpore's ModelCheckpoint. They raised an error."""
+    theirs, path = saved
+    entries = [{"name": parameter.name, "data": parameter} for parameter in theirs.get_parameters()]
+    entries.append({"name": "norm.moving_mean", "data": Tensor(np.ones(5, np.float32))})
+    mindspore.save_checkpoint(entries, str(path), append_dict={"epoch_num": 3})
+    ours = MindSporeAdagrad(arrays(3), learning_rate=RATES)
+    ours.load(path, parameters=True)
+    assert "norm.moving_mean" not in ours.state_dict(parameters=True)
+    for i, array in enumerate(theirs.accum):
+        assert_same_bits(ours.state[i]["accum"], array.asnumpy())
+
+
+def test_a_file_without_accumulators(tmp_path: Path) -> None:
+    path = str(tmp_path / "net.ckpt")
+    mindspore.save_checkpoint([{"name": "fc.weight", "data": Tensor(np.ones((4, 5), np.float32))}], path)
+    message = f"{path}: state_dict: expected an entry 'global_step', got the accumulators []"
+    with pytest.raises(ValueError, match=re.escape(message)):
+        MindSporeAdagrad(arrays(3)).load(path)
+
+
+def test_a_safetensors_file_of_mindspore(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.safetensors"
+    theirs = mindspore_adagrad(arrays(1).items(), learning_rate=RATES)
+    mindspore.save_checkpoint(theirs, str(path), format="safetensors")
+    ours = MindSporeAdagrad(arrays(3), accum=9.0, learning_rate=RATES)
+    cure = "got 'ms'; give load_state_dict the result of mindspore.load_checkpoint(..., format='safetensors')"
+    with pytest.raises(ValueError, match=re.escape(cure)):
+        ours.load(path)
+    ours.load_state_dict(mindspore.load_checkpoint(str(path), format="safetensors"))
+    assert_same_bits(ours.state[0]["accum"], theirs.accum[0].asnumpy())
 
 
 def test_parameters_without_names_are_matched_by_position(saved: tuple[Any, Path]) -> None:

@@ -23,7 +23,7 @@ def listed_optimizer() -> MindSporeAdagrad:
     return optimizer
 
 
-def replaced(key: str, value: Any) -> Callable[[dict[str, Any]], object]:
+def replaced(key: Any, value: Any) -> Callable[[dict[str, Any]], object]:
     return lambda saved: saved.update({key: value})
 
 
@@ -41,9 +41,9 @@ MISMATCHES = [
     (without("global_step"), KeyError, "state_dict: expected an entry 'global_step'"),
     (of_torch, KeyError, f"state_dict: expected an entry 'global_step'{TRANSLATE}"),
     (without("learning_rate"), KeyError, "state_dict: expected an entry 'learning_rate'"),
-    (without("accum.b"), KeyError, "state_dict: expected an entry 'accum.b'"),
+    (without("accum.b"), KeyError, "state_dict: expected an entry 'accum.b', got the accumulators ['accum.a']"),
     (without("b"), KeyError, "state_dict: expected an entry 'b'"),
-    (replaced("c", np.ones(3)), KeyError, "state_dict: expected entries for the parameters here, got 'c'"),
+    (replaced(0, np.ones(3)), KeyError, "state_dict: expected entries for the parameters here, got 0"),
     (replaced("accum.c", np.ones(3)), KeyError, "state_dict: expected entries for the parameters here, got 'accum.c'"),
     (
         replaced("learning_rate_group_0", np.float32(1)),
@@ -73,7 +73,11 @@ MISMATCHES = [
         ValueError,
         "global_step: expected a number of steps within int32, got 4294967301",
     ),
-    (lambda saved: saved.clear(), KeyError, "state_dict: expected an entry 'global_step'"),
+    (
+        lambda saved: saved.clear(),
+        KeyError,
+        "state_dict: expected an entry 'global_step', got the accumulators []",
+    ),
     (replaced("global_step", 1), TypeError, "global_step: expected an array, got int"),
     (replaced("global_step", np.array(1, np.int32)), ValueError, "global_step: expected shape (1,), got ()"),
     (

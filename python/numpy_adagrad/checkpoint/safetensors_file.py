@@ -75,7 +75,7 @@ def read(path: str) -> tuple[dict[str, Array], Any]:
         entries = library.deserialize(data)
     except library.SafetensorError as error:
         is_own = not data or data[8:].startswith(START) or FORMAT.encode() in data
-        text = "checkpoint, got a damaged one" if is_own else "safetensors file, got another"
+        text = "checkpoint, got a damaged one" if is_own else "safetensors file, got one that cannot be read as such"
         raise ValueError(f"expected a {text}: {error}") from None
     except BaseException as error:
         if type(error).__name__ != "PanicException":  # of Rust, where Python has no memory for an array
@@ -84,7 +84,9 @@ def read(path: str) -> tuple[dict[str, Array], Any]:
     header = data[8 : 8 + int.from_bytes(data[:8], "little")]
     metadata = _parse(header.decode(), "header").get("__metadata__") or {}
     if metadata.get("format") != FORMAT:
-        raise ValueError(f"expected a checkpoint of format {FORMAT!r}, got {repr(metadata.get('format'))}")
+        cure = "; give load_state_dict the result of mindspore.load_checkpoint(..., format='safetensors')"
+        got = f"{metadata.get('format')!r}{cure if metadata.get('format') == 'ms' else ''}"
+        raise ValueError(f"expected a checkpoint of format {FORMAT!r}, got {got}")
     version = metadata.get("version")
     if version not in (VERSION, OLD_VERSION):
         raise ValueError(f"expected a checkpoint of version {OLD_VERSION!r} or {VERSION!r}, got {repr(version)}")

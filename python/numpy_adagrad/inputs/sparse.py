@@ -24,4 +24,7 @@ def parts_of(grad: Any, shape: tuple[int, ...], label: str) -> tuple[Array, Arra
         return grad.indices, grad.values, False
     if is_scipy(grad):
         return *scipy_elements(grad, shape, label), True
+    if hasattr(type(grad), "dense_shape"):  # a RowTensor of MindSpore, or IndexedSlices of TensorFlow
+        cure = "convert it with RowSparse(grad.indices, grad.values)"
+        raise TypeError(f"{label}: expected an array or a RowSparse, got {type(grad).__name__}; {cure}")
     return as_gradient(grad, label)

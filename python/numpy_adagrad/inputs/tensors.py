@@ -36,7 +36,9 @@ def _is_torch(value: Any) -> bool:
 
 def _from_tensor(value: Any) -> Any:
     if hasattr(value, "asnumpy"):
-        return value.asnumpy()
+        array = value.asnumpy()
+        has_own_dtype = isinstance(array, np.ndarray) and array.dtype.name == "bfloat16"
+        return array.view(_bfloat16("mindspore")) if has_own_dtype else array
     if not _is_torch(value):
         return value
     import torch
@@ -47,12 +49,17 @@ def _from_tensor(value: Any) -> Any:
     tensor = tensor.cpu().resolve_conj().resolve_neg()
     if tensor.dtype != torch.bfloat16:
         return tensor.numpy()
+    return tensor.view(torch.int16).numpy().view(_bfloat16("torch"))
+
+
+def _bfloat16(library: str) -> np.dtype[Any]:
     try:
         import ml_dtypes
     except ImportError:
         text = 'expected ml_dtypes to be installed for bfloat16; run `pip install "numpy-adagrad[bf16]"`'
-        raise ImportError(f"torch.bfloat16: {text}") from None
-    return tensor.view(torch.int16).numpy().view(ml_dtypes.bfloat16)
+        raise ImportError(f"{library}.bfloat16: {text}") from None
+    dtype: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+    return dtype
 
 
 def check_not_freed(label: str, value: Any) -> None:

@@ -150,7 +150,7 @@ class Checkpoints(LoadedState):
         group then takes the options of the group with the same names. If one side has no names, parameters are
         matched by their flat index, and the groups must have the same sizes. Other names raise an error.
 
-        MindSpore's automatic names ``param0``, ``param1``, ... are matched by name to each other, and by flat index
+        The names of `MindSporeAdagrad` ``param0``, ``param1``, ... are matched by name to each other, and by flat index
         to other names. All shapes must be equal. Accumulators and parameters are cast to the dtype that they have
         here; a value beyond it becomes infinite.
 

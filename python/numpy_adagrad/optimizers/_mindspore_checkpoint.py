@@ -55,7 +55,8 @@ class MindSporeCheckpoints(Optimizer):
         Parameters
         ----------
         parameters : bool, default False
-            Also return the parameters, under their own names. ``mindspore.load_param_into_net`` 2.10 needs them: it
+            Also return the parameters, under their own names. ``mindspore.save_checkpoint`` writes the dict to a file
+            for ``mindspore.load_checkpoint`` and ``load_param_into_net``, which needs the parameters: version 2.10.0
             loads ``accum.w`` into a parameter ``w`` that is missing.
 
         Returns

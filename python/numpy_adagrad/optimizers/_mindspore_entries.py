@@ -66,12 +66,18 @@ def from_checkpoint(
     keys = {key: key for key in (*targets, *names, *(group["lr_name"] for group in groups))}
     for name, saved in zip(names, _saved_names(state_dict, names), strict=True):
         keys[name], keys[f"{ACCUM}{name}"] = saved, f"{ACCUM}{saved}"
+    accumulators = accumulators_of(state_dict)
     for key in targets:
         if keys[key] not in state_dict:
-            raise KeyError(f"state_dict: expected an entry {keys[key]!r}{other_layout(state_dict, keys.values())}")
+            lacks_accumulators = key.startswith(ACCUM) or not accumulators
+            found = f", got the accumulators {[*accumulators]!r:.60}" if lacks_accumulators else ""
+            got = other_layout(state_dict, keys.values()) or found
+            raise KeyError(f"state_dict: expected an entry {keys[key]!r}{got}")
     allowed = set(keys.values())
     for key in state_dict:
-        if key not in allowed:
+        # Others are of the network, as the averages of BatchNorm, or of the program, as the number of the epoch.
+        is_own = not isinstance(key, str) or key in accumulators or key.startswith("learning_rate")
+        if is_own and key not in allowed:
             raise KeyError(f"state_dict: expected entries for the parameters here, got {key!r}")
     values = {
         key: cast_like(to_array(state_dict[keys[key]], keys[key]), array, keys[key]) for key, array in targets.items()
