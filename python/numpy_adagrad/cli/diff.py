@@ -22,7 +22,7 @@ def add_parser(commands: Commands) -> None:
         nargs="*",
         default=[],
         help="torch (the default) or mindspore, then, if wanted, the other rule, then arguments of the first, "
-        "such as lr=0.5, which alone is an argument of torch",
+        "such as lr=0.5; without a rule, they are torch's",
     )
     parser.add_argument(
         "--grads",
