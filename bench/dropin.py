@@ -2,8 +2,9 @@
 
     python bench/dropin.py
 
-The processes take turns in random order. Each step has new gradients, but where tensors move. A cell shows the median time of a step, in
-parentheses the median of its ratios to our step within rounds, and then the time of the step and its gradients.
+The processes take turns in random order. Each step has new gradients, but where tensors move. A cell shows the median
+time of a step, in parentheses the median of its ratios to our step within rounds, and then the time of the step and its
+gradients.
 """
 
 import argparse
