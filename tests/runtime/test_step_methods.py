@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers.bits import assert_same_bits
 from helpers.errors import raises
 from helpers.values import normal, zeros
 from numpy_adagrad import TorchAdagrad, _core
@@ -47,3 +48,27 @@ def test_groups_that_were_not_added_leave_no_names() -> None:
     assert plan.is_current(groups)
     assert plan.try_step(groups, {"w": normal(3)}, None) == _core.DONE
     assert plan.try_step(groups, {"v": normal(3)}, None) == _core.STALE
+
+
+def test_the_norm_of_a_part() -> None:
+    """Where ranks have parts of the gradients, one call takes the norm of a part, and the next gets that of all."""
+    w = np.ones(2, np.float32)
+    opt = TorchAdagrad([w], lr=1.0, eps=0)
+    plan, grads = opt._bound.plan, [np.array([3, 4], np.float32)]
+    assert plan.step(opt.param_groups, grads, opt, (1.0, 1.0, 1.0, False, None, True)) == _core.SKIPPED
+    assert plan.grad_norm == 5
+    assert opt.steps == 0
+    assert plan.step(opt.param_groups, grads, opt, (1.0, 1.0, 1.0, False, 10.0)) == _core.DONE
+    assert_same_bits(opt.state[0]["sum"], (grads[0] * np.float32(1 / (10 + 1e-6))) ** 2)
+
+
+def test_an_option_of_minus_one_is_no_error() -> None:
+    """The core does not check ranges, and Python returns -1 for an error, too."""
+    opt = TorchAdagrad([np.ones(3, np.float32)])
+    plan, groups, grads = opt._bound.plan, opt.param_groups, [np.ones(3, np.float32)]
+    for option in (-1.0, -2.0):
+        assert plan.step(groups, grads, opt, (1.0, option, 1.0, False)) == _core.DONE
+    for wrong in (object(), "1"):
+        with pytest.raises(TypeError, match="must be real number"):
+            plan.step(groups, grads, opt, (1.0, wrong, 1.0, False))  # type: ignore[arg-type]
+    assert opt.steps == 2
