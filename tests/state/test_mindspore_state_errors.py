@@ -220,3 +220,11 @@ def test_groups_that_share_the_name_of_their_rate(rate: Any, got: str) -> None:
         return
     optimizer.load_state_dict({**other.state_dict(), "learning_rate": np.array(0.125, np.float32)})
     assert [group["lr"] for group in optimizer.param_groups] == [0.125, as_rate]
+
+
+def test_a_name_that_is_no_text() -> None:
+    optimizer = MindSporeAdagrad(ONES)
+    saved = optimizer.state_dict()
+    optimizer.param_groups[0]["lr_name"] = 1.5
+    message = "state_dict: expected an entry 1.5"
+    raises_unchanged(optimizer, KeyError, message, lambda: optimizer.load_state_dict(saved))

@@ -69,7 +69,7 @@ def from_checkpoint(
     accumulators = accumulators_of(state_dict)
     for key in targets:
         if keys[key] not in state_dict:
-            lacks_accumulators = key.startswith(ACCUM) or not accumulators
+            lacks_accumulators = str(key).startswith(ACCUM) or not accumulators  # a name need not be text
             found = f", got the accumulators {[*accumulators]!r:.60}" if lacks_accumulators else ""
             got = other_layout(state_dict, keys.values()) or found
             raise KeyError(f"state_dict: expected an entry {keys[key]!r}{got}")
