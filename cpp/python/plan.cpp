@@ -85,8 +85,8 @@ void Plan::forget_scheduled(const py::object &optimizer) const {
 
 py::object Plan::with_scheduled(const py::object &optimizer) const {
     const py::object last = attribute(optimizer, last_scheduled_key_);
-    auto result = py::reinterpret_steal<py::object>(
-        PyNumber_Or(last.ptr(), attribute(optimizer, scheduled_key_).ptr()));
+    auto result =
+        py::reinterpret_steal<py::object>(PyNumber_Or(last.ptr(), attribute(optimizer, scheduled_key_).ptr()));
     if (!result) throw py::error_already_set();
     return result;
 }

@@ -30,6 +30,11 @@
 #include "kernels/kernels.hpp"
 #include "rules/counter.hpp"
 
+// What CMakeLists.txt does not recognise by its name.
+#if defined(__FAST_MATH__) || (defined(__x86_64__) && __FLT_EVAL_METHOD__ != 0)
+#error "numpy-adagrad: expected flags that change no result, got one that relaxes arithmetic"
+#endif
+
 namespace adagrad {
 namespace {
 

@@ -59,6 +59,22 @@ def test_another_compiler(tmp_path: Path, compiler: str, version: str) -> None:
     assert f" numpy-adagrad: expected GCC 12 or later, found {compiler} {version}; set CXX\n" in done.stderr
 
 
+def test_a_flag_that_does_not_exist(tmp_path: Path) -> None:
+    """The error was that there is no compiler."""
+    done = configure(tmp_path, {"CXXFLAGS": "-fno-such-flag"}, [])
+    assert done.returncode != 0
+    assert "found none" not in done.stderr
+    assert "-fno-such-flag" in done.stderr
+
+
+@pytest.mark.parametrize("flag", ["-mfpmath=both", "-mfpmath=sse,387", "--fast-math", "-Wp,-ffast-math"])
+def test_other_spellings_stop_the_compiler(flag: str) -> None:
+    command = ["c++", "-std=c++20", "-fsyntax-only", "-x", "c++", "-I", str(ROOT / "cpp"), flag, "-"]
+    done = subprocess.run(command, input='#include "rules/rule.hpp"\n', capture_output=True, text=True)
+    assert done.returncode != 0
+    assert EXPECTED in done.stderr
+
+
 def test_no_compiler(tmp_path: Path) -> None:
     done = configure(tmp_path, {"CXX": str(tmp_path / "none")}, [])
     assert done.returncode != 0
