@@ -171,6 +171,8 @@ def test_a_subclass_where_nothing_is_a_masked_array(dialect: Dialect, monkeypatc
     w = normal(3, 4).view(np.matrix)
     monkeypatch.setattr(np.ma, "MaskedArray", None)
     check_step(dialect, [w], like([w]))
+    monkeypatch.setitem(sys.modules, "numpy.ma", None)  # it cannot be imported
+    check_step(dialect, [w], like([w]))
     monkeypatch.delitem(sys.modules, "numpy.ma")
     check_step(dialect, [w], like([w]))
 
