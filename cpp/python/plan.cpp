@@ -121,11 +121,11 @@ int Plan::step(const py::list &groups, const py::object &grads, const py::object
     // It may also have run while gradients were bound: NumPy may have looked for an overlap, or a dtype was released.
     if (may_have_run_code_ && !(arrays_are_current(groups, held) && grads_are_current(own_grads))) return STALE;
     // The memory for the values of schedules is there before anything is updated.
-    const bool has_schedules = !group_options_.are_constant() && !optimizer.is_none();
-    const py::object scheduled = has_schedules ? with_scheduled(optimizer) : py::none();
+    const bool ends_step = !options.range || options.range->is_last;
+    const bool keeps_scheduled = ends_step && !group_options_.are_constant() && !optimizer.is_none();
+    const py::object scheduled = keeps_scheduled ? with_scheduled(optimizer) : py::none();
     const int outcome = execute(options);
-    const bool is_last = !options.range || options.range->is_last;
-    if (has_schedules && outcome == DONE && is_last) py::setattr(optimizer, last_scheduled_key_, scheduled);
+    if (keeps_scheduled && outcome == DONE) py::setattr(optimizer, last_scheduled_key_, scheduled);
     held.clear();
     held_ = std::move(held);
     return outcome;
