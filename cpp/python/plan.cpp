@@ -112,6 +112,11 @@ int Plan::step(const py::list &groups, const py::object &grads, const py::object
         group_options_.read(groups, optimizer, executor_.counters, executor_.active);
         may_have_changed = true;
     }
+    // The memory for the values of schedules is there before anything is updated. Other code may run here, too.
+    const bool ends_step = !options.range || options.range->is_last;
+    const bool keeps_scheduled = ends_step && !group_options_.are_constant() && !optimizer.is_none();
+    const py::object scheduled = keeps_scheduled ? with_scheduled(optimizer) : py::none();
+    may_have_changed |= keeps_scheduled;
     if (may_have_changed) {
         check_shared(optimizer);
         if (!arrays_are_current(groups, held)) return STALE;
@@ -120,10 +125,6 @@ int Plan::step(const py::list &groups, const py::object &grads, const py::object
     check_sparse_allowed();
     // It may also have run while gradients were bound: NumPy may have looked for an overlap, or a dtype was released.
     if (may_have_run_code_ && !(arrays_are_current(groups, held) && grads_are_current(own_grads))) return STALE;
-    // The memory for the values of schedules is there before anything is updated.
-    const bool ends_step = !options.range || options.range->is_last;
-    const bool keeps_scheduled = ends_step && !group_options_.are_constant() && !optimizer.is_none();
-    const py::object scheduled = keeps_scheduled ? with_scheduled(optimizer) : py::none();
     const int outcome = execute(options);
     if (keeps_scheduled && outcome == DONE) py::setattr(optimizer, last_scheduled_key_, scheduled);
     held.clear();

@@ -198,6 +198,26 @@ def test_values_of_schedules_are_kept_once_the_step_is_done() -> None:
         assert optimizer._scheduled == optimizer._last_scheduled == {"lr": last}
 
 
+def test_code_that_runs_where_values_of_schedules_are_kept() -> None:
+    """Memory for them was allocated after the last check, where the garbage collector may run other code."""
+    plan, groups = torch_plan(zeros(()), ("lr",))
+    groups[0]["lr"] = half
+    w = groups[0]["params"][0]
+
+    class Changing(Options):
+        @property
+        def _last_scheduled(self) -> dict[str, float]:
+            w.flags.writeable = False
+            return {}
+
+        @_last_scheduled.setter
+        def _last_scheduled(self, values: dict[str, float]) -> None: ...
+
+    optimizer = Changing(lambda: {**RIGHT, "lr": half})
+    assert plan.try_step(groups, [normal(3, seed=2)], optimizer) == _core.STALE
+    assert_same_bits(w, normal(3))
+
+
 def test_a_schedule_that_fails() -> None:
     plan, groups = torch_plan(zeros(()), ("lr",))
     groups[0]["lr"] = half

@@ -4,6 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
+import numpy as np
 import pytest
 from helpers.sources import ROOT
 
@@ -57,6 +58,22 @@ def test_another_compiler(tmp_path: Path, compiler: str, version: str) -> None:
     done = configure(tmp_path, {}, [f"-DCMAKE_CXX_COMPILER_{one}" for one in known])
     assert done.returncode != 0
     assert f" numpy-adagrad: expected GCC 12 or later, found {compiler} {version}; set CXX\n" in done.stderr
+
+
+def test_32_bits(tmp_path: Path) -> None:
+    known = ["COMPILER_FORCED=1", "ABI_COMPILED=1"]
+    done = configure(tmp_path, {}, [*(f"-DCMAKE_CXX_{one}" for one in known), "-DCMAKE_SIZEOF_VOID_P=4"])
+    assert done.returncode != 0
+    assert " numpy-adagrad: expected pointers of 8 bytes, found 4; build for 64 bits\n" in done.stderr
+
+
+def test_headers_of_numpy_1(tmp_path: Path) -> None:
+    package = tmp_path / "numpy" / "__init__.py"
+    package.parent.mkdir()
+    package.write_text(f"__version__ = '1.26.4'\ndef get_include(): return {np.get_include()!r}\n")
+    done = configure(tmp_path / "build", {"PYTHONPATH": str(tmp_path)}, [])
+    assert done.returncode != 0
+    assert " numpy-adagrad: expected NumPy 2 or later to build with, found 1.26.4\n" in done.stderr
 
 
 def test_a_flag_that_does_not_exist(tmp_path: Path) -> None:

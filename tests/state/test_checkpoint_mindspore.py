@@ -57,6 +57,16 @@ def test_entries_of_the_network_and_the_program_are_passed_over(saved: tuple[Any
         assert_same_bits(ours.state[i]["accum"], array.asnumpy())
 
 
+def test_the_way_back_is_a_file_of_mindspore(saved: tuple[Any, Path]) -> None:
+    ours = MindSporeAdagrad(arrays(3), learning_rate=RATES)
+    ours.step(arrays(4))
+    mindspore.save_checkpoint(ours.state_dict(parameters=True), str(saved[1]))
+    assert mindspore.load_param_into_net(saved[0], mindspore.load_checkpoint(str(saved[1]))) == ([], [])
+    for parameter in saved[0].get_parameters():
+        expected = ours.state_dict(parameters=True)[parameter.name]
+        assert_same_bits(parameter.asnumpy(), expected, parameter.name)
+
+
 def test_a_file_without_accumulators(tmp_path: Path) -> None:
     path = str(tmp_path / "net.ckpt")
     mindspore.save_checkpoint([{"name": "fc.weight", "data": Tensor(np.ones((4, 5), np.float32))}], path)

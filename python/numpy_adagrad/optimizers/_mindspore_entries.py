@@ -12,7 +12,7 @@ from ..inputs.rounding import rounded
 from ..inputs.tensors import to_array
 from ..inputs.types import Array, Group
 from ..inputs.validation import cast_like, check_dict, step_count
-from ._mindspore_arguments import ACCUM, check_legal, read_rate
+from ._mindspore_arguments import ACCUM, SHARED_RATE, check_legal, read_rate
 from ._slots import Slot
 
 
@@ -76,7 +76,7 @@ def from_checkpoint(
     allowed = set(keys.values())
     for key in state_dict:
         # Others are of the network, as the averages of BatchNorm, or of the program, as the number of the epoch.
-        is_own = not isinstance(key, str) or key in accumulators or key.startswith("learning_rate")
+        is_own = not isinstance(key, str) or key in accumulators or key.startswith(SHARED_RATE)
         if is_own and key not in allowed:
             raise KeyError(f"state_dict: expected entries for the parameters here, got {key!r}")
     values = {
